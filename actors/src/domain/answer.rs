@@ -1,0 +1,83 @@
+//! An answer as the model writes it, piece by piece.
+
+use super::time::Millis;
+
+/// What comes from a model, in order: tokens, then exactly one of `Done` and `Failed`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerEvent {
+    /// A piece of text, spaces and all.
+    Token(String),
+    /// The answer is whole.
+    Done(Finish),
+    /// The answer will not come, or not to its end.
+    Failed(ModelFailure),
+}
+
+/// Why the model stopped writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It had said all.
+    Stop,
+    /// It ran into its token limit.
+    Length,
+    /// A content filter stopped it.
+    Filtered,
+}
+
+/// A failed request to a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {detail}")]
+pub struct ModelFailure {
+    /// What failed.
+    pub kind: FailureKind,
+    /// The cause in words, for the log: never a secret, never the caller's words.
+    pub detail: String,
+    /// Whether asking again may help. The decision is the conversation's.
+    pub retryable: bool,
+    /// How long the provider asks us to wait, ms.
+    pub after: Option<Millis>,
+}
+
+/// What failed about a request to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The engine itself is at its limit.
+    Saturated,
+    /// No connection.
+    Connect,
+    /// The provider refused: the HTTP status.
+    Status(u16),
+    /// The body was not an event stream, or an event was not what it should be.
+    Garbage,
+    /// The stream ended before the answer did.
+    Cut,
+    /// An error object in mid-stream.
+    Upstream,
+    /// A deadline passed.
+    Timeout,
+}
+
+impl FailureKind {
+    /// A bounded label for metrics and logs.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Saturated => "saturated",
+            Self::Connect => "connect",
+            Self::Status(_) => "status",
+            Self::Garbage => "garbage",
+            Self::Cut => "cut",
+            Self::Upstream => "upstream",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+impl std::fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {status}"),
+            other => f.write_str(other.label()),
+        }
+    }
+}

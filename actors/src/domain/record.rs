@@ -1,0 +1,257 @@
+//! What the registry keeps of a call, and what the monitor shows of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ids::{CallSid, Epoch, InstanceId},
+    time::{Millis, Timestamp},
+    transcript::Transcript,
+};
+
+/// Version of the stored record. A reader takes what it knows and ignores the rest.
+pub const RECORD_VERSION: u32 = 1;
+
+/// How many reconnects of the last minute a record remembers: one more than may be granted.
+const REJOINS_KEPT: usize = 8;
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The webhook was answered; nobody talks yet.
+    Ringing,
+    /// Caller and agent talk.
+    Active,
+    /// A person has been asked for.
+    Escalating,
+    /// The caller waits for a person.
+    Queued,
+    /// A person talks with the caller.
+    WithAgent,
+    /// Over, in good order.
+    Completed,
+    /// Over, and not as anybody wished.
+    Failed,
+}
+
+impl Status {
+    /// Whether the call is over. A final status never changes again.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+/// A call as the registry keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// [`RECORD_VERSION`] of the writer.
+    pub v: u32,
+    /// Twilio's name of the call.
+    pub sid: CallSid,
+    /// Who calls: E.164, `client:…`, `sip:…`; empty until Twilio has said it.
+    #[serde(default)]
+    pub caller: String,
+    /// Who is called.
+    #[serde(default)]
+    pub called: String,
+    /// Where the call stands.
+    pub status: Status,
+    /// When it was opened.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
+    /// Last sign of life: a webhook, a claim, a turn, or a session that is still there.
+    pub seen_at: Timestamp,
+    /// The highest claim so far; 0 before the first.
+    #[serde(default)]
+    pub epoch: Epoch,
+    /// The sequence number that the next append must carry; the first is 1.
+    pub next_seq: u64,
+    /// The engine that claimed it last.
+    #[serde(default)]
+    pub instance: Option<InstanceId>,
+    /// What the TwiML told Twilio to say first. None: the engine speaks its greeting itself.
+    #[serde(default)]
+    pub greeting: Option<String>,
+    /// Why a person was asked for, last time.
+    #[serde(default)]
+    pub escalation_reason: Option<String>,
+    /// When the call was connected again after its session failed, newest last, bounded.
+    #[serde(default)]
+    pub rejoins: Vec<Timestamp>,
+    /// Who said what. Stored turn by turn, not with the rest of the record.
+    #[serde(skip)]
+    pub transcript: Transcript,
+}
+
+impl CallRecord {
+    /// A call that just began to ring.
+    #[must_use]
+    pub fn ringing(new: NewCall) -> Self {
+        Self {
+            v: RECORD_VERSION,
+            sid: new.sid,
+            caller: new.caller,
+            called: new.called,
+            status: Status::Ringing,
+            started_at: new.at,
+            ended_at: None,
+            seen_at: new.at,
+            epoch: Epoch(0),
+            next_seq: 1,
+            instance: None,
+            greeting: new.greeting,
+            escalation_reason: None,
+            rejoins: Vec::new(),
+            transcript: Transcript::default(),
+        }
+    }
+
+    /// Whether the engine still has to say its greeting: nobody has spoken, and no TwiML of ours
+    /// told Twilio to.
+    #[must_use]
+    pub fn wants_greeting(&self) -> bool {
+        self.greeting.is_none() && self.transcript.turns().is_empty()
+    }
+
+    /// How often the call was connected again in the `window` ms before `now`.
+    #[must_use]
+    pub fn rejoins_within(&self, window: Millis, now: Timestamp) -> usize {
+        self.rejoins.iter().filter(|&&at| now.since(at) < window).count()
+    }
+
+    /// Takes a change. A final status stays as it is; everything else still lands.
+    pub fn apply(&mut self, change: &Change, at: Timestamp) {
+        self.seen_at = self.seen_at.max(at);
+        match change {
+            Change::Identified { caller, called } => {
+                self.caller.clone_from(caller);
+                self.called.clone_from(called);
+            }
+            Change::Escalation { reason } => self.escalation_reason = Some(reason.clone()),
+            Change::Rejoined => {
+                if self.rejoins.len() >= REJOINS_KEPT {
+                    self.rejoins.remove(0);
+                }
+                self.rejoins.push(at);
+            }
+            Change::Ended { status } if !self.status.is_final() => {
+                self.status = *status;
+                self.ended_at = Some(at);
+            }
+            Change::Ended { .. } => {}
+        }
+    }
+
+    /// The short form, for lists.
+    #[must_use]
+    pub fn summary(&self, turns: usize) -> CallSummary {
+        CallSummary {
+            sid: self.sid,
+            caller: self.caller.clone(),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            status: self.status,
+            turns,
+            instance: self.instance.clone(),
+            escalation_reason: self.escalation_reason.clone(),
+        }
+    }
+}
+
+/// What is known when a call begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCall {
+    /// Twilio's name of the call.
+    pub sid: CallSid,
+    /// Who calls; may be empty.
+    pub caller: String,
+    /// Who is called; may be empty.
+    pub called: String,
+    /// What the TwiML tells Twilio to say first.
+    pub greeting: Option<String>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// A change to a record besides its turns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// Twilio said who is calling whom (a call that no webhook of ours opened).
+    Identified {
+        /// Who calls.
+        caller: String,
+        /// Who is called.
+        called: String,
+    },
+    /// A person was asked for.
+    Escalation {
+        /// Why, in a few words.
+        reason: String,
+    },
+    /// The session failed with the call still up, and the call was connected again.
+    Rejoined,
+    /// The call is over.
+    Ended {
+        /// [`Status::Completed`] or [`Status::Failed`].
+        status: Status,
+    },
+}
+
+/// A call in a list: without its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallSummary {
+    /// Twilio's name of the call.
+    pub sid: CallSid,
+    /// Who calls.
+    pub caller: String,
+    /// When it was opened.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Where it stands.
+    pub status: Status,
+    /// How many turns its transcript has.
+    pub turns: usize,
+    /// The engine that holds it.
+    pub instance: Option<InstanceId>,
+    /// Why a person was asked for.
+    pub escalation_reason: Option<String>,
+}
+
+/// Where a reader of the feed of events stands; grows by one with every event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+/// Something happened to a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallEvent {
+    /// Its place in the feed.
+    pub position: Position,
+    /// What happened.
+    pub kind: CallEventKind,
+    /// The call as it stands after the event.
+    pub call: CallSummary,
+}
+
+/// What can happen to a call, as the monitor sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallEventKind {
+    /// It began to ring.
+    Opened,
+    /// An engine took it.
+    Claimed,
+    /// Somebody said something, or less of it was heard than had been noted.
+    Turn,
+    /// Its status, its names or its escalation changed.
+    Changed,
+    /// It is over.
+    Ended,
+    /// Its words were erased.
+    Erased,
+}

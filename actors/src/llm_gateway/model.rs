@@ -1,0 +1,19 @@
+//! The port to a language model.
+
+use futures_util::{future::LocalBoxFuture, stream::LocalBoxStream};
+
+use crate::domain::{
+    answer::{AnswerEvent, ModelFailure},
+    prompt::Prompt,
+};
+
+/// The events of one answer; ends after `Done` or `Failed`. Dropping it aborts the request.
+pub type AnswerStream = LocalBoxStream<'static, AnswerEvent>;
+
+/// Something that answers prompts. It lives on one thread, so it may hold what cannot move.
+pub trait Model: 'static {
+    /// Asks; resolves when the model has begun to answer (or has refused).
+    ///
+    /// The caller bounds the wait; dropping the future aborts the request.
+    fn open(&self, prompt: Prompt) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>>;
+}
