@@ -5,11 +5,17 @@
 //! order of events.
 
 pub mod answer;
+pub mod conversation;
+pub mod escalation;
 pub mod handoff;
+pub mod heard;
 pub mod ids;
 pub mod persona;
+pub mod playback;
 pub mod prompt;
 pub mod record;
 pub mod relay;
+pub(crate) mod script;
+pub mod speech;
 pub mod time;
 pub mod transcript;

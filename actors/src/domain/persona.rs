@@ -1,4 +1,45 @@
 //! Who the agent is: one Markdown file with a TOML header, written by the people who run the line.
+//!
+//! ```text
+//! +++
+//! name = "OWL Bank"            # the keys are the fields of `Persona`, down to `goodbye_phrases`
+//! +++
+//! # Character                  # free headings: who the agent is, how it speaks, what it refuses
+//! # Knowledge                  # the one heading that has to be there
+//! ## Late payments             # a section of knowledge: complete in itself, as it is read aloud
+//! The late fee is 29 dollars.
+//! Hand off: a fee in dispute   # optional last line: what a caller states here is for a person
+//! ```
+//!
+//! `serve` and `check` parse it at the start; prompts and the offline model read it.
+
+mod body;
+mod header;
+mod parts;
+mod problems;
+#[cfg(test)]
+mod tests;
+
+use self::parts::Parts;
+pub use self::problems::{PersonaProblems, Problem};
+
+/// Bound on the file, bytes: more knowledge than this does not fit a prompt that is paid per call.
+pub const FILE_MAX: usize = 256 * 1024;
+
+/// Bound on a spoken phrase, characters: about 35 seconds of speech, longer than anybody listens.
+pub const PHRASE_MAX: usize = 500;
+
+/// Bound on a hint or on a phrase of the caller's, characters.
+pub const WORDS_MAX: usize = 80;
+
+/// Bound on each list of the header, entries.
+pub const LIST_MAX: usize = 64;
+
+/// The least number of fillers: one alone, said twice in a call, sounds like a machine.
+pub const FILLERS_MIN: usize = 2;
+
+/// The least number of silence phrases: one that asks, one that says that the call will end.
+pub const SILENCE_MIN: usize = 2;
 
 /// The persona of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +76,34 @@ pub struct Persona {
     pub goodbye_phrases: Vec<String>,
     /// The body as written: character, boundaries, style and knowledge, for the system prompt.
     pub body: String,
-    /// The knowledge, section by section, for retrieval.
+    /// The knowledge, section by section, for retrieval: never empty, titles differ.
     pub knowledge: Vec<Section>,
 }
 
-/// A piece of knowledge.
+/// A piece of knowledge: a `##` heading below `# Knowledge`, and the text under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
     /// Its heading, without `#`.
     pub title: String,
-    /// Its text, as written.
+    /// Its text, as written, without the `Hand off:` line.
     pub text: String,
+    /// What stands behind `Hand off:`: what a caller states here is for a person, and why.
+    pub handoff: Option<String>,
+}
+
+impl Persona {
+    /// Reads a persona file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it at once, each with its line and with what was expected.
+    pub fn parse(file: &str) -> Result<Self, PersonaProblems> {
+        let mut problems = PersonaProblems::default();
+        let persona = Parts::split(file, &mut problems).map(|parts| {
+            let knowledge = body::sections(&parts, &mut problems);
+            let body = parts.body.trim().to_owned();
+            Self { body, knowledge, ..header::read(&parts, &mut problems) }
+        });
+        persona.filter(|_| problems.0.is_empty()).ok_or_else(|| problems.in_order())
+    }
 }

@@ -30,6 +30,18 @@ pub enum RelayError {
     },
 }
 
+impl RelayError {
+    /// A bounded label for metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "json",
+            Self::Untyped => "untyped",
+            Self::Missing { .. } => "incomplete",
+        }
+    }
+}
+
 /// What Twilio tells us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inbound {

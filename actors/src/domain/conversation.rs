@@ -1,0 +1,298 @@
+//! The turn machine: every decision about a call, and nothing else.
+//!
+//! It is told what happened and when ([`Input`]), and says what shall be done ([`Effect`]). The
+//! CallSession actor performs; it never decides. Rules that hold in every order of events:
+//! no word of an old turn is spoken, every talk cycle that was opened is closed exactly once,
+//! the transcript holds what was heard, and every caller turn has an answer or a reason.
+
+mod answering;
+mod closing;
+mod listening;
+mod opening;
+
+use std::sync::Arc;
+
+use self::{answering::Answer, closing::Closing, opening::Opening};
+use super::{
+    answer::AnswerEvent,
+    ids::{CallSid, TurnId},
+    persona::Persona,
+    playback::{Cut, Playback},
+    prompt::{Prompt, PromptBuilder},
+    record::{CallRecord, Change, Status},
+    relay::Inbound,
+    time::{Millis, Timestamp},
+    transcript::{Reason, Role, Transcript, Turn},
+};
+
+/// Deadlines and bounds of a conversation, from configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// From the question to the first token, ms.
+    pub first_token: Millis,
+    /// Between two tokens, ms.
+    pub token_gap: Millis,
+    /// From the question to the end of the answer, ms.
+    pub turn: Millis,
+    /// How long a call without a line waits for one, ms.
+    pub line_grace: Millis,
+    /// What of the conversation a prompt may hold, in tokens (bytes / 3).
+    pub history_tokens: usize,
+    /// Language of the voice, BCP-47: decides how figures are spelt out.
+    pub language: String,
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// The call has a line: its first, a new one, or its first on this engine.
+    Attached,
+    /// Twilio said something.
+    Relay(Inbound),
+    /// The line is gone. `clean`: Twilio closed it in good order.
+    LineLost {
+        /// Whether a close frame came first.
+        clean: bool,
+    },
+    /// Twilio gave the session up and connects the call anew: what its voice had not spoken is gone.
+    SessionFailed,
+    /// The caller's words of that turn are durable.
+    Saved(TurnId),
+    /// The model wrote, finished or failed.
+    Answer(TurnId, AnswerEvent),
+    /// The call is over, on the word of a webhook.
+    Concluded(Status),
+    /// Another engine owns the call now.
+    Fenced,
+    /// A deadline may have passed.
+    Tick,
+}
+
+/// Something shall be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the model; its events come back under this turn.
+    Ask {
+        /// The turn to be answered.
+        turn: TurnId,
+        /// What the model is told.
+        prompt: Prompt,
+    },
+    /// Abort the question to the model.
+    StopAsking,
+    /// Forget the words that have not reached the line yet: their turn is not spoken any more.
+    Silence,
+    /// Words for the voice.
+    Say {
+        /// Whose turn: the line drops words of a silenced one.
+        turn: TurnId,
+        /// The words, ready for speech; may be empty when `last`.
+        text: String,
+        /// Closes the talk cycle.
+        last: bool,
+    },
+    /// End the ConversationRelay session with this `handoffData`.
+    End {
+        /// JSON in a string.
+        handoff: String,
+    },
+    /// Close the line: what it says is not about this call.
+    RefuseLine,
+    /// Make a turn durable.
+    Append(Turn),
+    /// Change the record besides its turns.
+    Settle(Change),
+    /// Count something.
+    Observe(Observation),
+    /// The session is over; nothing follows.
+    Finish,
+}
+
+/// What is worth counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observation {
+    /// The first token of an answer was spoken this long after the question, ms.
+    FirstToken(Millis),
+    /// The caller cut in; whether the place was found in our words.
+    Interrupted {
+        /// Found, or estimated.
+        located: bool,
+    },
+    /// An answer is over.
+    Answered {
+        /// Why it is not whole; None for a whole one.
+        reason: Option<Reason>,
+    },
+    /// The caller's words were not durable in time; the answer was spoken all the same.
+    Unsaved,
+    /// The model asked for a person.
+    EscalationWish,
+    /// A message came that has no meaning now.
+    Ignored(&'static str),
+}
+
+/// One call, as a pure state machine.
+#[derive(Debug)]
+pub struct Conversation {
+    sid: CallSid,
+    persona: Arc<Persona>,
+    prompts: Arc<PromptBuilder>,
+    rules: Rules,
+    transcript: Transcript,
+    playback: Playback,
+    /// The exchange that is going on; the greeting is 0.
+    turn: TurnId,
+    /// The answer that is being written or waits to be spoken.
+    answer: Option<Answer>,
+    /// What is still to be said when the line can carry it.
+    opening: Opening,
+    /// What Twilio was told to say first.
+    greeting: Option<String>,
+    /// Whether anybody's name is known: a call that no webhook opened learns it from `setup`.
+    identified: bool,
+    /// When the line was lost, and whether in good order.
+    line_lost: Option<(Timestamp, bool)>,
+    /// How the call is being brought to its end, once it is.
+    closing: Closing,
+    /// Reused for every token: what came out of the markers, and what is fit for speech.
+    scratch: [String; 2],
+}
+
+impl Conversation {
+    /// A conversation from what the registry knows: at its beginning, or taken over.
+    #[must_use]
+    pub fn new(
+        record: CallRecord,
+        persona: Arc<Persona>,
+        prompts: Arc<PromptBuilder>,
+        rules: Rules,
+    ) -> Self {
+        Self {
+            sid: record.sid,
+            persona,
+            prompts,
+            rules,
+            turn: record.transcript.last_id(),
+            opening: Opening::of(&record),
+            greeting: record.greeting,
+            identified: !record.caller.is_empty(),
+            transcript: record.transcript,
+            playback: Playback::default(),
+            answer: None,
+            line_lost: None,
+            closing: Closing::No,
+            scratch: Default::default(),
+        }
+    }
+
+    /// What has been said so far.
+    #[must_use]
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Takes what happened and appends to `effects` what shall be done, in order.
+    pub fn on(&mut self, now: Timestamp, input: Input, effects: &mut Vec<Effect>) {
+        if self.closing.is_over() {
+            return;
+        }
+        match input {
+            Input::Attached => self.attached(now),
+            Input::Relay(message) => self.hear(now, message, effects),
+            Input::LineLost { clean } => self.lose_line(now, clean, effects),
+            Input::SessionFailed => self.lose_session(now, effects),
+            Input::Saved(turn) => self.saved(now, turn, effects),
+            Input::Answer(turn, event) => self.answered(now, turn, event, effects),
+            Input::Concluded(status) => self.conclude(now, status, effects),
+            Input::Fenced => self.fall_silent(effects),
+            Input::Tick => {}
+        }
+        self.pass_deadlines(now, effects);
+    }
+
+    /// When [`Input::Tick`] is wanted at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        if self.closing.is_over() {
+            return None;
+        }
+        let answer = self.answer.as_ref().map(|answer| answer.deadline(&self.rules));
+        let grace = self.line_lost.map(|(at, _)| at + self.rules.line_grace);
+        let closing = self.closing.deadline(&self.playback);
+        [self.opening.deadline(), answer, grace, closing].into_iter().flatten().min()
+    }
+
+    /// Does what is due by now.
+    fn pass_deadlines(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.opening.deadline().is_some_and(|at| at <= now) {
+            self.open(now, effects);
+        }
+        self.pass_answer_deadlines(now, effects);
+        self.pass_closing_deadlines(now, effects);
+    }
+
+    fn hear(&mut self, now: Timestamp, message: Inbound, effects: &mut Vec<Effect>) {
+        if let Inbound::Setup(setup) = &message
+            && !setup.call_sid.is_empty()
+            && setup.call_sid != self.sid.as_str()
+        {
+            effects.push(Effect::RefuseLine);
+            return;
+        }
+        if self.opening.deadline().is_some() {
+            self.open(now, effects);
+        }
+        self.listen(now, message, effects);
+    }
+
+    /// A line that Twilio closed in good order has nobody at its other end: the caller hung up. One
+    /// that broke may be back in a moment, and the answer goes on meanwhile.
+    fn lose_line(&mut self, now: Timestamp, clean: bool, effects: &mut Vec<Effect>) {
+        self.line_lost = Some((now, clean));
+        if clean {
+            self.suspend(effects);
+        }
+    }
+
+    /// The old session's queue is gone with it: what the caller has not heard of the last words is
+    /// said again, on the next line.
+    fn lose_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let (lost, _) = *self.line_lost.get_or_insert((now, false));
+        effects.extend([Effect::RefuseLine, Effect::Silence]);
+        let last = self.playback.last_turn();
+        let sent = last.map(|turn| self.playback.sent(turn).to_owned()).unwrap_or_default();
+        let cuts = self.playback.silenced(lost);
+        let cut = cuts.into_iter().find(|cut| Some(cut.turn) == last);
+        let Some(Cut { turn, heard, .. }) = cut else { return };
+        let unheard = sent.get(heard.len()..).unwrap_or_default();
+        self.playback.resume(turn, &heard);
+        self.playback.speak(now, turn, unheard);
+        // While it is still being written, its end closes the cycle.
+        let last = !self.answer.as_ref().is_some_and(|answer| answer.turn == turn);
+        effects.push(Effect::Say { turn, text: unheard.to_owned(), last });
+    }
+
+    /// Notes a turn, here and durably.
+    fn record(&mut self, turn: Turn, effects: &mut Vec<Effect>) {
+        self.transcript.put(turn.clone());
+        effects.push(Effect::Append(turn));
+    }
+
+    /// Changes a turn that is known already.
+    fn amend(
+        &mut self,
+        id: TurnId,
+        role: Role,
+        effects: &mut Vec<Effect>,
+        change: impl FnOnce(&mut Turn),
+    ) {
+        if let Some(turn) = self.transcript.get(id, role) {
+            let mut turn = turn.clone();
+            change(&mut turn);
+            self.record(turn, effects);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! How a call comes to its end: a goodbye that is heard out, a line that does not come back, a
+//! webhook that says so, or another engine that took over.
+
+use super::{Conversation, Effect, Observation, opening::Opening};
+use crate::domain::{
+    handoff::{HandoffKind, HandoffNote},
+    playback::Playback,
+    record::{Change, Status},
+    time::{Millis, Timestamp},
+    transcript::Reason,
+};
+
+/// How long Twilio may take to close the line after our `end`, ms: it speaks what it has queued
+/// first, and drops it when we close.
+const END_PATIENCE: Millis = 10_000;
+
+/// Where a call stands on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// It goes on.
+    No,
+    /// The goodbye is being spoken; then the session is ended.
+    Goodbye,
+    /// `end` was sent at this moment.
+    Ended(Timestamp),
+    /// Nothing more happens.
+    Over,
+}
+
+impl Closing {
+    pub(super) fn is_over(self) -> bool {
+        self == Self::Over
+    }
+
+    /// The caller has something to say: a goodbye that is still being spoken is taken back.
+    /// False when it is too late for that.
+    pub(super) fn give_way(&mut self) -> bool {
+        if *self == Self::Goodbye {
+            *self = Self::No;
+        }
+        *self == Self::No
+    }
+
+    pub(super) fn deadline(self, playback: &Playback) -> Option<Timestamp> {
+        match self {
+            Self::Goodbye => Some(playback.ends_at()),
+            Self::Ended(at) => Some(at + END_PATIENCE),
+            Self::No | Self::Over => None,
+        }
+    }
+}
+
+impl Conversation {
+    pub(super) fn pass_closing_deadlines(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let due = self.closing.deadline(&self.playback).is_some_and(|at| at <= now);
+        match self.closing {
+            Closing::Goodbye if due => {
+                let handoff = HandoffNote::new(HandoffKind::Goodbye).encode();
+                effects.push(Effect::End { handoff });
+                self.closing = Closing::Ended(now);
+            }
+            Closing::Ended(_) if due => self.conclude(now, Status::Completed, effects),
+            _ => {}
+        }
+        match self.line_lost {
+            Some((at, clean)) if at + self.rules.line_grace <= now => {
+                let status = if clean { Status::Completed } else { Status::Failed };
+                self.conclude(now, status, effects);
+            }
+            _ => {}
+        }
+    }
+
+    /// The call is over: what was not heard by now never will be.
+    pub(super) fn conclude(&mut self, now: Timestamp, status: Status, effects: &mut Vec<Effect>) {
+        if self.closing.is_over() {
+            return;
+        }
+        let silent_at = self.line_lost.map_or(now, |(at, _)| at);
+        self.suspend(effects);
+        for cut in self.playback.silenced(silent_at) {
+            self.cut_turn(cut, Some(Reason::CallEnded), now, effects);
+        }
+        self.close_last_turn(effects);
+        effects.extend([Effect::Settle(Change::Ended { status }), Effect::Finish]);
+        self.closing = Closing::Over;
+    }
+
+    /// Nobody listens any more: the model is stopped. Should a line come all the same, the answer
+    /// is gone on with.
+    pub(super) fn suspend(&mut self, effects: &mut Vec<Effect>) {
+        let Some(answer) = self.answer.take() else { return };
+        let reason = Some(Reason::CallEnded);
+        let stopped = Effect::Observe(Observation::Answered { reason });
+        effects.extend([Effect::StopAsking, Effect::Silence, stopped]);
+        if answer.has_spoken() {
+            let mut turn = self.agent_turn(&answer, self.playback.sent(answer.turn).to_owned());
+            turn.open = true;
+            self.record(turn, effects);
+        }
+        self.opening = Opening::TakenOver;
+    }
+
+    /// No turn stays open, and no question without an answer or a reason.
+    fn close_last_turn(&mut self, effects: &mut Vec<Effect>) {
+        let Some(last) = self.transcript.turns().last() else { return };
+        let (id, role) = (last.id, last.role);
+        if last.open || self.transcript.unanswered().is_some() {
+            self.amend(id, role, effects, |turn| {
+                turn.interrupted = turn.open;
+                turn.open = false;
+                turn.reason = Some(Reason::CallEnded);
+            });
+        }
+    }
+
+    /// Another engine owns the call: it speaks and writes, we do neither.
+    pub(super) fn fall_silent(&mut self, effects: &mut Vec<Effect>) {
+        self.answer = None;
+        self.closing = Closing::Over;
+        effects.extend([Effect::StopAsking, Effect::Silence, Effect::RefuseLine, Effect::Finish]);
+    }
+}

@@ -1,0 +1,115 @@
+//! What is said when a line is there: a greeting, what is still owed, or a word after a break.
+
+use super::{Conversation, Effect};
+use crate::domain::{
+    record::CallRecord,
+    time::{Millis, Timestamp},
+    transcript::{Reason, Role, Turn},
+};
+
+/// How long the first frame of a new line is waited for, ms. Twilio sends `setup` at once after
+/// the upgrade; whether it does so again when it reconnects by itself is not documented.
+const FIRST_FRAME: Millis = 500;
+
+/// A break of the line that a caller wonders about, ms.
+const LONG_BREAK: Millis = 2_000;
+
+/// What the engine has to say first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Nobody has spoken yet, and there is no line.
+    Fresh,
+    /// There was a line before, held by another session or given up by this one, and none now.
+    TakenOver,
+    /// There is a line; the word is due when it has said something, or at this moment.
+    Due { taken_over: bool, by: Timestamp },
+    /// Said.
+    Done,
+}
+
+impl Opening {
+    pub(super) fn of(record: &CallRecord) -> Self {
+        if record.transcript.turns().is_empty() { Self::Fresh } else { Self::TakenOver }
+    }
+
+    pub(super) fn deadline(self) -> Option<Timestamp> {
+        match self {
+            Self::Due { by, .. } => Some(by),
+            _ => None,
+        }
+    }
+}
+
+impl Conversation {
+    pub(super) fn attached(&mut self, now: Timestamp) {
+        let lost = self.line_lost.take();
+        self.opening = match self.opening {
+            Opening::Done if self.left_in_silence(lost, now) => {
+                Opening::Due { taken_over: true, by: now + FIRST_FRAME }
+            }
+            Opening::Fresh => Opening::Due { taken_over: false, by: now + FIRST_FRAME },
+            Opening::TakenOver => Opening::Due { taken_over: true, by: now + FIRST_FRAME },
+            due_or_done => due_or_done,
+        };
+    }
+
+    /// Whether the caller heard nothing for so long that a word about it is due: the agent had
+    /// said all before the line broke, and says nothing now.
+    fn left_in_silence(&self, lost: Option<(Timestamp, bool)>, now: Timestamp) -> bool {
+        let Some((lost, _)) = lost else { return false };
+        let quiet = self.answer.is_none() && self.playback.ends_at() <= lost;
+        quiet && now.since(lost) >= LONG_BREAK
+    }
+
+    pub(super) fn open(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let taken_over = matches!(self.opening, Opening::Due { taken_over: true, .. });
+        self.opening = Opening::Done;
+        if taken_over { self.go_on(now, effects) } else { self.greet(now, effects) }
+    }
+
+    /// The greeting is Twilio's when our TwiML carried it, else ours.
+    fn greet(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        match self.greeting.take() {
+            Some(greeting) if greeting.is_empty() => {}
+            Some(greeting) => {
+                self.playback.speak(now, self.turn, &greeting);
+                self.record(Turn::new(self.turn, Role::Agent, greeting, now), effects);
+            }
+            None => {
+                let greeting = self.persona.greeting.clone();
+                self.say_alone(now, greeting, effects);
+            }
+        }
+    }
+
+    /// Goes on where the session before this one stopped.
+    fn go_on(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let last = self.transcript.turns().last().cloned();
+        match last {
+            Some(turn) if turn.role == Role::Agent && turn.open => {
+                if self.playback.sent(turn.id).is_empty() {
+                    self.playback.resume(turn.id, &turn.text);
+                }
+                self.amend(turn.id, Role::Agent, effects, |turn| {
+                    turn.reason = Some(Reason::TakenOver);
+                });
+                self.ask(now, true, effects);
+            }
+            Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {
+                self.ask(now, true, effects);
+            }
+            _ => {
+                self.turn = self.turn.next();
+                let resume = self.persona.resume.clone();
+                self.say_alone(now, resume, effects);
+            }
+        }
+    }
+
+    /// A cycle of its own: a phrase that answers nothing.
+    fn say_alone(&mut self, now: Timestamp, phrase: String, effects: &mut Vec<Effect>) {
+        self.playback.speak(now, self.turn, &phrase);
+        self.record(Turn::new(self.turn, Role::Agent, phrase.clone(), now), effects);
+        effects.push(Effect::Say { turn: self.turn, text: phrase, last: true });
+    }
+}

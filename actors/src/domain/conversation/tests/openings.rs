@@ -1,0 +1,164 @@
+//! The first line, a new one, and another engine's call.
+
+use super::*;
+
+fn taken_over(turns: Vec<Turn>) -> Talk {
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = turns.into_iter().collect();
+    Talk::new(record)
+}
+
+fn turn(id: u32, role: Role, text: &str) -> Turn {
+    Turn::new(TurnId(id), role, text, START)
+}
+
+#[test]
+fn a_greeting_that_twilio_speaks_is_noted_and_not_said_again() {
+    let mut talk = Talk::new(record(Some("Hello, this is Owl.")));
+    talk.attach();
+    assert_eq!(talk.heard(), "");
+    assert_eq!(talk.agent(TurnId(0)).text, "Hello, this is Owl.");
+}
+
+#[test]
+fn a_call_that_no_webhook_opened_is_greeted_by_the_engine_and_learns_who_calls() {
+    let mut opened = record(None);
+    opened.caller = String::new();
+    let mut talk = Talk::new(opened);
+    talk.on(Input::Attached);
+    assert_eq!(talk.heard(), "", "not before the line has spoken");
+    let setup = Setup { from: "+1415".to_owned(), to: "+1800".to_owned(), ..Setup::default() };
+    talk.on(Input::Relay(Inbound::Setup(Box::new(setup))));
+    let effects = talk.look();
+    let identified = Change::Identified { caller: "+1415".to_owned(), called: "+1800".to_owned() };
+    assert!(effects.contains(&Effect::Settle(identified)));
+    let text = "Hello, this is Owl.".to_owned();
+    assert!(effects.contains(&Effect::Say { turn: TurnId(0), text, last: true }));
+}
+
+#[test]
+fn a_setup_of_another_call_is_refused() {
+    let mut talk = Talk::new(record(Some("Hi.")));
+    talk.on(Input::Attached);
+    let setup =
+        Setup { call_sid: "CAffffffffffffffffffffffffffffffff".to_owned(), ..Setup::default() };
+    talk.on(Input::Relay(Inbound::Setup(Box::new(setup))));
+    assert_eq!(talk.look(), [Effect::RefuseLine]);
+}
+
+#[test]
+fn an_unanswered_question_is_answered_after_a_take_over() {
+    let mut talk = taken_over(vec![
+        turn(0, Role::Agent, "Hello."),
+        turn(1, Role::Customer, "One?"),
+        turn(1, Role::Agent, "First."),
+        turn(2, Role::Customer, "Two?"),
+    ]);
+    talk.attach();
+    let (asked, _) = talk.questions().pop().expect("the model is asked");
+    assert_eq!((asked, talk.questions().len()), (TurnId(2), 1));
+    let told: Vec<_> = talk.told().into_iter().map(|(_, words)| words).collect();
+    assert_eq!(told, ["Hello.", "One?", "First.", "Two?"]);
+    talk.tokens(asked, "Second.");
+    assert_eq!(talk.heard(), "Second.", "the question is durable already");
+}
+
+#[test]
+fn an_answered_question_is_not_answered_again_after_a_take_over() {
+    let mut talk = taken_over(vec![
+        turn(0, Role::Agent, "Hello."),
+        turn(1, Role::Customer, "One?"),
+        turn(1, Role::Agent, "First."),
+    ]);
+    talk.attach();
+    assert!(talk.questions().is_empty());
+    assert_eq!(talk.heard(), "Sorry, I lost you. Go on.");
+    assert_eq!(talk.ask("Two?"), TurnId(3));
+}
+
+#[test]
+fn an_answer_that_was_being_written_is_gone_on_with_after_a_take_over() {
+    let mut half = turn(1, Role::Agent, "The fee is");
+    half.open = true;
+    let mut talk = taken_over(vec![turn(1, Role::Customer, "One?"), half]);
+    talk.attach();
+    assert_eq!(talk.questions().len(), 1);
+    assert!(talk.told().last().is_some_and(|(_, words)| words.contains("the line failed here")));
+    talk.tokens(TurnId(1), "twenty dollars.");
+    talk.done(TurnId(1));
+    assert_eq!(talk.heard(), " twenty dollars.");
+    let whole = talk.agent(TurnId(1));
+    assert_eq!((whole.text.as_str(), whole.open), ("The fee is twenty dollars.", false));
+}
+
+#[test]
+fn a_line_that_brings_no_setup_is_spoken_to_all_the_same() {
+    let mut talk = taken_over(vec![turn(1, Role::Customer, "One?")]);
+    talk.on(Input::Attached);
+    assert!(talk.questions().is_empty());
+    talk.wait(500);
+    assert_eq!(talk.questions().len(), 1);
+}
+
+#[test]
+fn a_caller_whose_line_was_gone_for_a_while_is_told_so_and_one_whose_line_blinked_is_not() {
+    for (gone, word) in [(1_900, ""), (2_000, "Sorry, I lost you. Go on.")] {
+        let mut talk = Talk::greeted();
+        talk.on(Input::LineLost { clean: false });
+        talk.wait(gone);
+        talk.attach();
+        assert_eq!(talk.heard(), word, "{gone} ms");
+    }
+}
+
+#[test]
+fn what_the_voice_of_a_failed_session_had_not_spoken_is_said_on_the_next_line() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Tell me all.");
+    talk.tokens(turn, "Fourteen letters in a second and then some more.");
+    talk.done(turn);
+    talk.wait(1_100);
+    talk.on(Input::LineLost { clean: false });
+    talk.wait(3_000);
+    talk.look();
+    talk.on(Input::SessionFailed);
+    talk.attach();
+    assert_eq!(talk.heard(), " in a second and then some more.");
+    assert!(!talk.cycle_open);
+    let whole = talk.agent(turn);
+    assert_eq!(whole.text, "Fourteen letters in a second and then some more.");
+    assert!(!whole.interrupted);
+    talk.wait(500);
+    talk.interrupt("in a second");
+    assert_eq!(talk.agent(turn).text, "Fourteen letters in a second");
+}
+
+#[test]
+fn an_answer_that_is_still_written_when_the_session_fails_is_said_whole() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Tell me all.");
+    talk.tokens(turn, "One two ");
+    talk.on(Input::SessionFailed);
+    talk.tokens(turn, "three.");
+    talk.attach();
+    talk.done(turn);
+    assert_eq!(talk.agent(turn).text, "One two three.");
+    assert!(!talk.cycle_open);
+}
+
+#[test]
+fn a_new_line_in_mid_answer_changes_nothing_about_the_answer() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Tell me all.");
+    talk.tokens(turn, "One ");
+    talk.on(Input::LineLost { clean: false });
+    talk.tokens(turn, "two ");
+    talk.wait(2_000);
+    talk.attach();
+    talk.tokens(turn, "three.");
+    talk.done(turn);
+    assert_eq!(talk.heard(), "One two three.");
+    assert_eq!(talk.questions().len(), 1);
+    talk.wait(60_000);
+    assert!(!talk.look().contains(&Effect::Finish));
+}

@@ -1,0 +1,254 @@
+//! What Twilio's voice has spoken by now.
+//!
+//! Tokens leave in one second, the voice takes ten. Everything that depends on what the caller has
+//! *heard* asks here: where an answer was cut, when a goodbye has been spoken, when silence began.
+//! Evidence comes in three grades: `tokensPlayed` proves words, `agentSpeaking` proves moments, and
+//! between them time is counted at the pace of a voice.
+
+use std::collections::VecDeque;
+
+use super::{
+    heard::{floor_word, locate, played},
+    ids::TurnId,
+    relay::Interrupted,
+    time::{Millis, Timestamp},
+};
+
+/// Pace of a synthetic voice, characters a second (measured on Google and ElevenLabs voices).
+const CHARS_PER_SECOND: u64 = 14;
+
+/// How many utterances are remembered: an interrupt speaks of the latest, or of one that was still
+/// in Twilio's queue behind them.
+const UTTERANCES_KEPT: usize = 6;
+
+/// `agentSpeaking off` this shortly before an `interrupt` is the interrupt's own doing, ms.
+const OFF_BY_INTERRUPT: Millis = 1_500;
+
+/// The voice's queue.
+#[derive(Debug, Clone, Default)]
+pub struct Playback {
+    /// Oldest first. Also what has been heard in full, for a while: an interrupt may speak of it.
+    utterances: VecDeque<Utterance>,
+    /// When all that was sent will have been spoken.
+    busy_until: Timestamp,
+    /// The voice stopped at this moment with so many characters unspoken by our count. Kept since
+    /// an interrupt may explain the stop only afterwards.
+    stopped: Option<(Timestamp, u64)>,
+}
+
+/// The words of one turn.
+#[derive(Debug, Clone)]
+struct Utterance {
+    turn: TurnId,
+    /// All that was sent for speaking.
+    text: String,
+    /// Bytes of it that are known to have been heard.
+    heard: usize,
+}
+
+/// A turn of which less was heard than was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Whose words were cut.
+    pub turn: TurnId,
+    /// What was heard of them.
+    pub heard: String,
+    /// The place was counted by time, not found in Twilio's words.
+    pub estimated: bool,
+}
+
+impl Playback {
+    /// Words were sent to the voice.
+    pub fn speak(&mut self, now: Timestamp, turn: TurnId, words: &str) {
+        match self.utterances.back_mut() {
+            Some(last) if last.turn == turn => last.text.push_str(words),
+            _ => self.begin(turn, words, 0),
+        }
+        self.busy_until = self.busy_until.max(now) + duration(words.chars().count() as u64);
+        self.stopped = None;
+    }
+
+    /// Words of that turn were heard before this playback began (a call taken over).
+    pub fn resume(&mut self, turn: TurnId, heard: &str) {
+        self.begin(turn, heard, heard.len());
+    }
+
+    fn begin(&mut self, turn: TurnId, text: &str, heard: usize) {
+        if self.utterances.len() >= UTTERANCES_KEPT {
+            self.utterances.pop_front();
+        }
+        self.utterances.push_back(Utterance { turn, text: text.to_owned(), heard });
+    }
+
+    /// Whose words were sent last.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<TurnId> {
+        self.utterances.back().map(|utterance| utterance.turn)
+    }
+
+    /// What was sent for that turn.
+    #[must_use]
+    pub fn sent(&self, turn: TurnId) -> &str {
+        let of_turn = self.utterances.iter().rev().find(|utterance| utterance.turn == turn);
+        of_turn.map_or("", |utterance| &utterance.text)
+    }
+
+    /// When all that was sent will have been spoken, as far as can be told.
+    #[must_use]
+    pub fn ends_at(&self) -> Timestamp {
+        self.busy_until
+    }
+
+    /// The voice starts or stops (`agentSpeaking`). Stopped without an interrupt, it has spoken
+    /// all there was.
+    pub fn voice(&mut self, now: Timestamp, on: bool) {
+        if on {
+            let unheard = self.utterances.iter().map(|utterance| chars(utterance.unheard())).sum();
+            self.busy_until = now + duration(unheard);
+            self.stopped = None;
+        } else {
+            self.stopped = Some((now, self.unspoken(now)));
+            self.utterances.iter_mut().for_each(|utterance| utterance.heard = utterance.text.len());
+            self.busy_until = now;
+        }
+    }
+
+    /// These words have been spoken (`tokensPlayed`). Repeated and unknown words prove nothing.
+    pub fn played(&mut self, now: Timestamp, words: &str) {
+        let mut found = None;
+        for (at, utterance) in self.utterances.iter().enumerate() {
+            if utterance.heard < utterance.text.len()
+                && let Some(end) = played(&utterance.text, utterance.heard, words)
+            {
+                found = Some((at, end));
+                break;
+            }
+        }
+        let Some((at, end)) = found else { return };
+        for (index, utterance) in self.utterances.iter_mut().enumerate().take(at + 1) {
+            utterance.heard = if index == at { end } else { utterance.text.len() };
+        }
+        let unheard = self.utterances.iter().map(|utterance| chars(utterance.unheard())).sum();
+        self.busy_until = now + duration(unheard);
+    }
+
+    /// The caller cut in: the voice is silent now and its queue is gone.
+    ///
+    /// Returns the turns of which less was heard than was sent, and whether Twilio's words were
+    /// found among ours.
+    pub fn interrupted(&mut self, now: Timestamp, cut: &Interrupted) -> (Vec<Cut>, bool) {
+        let all = self.joined();
+        let near = self.position(now, &all, cut.after);
+        let found = cut.utterance.as_deref().and_then(|words| locate(&all, words, near));
+        (self.cut_at(found.unwrap_or(near), found.is_none(), now), found.is_some())
+    }
+
+    /// The voice fell silent for good: the caller hung up, or the line is gone.
+    pub fn silenced(&mut self, now: Timestamp) -> Vec<Cut> {
+        let all = self.joined();
+        let near = self.position(now, &all, None);
+        self.cut_at(near, true, now)
+    }
+
+    /// All utterances in one text, a space between two, as a voice would speak them.
+    fn joined(&self) -> String {
+        let mut all = String::new();
+        for utterance in &self.utterances {
+            all.push_str(&utterance.text);
+            all.push(' ');
+        }
+        all
+    }
+
+    /// Where the voice is in `all`, counted by time and never before what is known to be heard.
+    fn position(&self, now: Timestamp, all: &str, into_last: Option<Millis>) -> usize {
+        let proven = self.proven(now);
+        let unspoken = self.unspoken(now);
+        let last_start =
+            all.len().saturating_sub(self.utterances.back().map_or(0, |u| u.text.len() + 1));
+        let by_time = match into_last {
+            // Twilio's own count, from the start of the utterance that it cut.
+            Some(after)
+                if unspoken > 0 && unspoken < chars(all.get(last_start..).unwrap_or_default()) =>
+            {
+                forward(all, last_start, after * CHARS_PER_SECOND / 1_000)
+            }
+            _ => backward(all, unspoken),
+        };
+        if unspoken == 0 { by_time } else { floor_word(all, by_time).max(proven) }
+    }
+
+    /// End of the last words that are known to be heard, in the joined text. What `agentSpeaking
+    /// off` seemed to prove does not count while an interrupt may still explain it.
+    fn proven(&self, now: Timestamp) -> usize {
+        if self.stopped.is_some_and(|(at, _)| now.since(at) < OFF_BY_INTERRUPT) {
+            return 0;
+        }
+        let mut start = 0;
+        let mut proven = 0;
+        for utterance in &self.utterances {
+            if utterance.heard > 0 {
+                proven = start + utterance.heard;
+            }
+            start += utterance.text.len() + 1;
+        }
+        proven
+    }
+
+    /// Characters sent and not yet spoken, by the clock.
+    fn unspoken(&self, now: Timestamp) -> u64 {
+        match self.stopped {
+            Some((at, unspoken)) if now.since(at) < OFF_BY_INTERRUPT => unspoken,
+            _ => self.busy_until.since(now) * CHARS_PER_SECOND / 1_000,
+        }
+    }
+
+    fn cut_at(&mut self, end: usize, estimated: bool, now: Timestamp) -> Vec<Cut> {
+        let mut cuts = Vec::new();
+        let mut start = 0;
+        for utterance in self.utterances.drain(..) {
+            let heard = end.saturating_sub(start).min(utterance.text.len());
+            start += utterance.text.len() + 1;
+            let unheard = utterance.text.get(heard..).unwrap_or_default();
+            if unheard.chars().any(char::is_alphanumeric) {
+                let heard = utterance.text.get(..heard).unwrap_or_default().trim_end().to_owned();
+                cuts.push(Cut { turn: utterance.turn, heard, estimated });
+            }
+        }
+        self.busy_until = now;
+        self.stopped = None;
+        cuts
+    }
+}
+
+impl Utterance {
+    fn unheard(&self) -> &str {
+        self.text.get(self.heard..).unwrap_or_default()
+    }
+}
+
+fn chars(text: &str) -> u64 {
+    text.chars().count() as u64
+}
+
+fn duration(chars: u64) -> Millis {
+    chars * 1_000 / CHARS_PER_SECOND
+}
+
+/// The byte `count` characters after `from`.
+fn forward(text: &str, from: usize, count: u64) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    let steps = usize::try_from(count).unwrap_or(usize::MAX);
+    rest.char_indices().nth(steps).map_or(text.len(), |(at, _)| from + at)
+}
+
+/// The byte before the last `count` characters.
+fn backward(text: &str, count: u64) -> usize {
+    let Some(before) = usize::try_from(count).ok().and_then(|count| count.checked_sub(1)) else {
+        return text.len();
+    };
+    text.char_indices().rev().nth(before).map_or(0, |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests;

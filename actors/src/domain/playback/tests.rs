@@ -1,0 +1,152 @@
+use super::*;
+
+const T: Timestamp = Timestamp(1_000_000);
+
+/// A voice speaks 14 characters a second: this many ms for them.
+fn spoken(chars: u64) -> Millis {
+    chars * 1_000 / 14
+}
+
+fn words(text: &str) -> Interrupted {
+    Interrupted { utterance: Some(text.to_owned()), after: None }
+}
+
+fn queue(texts: &[&str]) -> Playback {
+    let mut playback = Playback::default();
+    for (turn, text) in (0..).zip(texts) {
+        playback.speak(T, TurnId(turn), text);
+    }
+    playback
+}
+
+fn cut(turn: u32, heard: &str, estimated: bool) -> Cut {
+    Cut { turn: TurnId(turn), heard: heard.to_owned(), estimated }
+}
+
+#[test]
+fn the_voice_is_done_when_all_was_spoken() {
+    let mut playback = queue(&["Fourteen chars"]);
+    assert_eq!(playback.ends_at(), T + 1_000);
+    playback.speak(T + 5_000, TurnId(0), " and fourteen.");
+    assert_eq!(playback.ends_at(), T + 6_000, "the voice had been waiting for words");
+    assert_eq!(playback.sent(TurnId(0)), "Fourteen chars and fourteen.");
+    assert_eq!(playback.sent(TurnId(9)), "");
+}
+
+#[test]
+fn an_interrupt_cuts_where_twilio_says() {
+    let text = "The fee is $20, and <break/> the rate is 5%.";
+    for (said, heard) in [
+        ("The fee is", "The fee is"),
+        ("the FEE   is $20", "The fee is $20"),
+        ("The fee is 20 and the rate", "The fee is $20, and <break/> the rate"),
+    ] {
+        let (cuts, located) = queue(&[text]).interrupted(T + 500, &words(said));
+        assert!(located, "{said}");
+        assert_eq!(cuts, [cut(0, heard, false)], "{said}");
+    }
+}
+
+#[test]
+fn an_interrupt_after_the_last_word_cuts_nothing() {
+    let (cuts, located) = queue(&["All is said."]).interrupted(T + 5_000, &words("All is said."));
+    assert_eq!((cuts, located), (vec![], true));
+    let (cuts, located) = queue(&["All is said."]).interrupted(T + 5_000, &Interrupted::default());
+    assert_eq!((cuts, located), (vec![], false));
+}
+
+#[test]
+fn words_that_cannot_be_found_are_estimated_by_time_at_a_word_boundary() {
+    let text = "Fourteen chars and then some more of them.";
+    let (cuts, located) = queue(&[text]).interrupted(T + spoken(20), &words("nothing like it"));
+    assert_eq!((cuts, located), (vec![cut(0, "Fourteen chars and", true)], false));
+    let lasted = Interrupted { utterance: None, after: Some(spoken(15)) };
+    let (cuts, _) = queue(&[text]).interrupted(T + spoken(40), &lasted);
+    assert_eq!(cuts, [cut(0, "Fourteen chars", true)], "twilio's own clock is nearer");
+}
+
+#[test]
+fn a_phrase_that_occurs_twice_is_found_where_the_voice_was() {
+    let text = "Yes. That is right. Yes. That is all there is to say about it.";
+    let (cuts, _) = queue(&[text]).interrupted(T + spoken(24), &words("Yes."));
+    assert_eq!(cuts, [cut(0, "Yes. That is right. Yes.", false)]);
+    let (cuts, _) = queue(&[text]).interrupted(T + spoken(5), &words("Yes."));
+    assert_eq!(cuts, [cut(0, "Yes.", false)]);
+}
+
+#[test]
+fn an_interrupt_of_the_first_of_two_answers_leaves_the_second_unheard() {
+    let mut playback = queue(&["A first answer of some length.", "A second one."]);
+    let (cuts, _) = playback.interrupted(T + 700, &words("A first answer"));
+    assert_eq!(cuts, [cut(0, "A first answer", false), cut(1, "", false)]);
+    assert_eq!(playback.interrupted(T + 800, &words("A first")).0, [], "its queue is gone");
+}
+
+#[test]
+fn words_that_were_played_count_whatever_the_clock_says() {
+    let mut playback = queue(&["One two three. Four five six. Seven."]);
+    playback.played(T + 100, "One two three.");
+    playback.played(T + 150, "One two three.");
+    playback.played(T + 160, "not ours at all");
+    let cuts = playback.silenced(T + 200);
+    assert_eq!(cuts, [cut(0, "One two three.", true)]);
+}
+
+#[test]
+fn words_played_of_a_later_answer_prove_the_earlier_one() {
+    let mut playback = queue(&["A first answer.", "A second answer."]);
+    playback.played(T + 100, "A second");
+    assert_eq!(playback.silenced(T + 100), [cut(1, "A second", true)]);
+}
+
+#[test]
+fn a_voice_that_starts_late_is_counted_from_then() {
+    let mut playback = queue(&["Fourteen chars and some more words."]);
+    playback.voice(T + 2_000, true);
+    assert_eq!(playback.silenced(T + 2_000 + spoken(15)), [cut(0, "Fourteen chars", true)]);
+}
+
+#[test]
+fn a_voice_that_stops_by_itself_has_spoken_all() {
+    let mut playback = queue(&["A long answer, spoken by a very fast voice indeed."]);
+    playback.voice(T + 500, false);
+    assert_eq!(playback.ends_at(), T + 500);
+    assert_eq!(playback.silenced(T + 5_000), []);
+}
+
+#[test]
+fn a_voice_that_an_interrupt_stopped_has_not() {
+    let mut playback = queue(&["Fourteen chars and some more words."]);
+    playback.voice(T + spoken(15), false);
+    let (cuts, _) = playback.interrupted(T + spoken(15) + 50, &Interrupted::default());
+    assert_eq!(cuts, [cut(0, "Fourteen chars", true)]);
+}
+
+#[test]
+fn what_another_session_had_spoken_stays_heard() {
+    let mut playback = Playback::default();
+    playback.resume(TurnId(3), "The fee is");
+    playback.speak(T, TurnId(3), " twenty dollars.");
+    let (cuts, _) = playback.interrupted(T, &Interrupted::default());
+    assert_eq!(cuts, [cut(3, "The fee is", true)]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_cut_is_always_a_beginning_of_what_was_sent(
+        texts in proptest::collection::vec("[a-zA-Zäß ,.<>/字]{0,40}", 1..8),
+        said in "[a-zA-Zäß ,.字]{0,20}",
+        after in proptest::option::of(0u64..100_000),
+        wait in 0u64..20_000,
+    ) {
+        let mut playback = Playback::default();
+        for (turn, text) in (0..).zip(&texts) {
+            playback.speak(T, TurnId(turn), text);
+        }
+        let (cuts, _) = playback.interrupted(T + wait, &Interrupted { utterance: Some(said), after });
+        for cut in cuts {
+            let sent = &texts[usize::try_from(cut.turn.0).unwrap()];
+            proptest::prop_assert!(sent.starts_with(&cut.heard));
+        }
+    }
+}
