@@ -1,7 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+pub mod call_session;
+pub mod clock;
+pub mod directory;
 pub mod domain;
-pub mod llm_gateway {
-    pub mod model;
-}
-pub mod registry {
-    pub mod store;
-}
+pub mod llm_gateway;
+pub mod registry;

@@ -1,0 +1,247 @@
+//! The session and its line: what is said, what is heard, and which socket counts.
+
+use std::collections::VecDeque;
+
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use super::{
+    CallSession,
+    messages::{Attach, Heard, LineFrame, LineGone, Silenced},
+};
+use crate::domain::{
+    conversation::Input,
+    ids::{LineId, TurnId},
+    relay::{Inbound, Outbound},
+};
+
+/// Words that wait for a line at most, bytes: an hour of speech. A line that is that far behind is
+/// dead.
+const UNSENT_MAX: usize = 64 * 1024;
+
+/// Frames that wait for a line at most: words of one talk cycle are joined into one.
+const UNSENT_FRAMES: usize = 64;
+
+/// What the session speaks through.
+#[derive(Default)]
+pub(super) struct Mouth {
+    line: Option<Seat>,
+    /// What waits for a line, or for room in its channel, in order.
+    unsent: VecDeque<Unsent>,
+    /// The wait for room, while there is one.
+    waiting: Option<SpawnHandle>,
+    /// The turn that spoke last.
+    turn: TurnId,
+}
+
+struct Seat {
+    id: LineId,
+    out: mpsc::Sender<LineFrame>,
+    silenced: Silenced,
+}
+
+enum Unsent {
+    Words { turn: TurnId, text: String, last: bool },
+    Control(String),
+}
+
+impl Unsent {
+    fn frame(self) -> LineFrame {
+        match self {
+            Self::Words { turn, text, last } => {
+                LineFrame::Words { turn, last, frame: Outbound::text(&text, last).encode() }
+            }
+            Self::Control(frame) => LineFrame::Control(frame),
+        }
+    }
+}
+
+impl Mouth {
+    /// Forgets the words that were not sent, and lets the line drop those in its channel.
+    pub(super) fn silence(&mut self, ctx: &mut Context<CallSession>) {
+        if let Some(seat) = &self.line {
+            seat.silenced.up_to(self.turn);
+        }
+        let cycle_open =
+            self.unsent.iter().any(|unsent| matches!(unsent, Unsent::Words { last: true, .. }));
+        self.unsent.retain(|unsent| matches!(unsent, Unsent::Control(_)));
+        if cycle_open {
+            // The words that would have closed their cycle are gone: the cycle still ends.
+            self.unsent.push_back(Unsent::Control(Outbound::text("", true).encode()));
+        }
+        if self.unsent.is_empty() {
+            self.stop_waiting(ctx);
+        }
+    }
+
+    /// Closes the line: it has no business with this call.
+    pub(super) fn refuse(&mut self) {
+        if let Some(seat) = self.line.take() {
+            // A full channel is closed by the dropped sender all the same, after its frames.
+            let _ = seat.out.try_send(LineFrame::Close);
+        }
+    }
+
+    fn take(&mut self, seat: Seat, ctx: &mut Context<CallSession>) {
+        self.stop_waiting(ctx);
+        self.refuse();
+        self.line = Some(seat);
+    }
+
+    fn is(&self, line: LineId) -> bool {
+        self.line.as_ref().is_some_and(|seat| seat.id == line)
+    }
+
+    fn stop_waiting(&mut self, ctx: &mut Context<CallSession>) {
+        if let Some(waiting) = self.waiting.take() {
+            ctx.cancel_future(waiting);
+        }
+    }
+
+    /// Queues what cannot be sent now; words of one cycle become one frame.
+    fn keep(&mut self, unsent: Unsent) {
+        match (self.unsent.back_mut(), unsent) {
+            (
+                Some(Unsent::Words { turn, text, last }),
+                Unsent::Words { turn: of, text: more, last: closes },
+            ) if *turn == of && !*last => {
+                text.push_str(&more);
+                *last = closes;
+            }
+            (_, unsent) => self.unsent.push_back(unsent),
+        }
+        let bytes: usize = self.unsent.iter().map(Unsent::len).sum();
+        if bytes > UNSENT_MAX || self.unsent.len() > UNSENT_FRAMES {
+            tracing::warn!("the line is an hour of speech behind: it is given up");
+            metrics::counter!("switchhook_lines_total", "event" => "overrun").increment(1);
+            self.unsent.clear();
+            self.line = None;
+        }
+    }
+}
+
+impl Unsent {
+    fn len(&self) -> usize {
+        match self {
+            Self::Words { text, .. } | Self::Control(text) => text.len(),
+        }
+    }
+}
+
+impl CallSession {
+    /// Words for the voice.
+    pub(super) fn say(&mut self, turn: TurnId, text: String, last: bool, ctx: &mut Context<Self>) {
+        self.mouth.turn = turn;
+        let words = match (text.is_empty(), last) {
+            (true, false) => return,
+            (true, true) => Unsent::Control(Outbound::text("", true).encode()),
+            (false, _) => Unsent::Words { turn, text, last },
+        };
+        self.send(words, ctx);
+    }
+
+    /// The session shall end; Twilio speaks what it has first.
+    pub(super) fn end_session(&mut self, handoff: &str, ctx: &mut Context<Self>) {
+        tracing::info!("the session is ended: the goodbye has been spoken");
+        let end = Outbound::End { handoff_data: Some(handoff) }.encode();
+        self.send(Unsent::Control(end), ctx);
+    }
+
+    fn send(&mut self, unsent: Unsent, ctx: &mut Context<Self>) {
+        let mouth = &mut self.mouth;
+        if mouth.unsent.is_empty()
+            && mouth.waiting.is_none()
+            && let Some(seat) = &mouth.line
+        {
+            let gone = match seat.out.try_reserve() {
+                Ok(room) => return room.send(unsent.frame()),
+                Err(refused) => matches!(refused, TrySendError::Closed(())),
+            };
+            if gone {
+                mouth.line = None;
+            }
+        }
+        mouth.keep(unsent);
+        self.flush(ctx);
+    }
+
+    /// Waits for room in the line's channel, once, however much is unsent.
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        if self.mouth.unsent.is_empty() || self.mouth.waiting.is_some() {
+            return;
+        }
+        let Some(seat) = &self.mouth.line else { return };
+        let room = seat.out.clone().reserve_owned();
+        let waiting = ctx.spawn(room.into_actor(self).map(|room, this, ctx| {
+            this.mouth.waiting = None;
+            match (room, this.mouth.unsent.pop_front()) {
+                (Ok(room), Some(unsent)) => drop(room.send(unsent.frame())),
+                (Err(_), Some(unsent)) => {
+                    this.mouth.unsent.push_front(unsent);
+                    this.mouth.line = None;
+                }
+                (_, None) => {}
+            }
+            this.flush(ctx);
+        }));
+        self.mouth.waiting = Some(waiting);
+    }
+}
+
+impl Handler<Attach> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, new: Attach, ctx: &mut Self::Context) {
+        let _in = self.span.clone().entered();
+        tracing::info!(line = new.line.0, "a line is attached");
+        metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
+        self.mouth.take(Seat { id: new.line, out: new.out, silenced: new.silenced }, ctx);
+        self.happen(Input::Attached, ctx);
+        self.flush(ctx);
+    }
+}
+
+impl Handler<Heard> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, heard: Heard, ctx: &mut Self::Context) {
+        if !self.mouth.is(heard.line) {
+            return;
+        }
+        let _in = self.span.clone().entered();
+        match Inbound::parse(&heard.frame) {
+            Ok(message) => {
+                metrics::counter!("switchhook_relay_frames_total", "type" => message.label())
+                    .increment(1);
+                if let Inbound::Error { description } = &message {
+                    // Twilio repeats our message, words and all: not for the ordinary log.
+                    tracing::warn!("twilio refused a message or failed");
+                    tracing::debug!("twilio says: {description}");
+                }
+                self.happen(Input::Relay(message), ctx);
+            }
+            Err(error) => {
+                metrics::counter!("switchhook_relay_frames_rejected_total", "reason" => error.label())
+                    .increment(1);
+                tracing::warn!("a frame that is no message was ignored: {}", error.label());
+            }
+        }
+    }
+}
+
+impl Handler<LineGone> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, gone: LineGone, ctx: &mut Self::Context) {
+        if !self.mouth.is(gone.line) {
+            return;
+        }
+        let _in = self.span.clone().entered();
+        tracing::info!(line = gone.line.0, clean = gone.clean, "the line is gone");
+        let event = if gone.clean { "closed" } else { "lost" };
+        metrics::counter!("switchhook_lines_total", "event" => event).increment(1);
+        self.mouth.stop_waiting(ctx);
+        self.mouth.line = None;
+        self.happen(Input::LineLost { clean: gone.clean }, ctx);
+    }
+}

@@ -1,0 +1,55 @@
+//! What the conversation observes, as metrics. Their names are documented in `src/telemetry.rs`.
+
+use crate::domain::{conversation::Observation, record::Status, time::Millis, transcript::Reason};
+
+pub(super) fn count(observation: Observation) {
+    match observation {
+        Observation::FirstToken(after) => {
+            metrics::histogram!("switchhook_first_token_seconds").record(seconds(after));
+        }
+        Observation::Interrupted { located } => {
+            let located = if located { "yes" } else { "no" };
+            metrics::counter!("switchhook_interrupts_total", "located" => located).increment(1);
+        }
+        Observation::Answered { reason } => {
+            metrics::counter!("switchhook_turns_total", "outcome" => outcome(reason)).increment(1);
+        }
+        Observation::Unsaved => metrics::counter!("switchhook_unsaved_turns_total").increment(1),
+        Observation::EscalationWish => {
+            metrics::counter!("switchhook_escalation_wishes_total").increment(1);
+        }
+        Observation::Ignored(what) => {
+            metrics::counter!("switchhook_inputs_ignored_total", "input" => what).increment(1);
+        }
+    }
+}
+
+/// A session's call is over, after that long in its hands, ms.
+pub(super) fn ended(status: Status, lasted: Millis) {
+    let status = if status == Status::Completed { "completed" } else { "failed" };
+    metrics::counter!("switchhook_calls_ended_total", "status" => status).increment(1);
+    metrics::histogram!("switchhook_call_seconds").record(seconds(lasted));
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no wait comes near the 285,000 years that are exact"
+)]
+fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1_000.0
+}
+
+fn outcome(reason: Option<Reason>) -> &'static str {
+    match reason {
+        None => "answered",
+        Some(Reason::Superseded) => "superseded",
+        Some(Reason::CallEnded) => "call_ended",
+        Some(Reason::TakenOver) => "taken_over",
+        Some(Reason::FirstTokenTimeout) => "first_token_timeout",
+        Some(Reason::Stalled) => "stalled",
+        Some(Reason::TurnTimeout) => "turn_timeout",
+        Some(Reason::ModelFailed) => "model_failed",
+        Some(Reason::Empty) => "empty",
+        Some(Reason::Other) => "other",
+    }
+}

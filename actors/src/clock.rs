@@ -1,0 +1,67 @@
+//! The only file that looks at time. Everybody else is told.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::domain::time::{Millis, Timestamp};
+
+/// Wall time, taken once and advanced by the monotonic clock: it never runs backwards, whatever
+/// becomes of the machine's time.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    wall: Timestamp,
+    since: Stopwatch,
+}
+
+impl Clock {
+    /// A clock that shows the wall time of this moment.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place where wall time comes from")]
+    pub fn start() -> Self {
+        // A machine that believes it is before 1970 is told that it is 1970.
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { wall: Timestamp(millis(wall)), since: Stopwatch::start() }
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.wall + millis(self.since.elapsed())
+    }
+}
+
+/// Measures how long something takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins to measure.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place where durations come from")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long it has been.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_never_runs_backwards() {
+        let clock = Clock::start();
+        let times: Vec<_> = (0..1_000).map(|_| clock.now()).collect();
+        assert!(times.is_sorted());
+        // The year 2020: it is wall time, in milliseconds.
+        assert!(times[0] > Timestamp(1_577_836_800_000));
+    }
+}

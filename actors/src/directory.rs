@@ -1,0 +1,82 @@
+//! Which session of this process holds which call.
+//!
+//! One map for all worker threads, so that a socket finds the session of its call wherever that
+//! runs. A session is found or started under one lock: two sockets never start two.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use actix::{Actor, Addr};
+
+use crate::domain::ids::{CallSid, LineId};
+
+/// The sessions of this process.
+pub struct Directory<Session: Actor> {
+    /// Held for a look-up or an insertion, never across a wait.
+    seats: Mutex<HashMap<CallSid, Addr<Session>>>,
+    lines: AtomicU64,
+}
+
+impl<Session: Actor> Default for Directory<Session> {
+    fn default() -> Self {
+        Self { seats: Mutex::default(), lines: AtomicU64::default() }
+    }
+}
+
+impl<Session: Actor> Directory<Session> {
+    /// The number of a new line: higher than any before it.
+    pub fn next_line(&self) -> LineId {
+        LineId(self.lines.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The live session of that call, or the one that `start` makes.
+    pub fn seat(&self, sid: CallSid, start: impl FnOnce() -> Addr<Session>) -> Addr<Session> {
+        let mut seats = self.seats();
+        match seats.get(&sid) {
+            Some(session) if session.connected() => session.clone(),
+            _ => {
+                let session = start();
+                seats.insert(sid, session.clone());
+                session
+            }
+        }
+    }
+
+    /// The live session of that call, if it is here.
+    pub fn find(&self, sid: CallSid) -> Option<Addr<Session>> {
+        self.seats().get(&sid).filter(|session| session.connected()).cloned()
+    }
+
+    /// A session is gone. One that took its seat since then keeps it.
+    pub fn leave(&self, sid: CallSid, session: &Addr<Session>) {
+        let mut seats = self.seats();
+        if seats.get(&sid).is_some_and(|seated| seated == session) {
+            seats.remove(&sid);
+        }
+    }
+
+    /// The calls that have a session here.
+    pub fn calls(&self) -> Vec<CallSid> {
+        self.seats().keys().copied().collect()
+    }
+
+    /// How many calls have a session here.
+    pub fn len(&self) -> usize {
+        self.seats().len()
+    }
+
+    /// Whether no call has a session here.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn seats(&self) -> MutexGuard<'_, HashMap<CallSid, Addr<Session>>> {
+        // A panic while the lock was held left the map as it was: no step of ours is half done.
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

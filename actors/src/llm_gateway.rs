@@ -1,0 +1,65 @@
+//! The way to a language model: one gateway a worker thread, shared by its calls, one policy for
+//! the process.
+//!
+//! A CallSession asks with [`Generate`] and gets the receiving end of a bounded channel. Dropping
+//! it is how an answer is stopped: the request to the provider is aborted. Every answer is a task
+//! of its own, so that one that panics ends no other.
+
+pub mod messages;
+pub mod model;
+mod policy;
+mod relay;
+
+use std::{rc::Rc, sync::Arc};
+
+use actix::{Actor, Context, Handler};
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+pub use self::policy::Policy;
+use self::{
+    messages::{Generate, Refused, Tokens},
+    model::Model,
+};
+
+/// Tokens on their way from the model to the session. More would only hide a slow caller from the
+/// provider; fewer would make the two wait for each other.
+const TOKENS_IN_FLIGHT: usize = 32;
+
+/// The gateway of one worker thread.
+pub struct LlmGateway {
+    /// Lives on this thread: HTTP clients cannot leave theirs.
+    model: Rc<dyn Model>,
+    /// The same for all gateways of the process.
+    policy: Arc<Policy>,
+}
+
+impl LlmGateway {
+    /// A gateway to that model.
+    pub fn new(model: Rc<dyn Model>, policy: Arc<Policy>) -> Self {
+        Self { model, policy }
+    }
+}
+
+impl Actor for LlmGateway {
+    type Context = Context<Self>;
+}
+
+impl Handler<Generate> for LlmGateway {
+    type Result = Result<Tokens, Refused>;
+
+    fn handle(&mut self, ask: Generate, _: &mut Self::Context) -> Self::Result {
+        let permit = self.policy.admit()?;
+        let (tokens, receiver) = mpsc::channel(TOKENS_IN_FLIGHT);
+        let model = Rc::clone(&self.model);
+        let span = ask.span;
+        actix::spawn(
+            async move {
+                relay::relay(&*model, ask.prompt, tokens).await;
+                drop(permit);
+            }
+            .instrument(span),
+        );
+        Ok(Tokens(receiver))
+    }
+}

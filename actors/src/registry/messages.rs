@@ -1,0 +1,278 @@
+//! What the registry can be asked: one message for each operation of the store. Every part of a
+//! call sends them; answers come back as the message's result.
+
+use actix::Message;
+
+use super::store::{Appended, CallStore, Claimed, Feed, Key, Opened, Settled, StoreError, Stored};
+use crate::domain::{
+    ids::{Alias, CallSid, Epoch, InstanceId},
+    record::{CallRecord, CallSummary, Change, NewCall, Position},
+    time::{Millis, Timestamp},
+    transcript::Turn,
+};
+
+/// A message that is one operation of the store.
+pub trait Operation: Message<Result = Result<Self::Answer, StoreError>> + Send + 'static {
+    /// What the store answers.
+    type Answer: Send + 'static;
+
+    /// Its name in metrics.
+    const NAME: &'static str;
+
+    /// Asks the store; takes its place in the order of operations at once.
+    fn ask(self, store: &dyn CallStore) -> Stored<Self::Answer>;
+
+    /// What became of it, in metrics.
+    fn outcome(_: &Self::Answer) -> &'static str {
+        "ok"
+    }
+}
+
+/// Notes a call that begins to ring. Idempotent: Twilio repeats its webhooks.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Opened, StoreError>")]
+pub struct Open {
+    /// What is known of it.
+    pub call: NewCall,
+}
+
+/// Makes a call the claimant's, at a higher epoch than any before.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Claimed, StoreError>")]
+pub struct Claim {
+    /// Which call.
+    pub sid: CallSid,
+    /// The engine that claims it.
+    pub by: InstanceId,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Adds a turn, or a later version of one.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Appended, StoreError>")]
+pub struct Append {
+    /// Which call.
+    pub sid: CallSid,
+    /// The writer's claim.
+    pub epoch: Epoch,
+    /// The record's `next_seq`; the same again when the answer to an append was lost.
+    pub seq: u64,
+    /// The turn.
+    pub turn: Turn,
+}
+
+/// Changes a record besides its turns.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Settled, StoreError>")]
+pub struct Settle {
+    /// Which call.
+    pub sid: CallSid,
+    /// The writer's claim.
+    pub epoch: Epoch,
+    /// What changes.
+    pub change: Change,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Keeps a webhook's reply; answered with the first reply under that key.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<String, StoreError>")]
+pub struct Remember {
+    /// What identifies the webhook.
+    pub key: String,
+    /// The bytes to answer with.
+    pub reply: String,
+    /// Now.
+    pub now: Timestamp,
+    /// How long it is kept, ms.
+    pub ttl: Millis,
+}
+
+/// Asks for the reply under a key.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Option<String>, StoreError>")]
+pub struct Answered {
+    /// What identifies the webhook.
+    pub key: String,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Makes a call findable under another id.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<bool, StoreError>")]
+pub struct Link {
+    /// The other id.
+    pub alias: Alias,
+    /// Which call.
+    pub sid: CallSid,
+}
+
+/// Asks for a call with its transcript.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Option<CallRecord>, StoreError>")]
+pub struct Find {
+    /// By which name.
+    pub key: Key,
+}
+
+/// Asks for all live calls, by start.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Vec<CallSummary>, StoreError>")]
+pub struct Live;
+
+/// Asks what happened since a position of the feed.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Feed, StoreError>")]
+pub struct Follow {
+    /// What the reader knows already; none for one that begins.
+    pub after: Option<Position>,
+}
+
+/// Deletes a call, its words and its links.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<bool, StoreError>")]
+pub struct Erase {
+    /// Which call.
+    pub sid: CallSid,
+}
+
+/// Resolves when everything accepted before is durable.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Flush;
+
+impl Operation for Open {
+    type Answer = Opened;
+    const NAME: &'static str = "open";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Opened> {
+        store.open(self.call)
+    }
+}
+
+impl Operation for Claim {
+    type Answer = Claimed;
+    const NAME: &'static str = "claim";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Claimed> {
+        store.claim(self.sid, self.by, self.at)
+    }
+
+    fn outcome(claimed: &Claimed) -> &'static str {
+        match claimed {
+            Claimed::Yours(_) => "ok",
+            Claimed::Ended => "ended",
+        }
+    }
+}
+
+impl Operation for Append {
+    type Answer = Appended;
+    const NAME: &'static str = "append";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Appended> {
+        store.append(self.sid, self.epoch, self.seq, self.turn)
+    }
+
+    fn outcome(appended: &Appended) -> &'static str {
+        match appended {
+            Appended::Appended => "ok",
+            Appended::Duplicate => "duplicate",
+            Appended::Fenced => "fenced",
+            Appended::Gap { .. } => "gap",
+            Appended::Unknown => "unknown",
+        }
+    }
+}
+
+impl Operation for Settle {
+    type Answer = Settled;
+    const NAME: &'static str = "settle";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Settled> {
+        store.settle(self.sid, self.epoch, self.change, self.at)
+    }
+
+    fn outcome(settled: &Settled) -> &'static str {
+        match settled {
+            Settled::Settled(_) => "ok",
+            Settled::Fenced => "fenced",
+            Settled::Unknown => "unknown",
+        }
+    }
+}
+
+impl Operation for Remember {
+    type Answer = String;
+    const NAME: &'static str = "remember";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<String> {
+        store.remember(self.key, self.reply, self.now, self.ttl)
+    }
+}
+
+impl Operation for Answered {
+    type Answer = Option<String>;
+    const NAME: &'static str = "answered";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Option<String>> {
+        store.answered(self.key, self.now)
+    }
+}
+
+impl Operation for Link {
+    type Answer = bool;
+    const NAME: &'static str = "link";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<bool> {
+        store.link(self.alias, self.sid)
+    }
+}
+
+impl Operation for Find {
+    type Answer = Option<CallRecord>;
+    const NAME: &'static str = "find";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Option<CallRecord>> {
+        store.find(self.key)
+    }
+}
+
+impl Operation for Live {
+    type Answer = Vec<CallSummary>;
+    const NAME: &'static str = "live";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Vec<CallSummary>> {
+        store.live()
+    }
+}
+
+impl Operation for Follow {
+    type Answer = Feed;
+    const NAME: &'static str = "follow";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Feed> {
+        store.follow(self.after)
+    }
+}
+
+impl Operation for Erase {
+    type Answer = bool;
+    const NAME: &'static str = "erase";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<bool> {
+        store.erase(self.sid)
+    }
+}
+
+impl Operation for Flush {
+    type Answer = ();
+    const NAME: &'static str = "flush";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<()> {
+        store.flush()
+    }
+}
