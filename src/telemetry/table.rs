@@ -1,0 +1,84 @@
+//! Every metric, once: name, labels, kind and meaning. Dashboards and alerts build on the names.
+
+/// What a metric measures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Grows and shrinks.
+    Gauge,
+    /// A histogram of durations, in seconds.
+    Seconds {
+        /// Upper ends of its buckets.
+        buckets: &'static [f64],
+    },
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What its series are told apart by: closed sets, never an id or a number.
+    pub labels: &'static [&'static str],
+    /// What it measures.
+    pub kind: Kind,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// A call: from a wrong number to Twilio's maximum.
+const CALL: Kind = Kind::Seconds {
+    buckets: &[5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0],
+};
+
+/// A model's first token: close together where a caller begins to wonder.
+const FIRST_TOKEN: Kind =
+    Kind::Seconds { buckets: &[0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0] };
+
+/// A webhook: Twilio gives up after 15 seconds.
+const WEBHOOK: Kind = Kind::Seconds {
+    buckets: &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0],
+};
+
+/// A store operation: a group commit takes milliseconds.
+const STORE: Kind = Kind::Seconds {
+    buckets: &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0],
+};
+
+const fn metric(
+    name: &'static str,
+    labels: &'static [&'static str],
+    kind: Kind,
+    help: &'static str,
+) -> Metric {
+    Metric { name, labels, kind, help }
+}
+
+/// All metrics.
+#[rustfmt::skip]
+pub const METRICS: &[Metric] = &[
+    metric("switchhook_calls_live", &[], Kind::Gauge, "Calls this instance holds"),
+    metric("switchhook_calls_opened_total", &[], Kind::Counter, "Calls opened"),
+    metric("switchhook_calls_ended_total", &["status"], Kind::Counter, "Calls ended, by their last status"),
+    metric("switchhook_calls_refused_total", &["reason"], Kind::Counter, "Calls not taken"),
+    metric("switchhook_calls_abandoned_total", &[], Kind::Counter, "Calls of instances that are gone, ended by another"),
+    metric("switchhook_call_seconds", &[], CALL, "Length of ended calls"),
+    metric("switchhook_lines_total", &["event"], Kind::Counter, "Sockets opened, closed and lost"),
+    metric("switchhook_relay_frames_total", &["type"], Kind::Counter, "Messages from ConversationRelay"),
+    metric("switchhook_relay_frames_rejected_total", &["reason"], Kind::Counter, "Messages from ConversationRelay that could not be read"),
+    metric("switchhook_turns_total", &["outcome"], Kind::Counter, "Turns of callers, by what came of them"),
+    metric("switchhook_first_token_seconds", &[], FIRST_TOKEN, "From a question to the model's first token"),
+    metric("switchhook_interrupts_total", &["located"], Kind::Counter, "Times a caller cut in, by whether the place was found"),
+    metric("switchhook_model_requests_total", &["outcome"], Kind::Counter, "Requests to the model"),
+    metric("switchhook_inputs_ignored_total", &["input"], Kind::Counter, "Things that came when a call had no use for them, such as digits after its end"),
+    metric("switchhook_escalation_wishes_total", &[], Kind::Counter, "Times a person was asked for"),
+    metric("switchhook_webhooks_total", &["route", "outcome"], Kind::Counter, "Webhooks answered"),
+    metric("switchhook_webhook_seconds", &["route"], WEBHOOK, "Time to answer a webhook"),
+    metric("switchhook_signatures_refused_total", &["route", "reason"], Kind::Counter, "Requests without a right signature of Twilio's"),
+    metric("switchhook_access_refused_total", &["route"], Kind::Counter, "Requests without a token that allows them"),
+    metric("switchhook_store_operations_total", &["operation", "outcome"], Kind::Counter, "Operations of the store"),
+    metric("switchhook_store_operation_seconds", &["operation"], STORE, "Time of operations of the store"),
+    metric("switchhook_unsaved_turns_total", &[], Kind::Counter, "Turns spoken and not stored"),
+    metric("switchhook_panics_total", &[], Kind::Counter, "Panics; each may have ended a call"),
+];
