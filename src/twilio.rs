@@ -1,0 +1,9 @@
+//! The words of Twilio over HTTP: what its webhooks say, what we answer, and how each proves
+//! who it is.
+//!
+//! Everything here is pure; the web handlers and the clients that play Twilio use it.
+
+pub mod forms;
+pub mod session;
+pub mod signature;
+pub mod twiml;
