@@ -1,0 +1,79 @@
+//! How calls and replies are found again, and how they are forgotten.
+
+use switchhook_actors::domain::ids::Alias;
+
+use super::*;
+
+fn alias(id: &str) -> Alias {
+    id.parse().unwrap()
+}
+
+async fn found_under(home: &Home, id: &str) -> Option<CallSid> {
+    home.store.find(Key::Alias(alias(id))).await.unwrap().map(|record| record.sid)
+}
+
+pub(crate) async fn the_first_reply_to_a_webhook_stands_until_its_time_is_over(home: Home) {
+    let remember = |reply: &str, now| home.store.remember("k".into(), reply.into(), now, 100);
+    let answered = |now| home.store.answered("k".into(), now);
+    assert_eq!(answered(BEGIN).await, Ok(None));
+    assert_eq!(remember("first", BEGIN).await, Ok("first".into()));
+    assert_eq!(remember("second", BEGIN + 99).await, Ok("first".into()));
+    assert_eq!(answered(BEGIN + 99).await, Ok(Some("first".into())));
+    assert_eq!(answered(BEGIN + 100).await, Ok(None));
+    assert_eq!(remember("third", BEGIN + 100).await, Ok("third".into()));
+    assert_eq!(answered(BEGIN + 199).await, Ok(Some("third".into())));
+    assert_eq!(home.store.answered("other".into(), BEGIN).await, Ok(None));
+}
+
+pub(crate) async fn a_call_is_found_by_its_linked_ids(home: Home) {
+    let epoch = home.claim(1, "a").await.epoch;
+    home.append(1, epoch, 1, caller_says(1, "hi")).await;
+    assert_eq!(found_under(&home, "WT1").await, None);
+    for id in ["WT1", "CF1"] {
+        assert_eq!(home.store.link(alias(id), sid(1)).await, Ok(true));
+        let found = home.store.find(Key::Alias(alias(id))).await.unwrap();
+        assert_eq!(found, home.find(1).await);
+    }
+}
+
+pub(crate) async fn the_newest_link_of_an_id_stands(home: Home) {
+    home.ring(1).await;
+    home.ring(2).await;
+    for n in [1, 2] {
+        assert_eq!(home.store.link(alias("WT1"), sid(n)).await, Ok(true));
+        assert_eq!(found_under(&home, "WT1").await, Some(sid(n)));
+    }
+    // The link is the second call's now: it does not go with the first.
+    assert_eq!(home.store.erase(sid(1)).await, Ok(true));
+    assert_eq!(found_under(&home, "WT1").await, Some(sid(2)));
+}
+
+pub(crate) async fn an_erased_call_leaves_no_trace(home: Home) {
+    for n in [1, 2] {
+        let epoch = home.claim(n, "a").await.epoch;
+        home.append(n, epoch, 1, caller_says(1, "my card number")).await;
+        home.store.link(alias(&format!("WT{n}")), sid(n)).await.unwrap();
+    }
+    home.settle(1, Epoch(1), ended(Status::Completed), BEGIN + 1).await;
+    assert_eq!(home.store.erase(sid(1)).await, Ok(true));
+    assert_eq!(home.store.erase(sid(1)).await, Ok(false));
+    assert_eq!(home.find(1).await, None);
+    assert_eq!(found_under(&home, "WT1").await, None);
+    assert_eq!(home.append(1, Epoch(1), 2, caller_says(2, "late")).await, Appended::Unknown);
+    // Neither does a live one, and its owner learns it.
+    assert_eq!(home.store.erase(sid(2)).await, Ok(true));
+    assert_eq!(home.append(2, Epoch(1), 2, caller_says(2, "late")).await, Appended::Unknown);
+    assert_eq!(home.store.live().await, Ok(vec![]));
+    // A claim begins such a call anew, without a word of the old one.
+    let anew = home.claim(2, "b").await;
+    assert_eq!((anew.next_seq, anew.transcript.turns().len()), (1, 0));
+}
+
+pub(crate) async fn flush_resolves_after_what_was_accepted_before(home: Home) {
+    home.claim(1, "a").await;
+    let appended = home.store.append(sid(1), Epoch(1), 1, caller_says(1, "hi"));
+    home.store.flush().await.unwrap();
+    // Nobody has polled the append yet; it is done nevertheless.
+    assert_eq!(home.words(1).await, ["hi"]);
+    assert_eq!(appended.await, Ok(Appended::Appended));
+}

@@ -1,0 +1,270 @@
+//! What each operation of the port does to the tables, and what it means for the index.
+//!
+//! They run one after another within a transaction that the writer commits for many of them.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use switchhook_actors::{
+    domain::{
+        ids::{Alias, CallSid, Epoch, InstanceId, TurnId},
+        record::{CallEventKind, CallRecord, Change, NewCall, Status},
+        time::{Millis, Timestamp},
+        transcript::{Role, Turn},
+    },
+    registry::store::{Appended, Claimed, Key, Opened, Settled, Sweep, Swept},
+};
+
+use super::{
+    Trouble,
+    index::{Effect, Index},
+    tables::Tables,
+};
+
+/// How many calls, and how many replies, one round of tidying deletes at most: it holds up every
+/// write that waits behind it. At a round every 15 s it keeps up with 60 calls a second.
+const DELETED_AT_ONCE: usize = 1_000;
+
+/// One transaction, and what follows from it once it is committed.
+pub(super) struct Round<'a> {
+    tables: Tables<'a>,
+    /// Locked for moments only: lists are read from it meanwhile.
+    index: &'a Mutex<Index>,
+    /// For the index, in order.
+    pub(super) effects: Vec<Effect>,
+    /// How often something was written: without that there is nothing to commit or to undo.
+    pub(super) writes: usize,
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(tables: Tables<'a>, index: &'a Mutex<Index>) -> Self {
+        Self { tables, index, effects: Vec::new(), writes: 0 }
+    }
+
+    /// The tables, to write to.
+    fn write(&mut self) -> &Tables<'a> {
+        self.writes += 1;
+        &self.tables
+    }
+
+    /// Notes an event. The words of an ended call are not in the index, so they are counted here.
+    fn event(
+        &mut self,
+        kind: CallEventKind,
+        mut record: CallRecord,
+        said: Option<(TurnId, Role)>,
+    ) -> Result<(), Trouble> {
+        if record.status.is_final() {
+            record.transcript = self.tables.transcript(record.sid)?;
+        }
+        self.effects.push(Effect::Event { kind, record: Box::new(record), said });
+        Ok(())
+    }
+
+    pub(super) fn open(&mut self, call: &NewCall) -> Result<Opened, Trouble> {
+        if let Some(record) = self.tables.call(call.sid)? {
+            self.effects.push(Effect::Seen(call.sid, call.at));
+            return Ok(Opened { record, fresh: false });
+        }
+        let record = CallRecord::ringing(call.clone());
+        self.write().put_new(&record)?;
+        self.event(CallEventKind::Opened, record.clone(), None)?;
+        Ok(Opened { record, fresh: true })
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        sid: CallSid,
+        by: &InstanceId,
+        at: Timestamp,
+    ) -> Result<Claimed, Trouble> {
+        let mut record = match self.tables.call(sid)? {
+            Some(record) => record,
+            None => self.open(&unannounced(sid, at))?.record,
+        };
+        if record.status.is_final() {
+            return Ok(Claimed::Ended);
+        }
+        record.epoch = Epoch(record.epoch.0.saturating_add(1));
+        record.instance = Some(by.clone());
+        record.seen_at = record.seen_at.max(at);
+        if record.status == Status::Ringing {
+            record.status = Status::Active;
+        }
+        self.write().put(&record)?;
+        self.event(CallEventKind::Claimed, record.clone(), None)?;
+        Ok(Claimed::Yours(Box::new(record)))
+    }
+
+    /// An epoch that the record never reached is refused like one that it has passed: its owner
+    /// claimed a call that was erased since and opened anew.
+    pub(super) fn append(
+        &mut self,
+        sid: CallSid,
+        epoch: Epoch,
+        seq: u64,
+        turn: &Turn,
+    ) -> Result<Appended, Trouble> {
+        let Some(mut record) = self.tables.record(sid)? else { return Ok(Appended::Unknown) };
+        if record.epoch != epoch {
+            return Ok(Appended::Fenced);
+        }
+        // Sequence numbers begin at 1: 0 was never stored, so it is no duplicate.
+        if seq == 0 || seq > record.next_seq {
+            return Ok(Appended::Gap { expected: record.next_seq });
+        }
+        if seq < record.next_seq {
+            return Ok(Appended::Duplicate);
+        }
+        record.next_seq = seq.saturating_add(1);
+        record.seen_at = record.seen_at.max(turn.at);
+        self.write().put_turn(sid, seq, turn)?;
+        self.write().put(&record)?;
+        self.event(CallEventKind::Turn, record, Some((turn.id, turn.role)))?;
+        Ok(Appended::Appended)
+    }
+
+    /// Refuses epochs as `append` does.
+    pub(super) fn settle(
+        &mut self,
+        sid: CallSid,
+        epoch: Epoch,
+        change: &Change,
+        at: Timestamp,
+    ) -> Result<Settled, Trouble> {
+        let Some(before) = self.tables.record(sid)? else { return Ok(Settled::Unknown) };
+        if before.epoch != epoch {
+            return Ok(Settled::Fenced);
+        }
+        let mut record = before.clone();
+        record.apply(change, at);
+        if record.status.is_final() && !before.status.is_final() {
+            self.end(record.clone())?;
+        } else if record != before {
+            self.write().put(&record)?;
+            // A sign of life alone is no news.
+            if record != (CallRecord { seen_at: record.seen_at, ..before }) {
+                self.event(CallEventKind::Changed, record.clone(), None)?;
+            }
+        }
+        Ok(Settled::Settled(Box::new(record)))
+    }
+
+    fn end(&mut self, record: CallRecord) -> Result<(), Trouble> {
+        self.write().put_ended(&record)?;
+        self.event(CallEventKind::Ended, record, None)
+    }
+
+    pub(super) fn remember(
+        &mut self,
+        key: &str,
+        reply: &str,
+        now: Timestamp,
+        ttl: Millis,
+    ) -> Result<String, Trouble> {
+        if let Some(first) = self.answered(key, now)? {
+            return Ok(first);
+        }
+        self.write().put_reply(key, reply, now + ttl)?;
+        Ok(reply.to_owned())
+    }
+
+    pub(super) fn answered(&self, key: &str, now: Timestamp) -> Result<Option<String>, Trouble> {
+        let kept = self.tables.reply(key)?;
+        Ok(kept.filter(|(expires, _)| now < *expires).map(|(_, reply)| reply))
+    }
+
+    pub(super) fn link(&mut self, alias: &Alias, sid: CallSid) -> Result<bool, Trouble> {
+        if !self.tables.knows(sid)? {
+            return Ok(false);
+        }
+        self.write().link(alias, sid)?;
+        Ok(true)
+    }
+
+    pub(super) fn find(&self, key: &Key) -> Result<Option<CallRecord>, Trouble> {
+        let sid = match key {
+            Key::Sid(sid) => Some(*sid),
+            Key::Alias(alias) => self.tables.linked(alias)?,
+        };
+        sid.map_or(Ok(None), |sid| self.tables.call(sid))
+    }
+
+    /// Works on a record that cannot be read, too: erasure must not depend on what is erased.
+    pub(super) fn erase(&mut self, sid: CallSid) -> Result<bool, Trouble> {
+        if !self.tables.knows(sid)? {
+            return Ok(false);
+        }
+        let record = match self.tables.record(sid) {
+            Err(Trouble::Unreadable(_)) => None,
+            found => found?,
+        };
+        let ended = record.as_ref().and_then(|record| record.ended_at);
+        self.write().delete(sid, ended)?;
+        match record {
+            Some(record) => self.event(CallEventKind::Erased, record, None)?,
+            None => {
+                self.write().forget_end(sid)?;
+                self.effects.push(Effect::Gone(sid));
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Trouble> {
+        let mut swept = Swept::default();
+        let attended: HashSet<_> = sweep.attended.iter().collect();
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = index.silent(sweep.silence, sweep.now);
+        drop(index);
+        for (sid, seen) in silent {
+            if attended.contains(&sid) {
+                continue;
+            }
+            if let Some(record) = self.silent_call(sid, seen, sweep)? {
+                self.end(record)?;
+                swept.closed.push(sid);
+            }
+        }
+        let seen = sweep.attended.iter().map(|&sid| Effect::Seen(sid, sweep.now));
+        self.effects.extend(seen);
+        for (at, sid) in self.tables.ended_until(sweep.now - sweep.retention, DELETED_AT_ONCE)? {
+            self.write().delete(sid, Some(at))?;
+            swept.deleted += 1;
+        }
+        self.writes += self.tables.delete_replies(sweep.now, DELETED_AT_ONCE)?;
+        Ok(swept)
+    }
+
+    /// The record to close, unless this very transaction has seen the call alive.
+    fn silent_call(
+        &self,
+        sid: CallSid,
+        seen: Timestamp,
+        sweep: &Sweep,
+    ) -> Result<Option<CallRecord>, Trouble> {
+        let record = match self.tables.record(sid) {
+            // It would hold up all tidying for ever.
+            Err(Trouble::Unreadable(why)) => {
+                tracing::error!(call.sid = %sid, %why, "a silent call cannot be read");
+                return Ok(None);
+            }
+            found => found?,
+        };
+        let silent = |record: &CallRecord| {
+            let seen = record.seen_at.max(seen);
+            !record.status.is_final() && sweep.now.since(seen) >= sweep.silence
+        };
+        Ok(record.filter(silent).map(|mut record| {
+            record.apply(&Change::Ended { status: Status::Failed }, sweep.now);
+            record
+        }))
+    }
+}
+
+/// A call that no webhook of ours has opened.
+fn unannounced(sid: CallSid, at: Timestamp) -> NewCall {
+    NewCall { sid, caller: String::new(), called: String::new(), greeting: None, at }
+}

@@ -1,0 +1,168 @@
+//! The one thread that touches the file. It takes what waits, does it in order within one
+//! transaction, commits once, and answers everybody: a commit costs about the same for one write
+//! as for hundreds.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError, mpsc::Receiver},
+};
+
+use redb::{Database, Durability};
+use switchhook_actors::registry::store::StoreError;
+use tokio::sync::oneshot;
+
+use super::{
+    OpenError, Trouble,
+    index::Index,
+    operations::Round,
+    tables::{self, Tables},
+};
+
+/// How many operations may wait for the thread. At the 2,000 writes a second for which the store
+/// is meant that is two seconds of a stuck disk; whoever comes after that is told at once.
+pub(super) const QUEUE: usize = 4_096;
+
+/// How many operations share a commit at most: it bounds what one failed commit can fail.
+const BATCH: usize = 256;
+
+/// Opens the file, at the start and again after an I/O error: redb refuses every write after one.
+pub(super) type Opener = Box<dyn Fn() -> Result<Database, OpenError> + Send>;
+
+/// An operation that waits for its turn.
+pub(super) trait Job: Send {
+    /// Does it. May be called again when the transaction around it came to nothing.
+    fn run(&mut self, round: &mut Round<'_>) -> Result<(), Trouble>;
+
+    /// Notes that it failed without having written anything: the others are not concerned.
+    fn refuse(&mut self, error: StoreError);
+
+    /// Tells the asker: what `run` found, or why it did not come to be.
+    fn answer(self: Box<Self>, done: Result<(), StoreError>);
+}
+
+struct Asked<T, F> {
+    work: F,
+    found: Option<Result<T, StoreError>>,
+    asker: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Asked<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Round<'_>) -> Result<T, Trouble> + Send,
+{
+    fn run(&mut self, round: &mut Round<'_>) -> Result<(), Trouble> {
+        self.found = Some(Ok((self.work)(round)?));
+        Ok(())
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        self.found = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>, done: Result<(), StoreError>) {
+        let Self { found, asker, .. } = *self;
+        let lost = || Err(StoreError::Unavailable("the operation left no answer".into()));
+        let answer = done.and_then(|()| found.unwrap_or_else(lost));
+        // Whoever no longer waits does not need the answer.
+        let _ = asker.send(answer);
+    }
+}
+
+/// A job that answers through the receiver.
+pub(super) fn job<T, F>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+where
+    T: Send + 'static,
+    F: FnMut(&mut Round<'_>) -> Result<T, Trouble> + Send + 'static,
+{
+    let (asker, answer) = oneshot::channel();
+    (Box::new(Asked { work, found: None, asker }), answer)
+}
+
+/// The state of the thread.
+pub(super) struct Writer {
+    opener: Opener,
+    /// None after an I/O error, until it could be opened again.
+    database: Option<Database>,
+    index: Arc<Mutex<Index>>,
+}
+
+impl Writer {
+    pub(super) fn new(opener: Opener, database: Database, index: Arc<Mutex<Index>>) -> Self {
+        Self { opener, database: Some(database), index }
+    }
+
+    /// Works until nobody can ask any more and everything that was asked is answered.
+    pub(super) fn run(mut self, asked: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = asked.recv() {
+            let mut batch = vec![first];
+            batch.extend(asked.try_iter().take(BATCH - 1));
+            self.settle(batch);
+        }
+    }
+
+    /// Does the batch and answers it. A batch in which one job failed half done is done again one
+    /// by one, so that the failure is that asker's alone.
+    fn settle(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        match self.attempt(&mut batch) {
+            Ok(()) => batch.into_iter().for_each(|job| job.answer(Ok(()))),
+            Err(Trouble::Disk(why)) => {
+                tracing::error!(%why, operations = batch.len(), "the call store cannot write");
+                // What was written is not known, nor is the state of the file.
+                self.database = None;
+                let error = StoreError::Unavailable(why);
+                batch.into_iter().for_each(|job| job.answer(Err(error.clone())));
+            }
+            Err(_) if batch.len() > 1 => {
+                batch.into_iter().for_each(|job| self.settle(vec![job]));
+            }
+            Err(trouble) => {
+                tracing::error!(%trouble, "an operation of the call store failed");
+                batch.into_iter().for_each(|job| job.answer(Err(trouble.clone().into())));
+            }
+        }
+    }
+
+    /// Does all jobs within one transaction and brings the index up to what was committed.
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Trouble> {
+        let index = Arc::clone(&self.index);
+        let mut write = self.database()?.begin_write()?;
+        write.set_durability(Durability::Immediate).map_err(|error| Trouble::disk(&error))?;
+        let mut round = Round::new(Tables(&write), &index);
+        for job in jobs {
+            let before = round.writes;
+            let run = AssertUnwindSafe(|| job.run(&mut round));
+            match catch_unwind(run).unwrap_or(Err(Trouble::Panicked)) {
+                Ok(()) => {}
+                Err(trouble @ (Trouble::Unreadable(_) | Trouble::Panicked))
+                    if round.writes == before =>
+                {
+                    tracing::error!(%trouble, "an operation of the call store failed");
+                    job.refuse(trouble.into());
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        let Round { effects, writes, .. } = round;
+        if writes > 0 {
+            write.commit()?;
+        } else {
+            write.abort()?;
+        }
+        let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+        effects.into_iter().for_each(|effect| index.apply(effect));
+        Ok(())
+    }
+
+    /// The open file; after an I/O error it is opened again, and the index is read from it anew.
+    fn database(&mut self) -> Result<&Database, Trouble> {
+        if self.database.is_none() {
+            let database = (self.opener)().map_err(|error| Trouble::disk(&error))?;
+            let live = tables::live_calls(&database)?;
+            self.index.lock().unwrap_or_else(PoisonError::into_inner).reload(live);
+            tracing::warn!("the call store was opened again after a failure");
+            self.database = Some(database);
+        }
+        self.database.as_ref().ok_or_else(|| Trouble::Disk("the file is not open".into()))
+    }
+}
