@@ -1,0 +1,171 @@
+use proptest::prelude::*;
+use switchhook_actors::domain::answer::FailureKind;
+
+use super::*;
+
+/// The events of these data, in words: a token as it is, an end in angle brackets.
+fn hear(data: &[&str]) -> Vec<String> {
+    let mut parser = AnswerParser::default();
+    let mut events = VecDeque::new();
+    for data in data {
+        parser.take(data, &mut events);
+    }
+    parser.end(&mut events);
+    assert!(parser.is_over());
+    events.iter().map(in_words).collect()
+}
+
+fn hear_whole(body: &str) -> Vec<String> {
+    let mut events = VecDeque::new();
+    AnswerParser::default().take_whole(body.as_bytes(), &mut events);
+    events.iter().map(in_words).collect()
+}
+
+fn in_words(event: &AnswerEvent) -> String {
+    match event {
+        AnswerEvent::Token(text) => text.clone(),
+        AnswerEvent::Done(finish) => format!("<{finish:?}>"),
+        AnswerEvent::Failed(failure) => format!("<{}>", failure.kind),
+    }
+}
+
+const ROLE: &str =
+    r#"{"id":"x","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#;
+const HELLO: &str = r#"{"choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#;
+const STOP: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1}}"#;
+
+#[test]
+fn an_answer_is_its_tokens_and_one_end() {
+    assert_eq!(hear(&[ROLE, HELLO, STOP, USAGE, DONE]), ["Hello", "<Stop>"]);
+}
+
+#[test]
+fn the_end_is_known_with_the_finish_reason_or_with_done() {
+    assert_eq!(hear(&[HELLO, STOP]), ["Hello", "<Stop>"]);
+    assert_eq!(hear(&[HELLO, DONE]), ["Hello", "<Stop>"]);
+    assert_eq!(hear(&[HELLO, " [DONE] "]), ["Hello", "<Stop>"]);
+    assert_eq!(hear(&[HELLO]), ["Hello", "<cut>"]);
+    assert_eq!(hear(&[]), ["<cut>"]);
+}
+
+#[test]
+fn nothing_is_heard_after_the_end() {
+    assert_eq!(hear(&[STOP, HELLO, r#"{"error":"late"}"#, "{"]), ["<Stop>"]);
+    assert_eq!(hear(&["{", HELLO, STOP]), ["<garbage>"]);
+}
+
+#[test]
+fn every_finish_reason_has_a_meaning() {
+    for (reason, heard) in [
+        ("stop", "<Stop>"),
+        ("length", "<Length>"),
+        ("content_filter", "<Filtered>"),
+        ("tool_calls", "<Stop>"),
+        ("function_call", "<Stop>"),
+        ("eos", "<Stop>"),
+    ] {
+        let chunk = STOP.replace("stop", reason);
+        assert_eq!(hear(&[HELLO, &chunk]), ["Hello", heard]);
+    }
+    assert_eq!(hear(&[&STOP.replace("stop", ""), HELLO, STOP]), ["Hello", "<Stop>"]);
+}
+
+#[test]
+fn chunks_without_words_are_passed_over() {
+    for silent in [
+        ROLE,
+        USAGE,
+        "",
+        " ",
+        "{}",
+        r#"{"choices":null}"#,
+        r#"{"choices":[{"delta":null}]}"#,
+        r#"{"choices":[{}]}"#,
+        r#"{"choices":[{"delta":{"content":null,"refusal":null}}],"error":null}"#,
+        r#"{"choices":[{"delta":{"reasoning_content":"I think"}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}"#,
+        r#"{"type":"ping"}"#,
+    ] {
+        assert_eq!(hear(&[silent, HELLO, STOP]), ["Hello", "<Stop>"], "{silent}");
+    }
+}
+
+#[test]
+fn the_last_words_may_come_with_the_finish_reason() {
+    let last = r#"{"choices":[{"delta":{"content":" Bye."},"finish_reason":"length"}]}"#;
+    assert_eq!(hear(&[HELLO, last]), ["Hello", " Bye.", "<Length>"]);
+}
+
+#[test]
+fn a_refusal_is_spoken() {
+    let refusal = r#"{"choices":[{"delta":{"refusal":"I can't help with that."}}]}"#;
+    assert_eq!(hear(&[refusal, STOP]), ["I can't help with that.", "<Stop>"]);
+}
+
+#[test]
+fn an_error_in_mid_stream_ends_the_answer() {
+    for error in [
+        r#"{"error":{"message":"m","type":"server_error","code":"c"}}"#,
+        r#"{"error":"overloaded"}"#,
+        r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"error"}],"error":{"code":502}}"#,
+        r#"{"object":"error","message":"m","type":"BadRequestError","code":400}"#,
+    ] {
+        assert_eq!(hear(&[HELLO, error, STOP]), ["Hello", "<upstream>"], "{error}");
+    }
+}
+
+#[test]
+fn garbage_is_not_spoken() {
+    for garbage in [
+        "<html>",
+        "{",
+        "null",
+        "7",
+        "[DONE",
+        r#"{"choices":{}}"#,
+        r#"{"choices":[{"delta":{"content":7}}]}"#,
+        "{\"choices\":[{\"delta\":{\"content\":\"a\0b\"}}]}",
+        r#"{"choices":[{"delta":{"content":"a\u0000b"}}]}"#,
+        r#"{"choices":[{"delta":{"content":"x"}}]} tail"#,
+    ] {
+        assert_eq!(hear(&[HELLO, garbage, STOP]), ["Hello", "<garbage>"], "{garbage}");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_stream_is_understood() {
+    let whole = r#"{"object":"chat.completion","choices":[{"index":0,
+        "message":{"role":"assistant","content":"Hello there."},"finish_reason":"length"}]}"#;
+    assert_eq!(hear_whole(whole), ["Hello there.", "<Length>"]);
+    assert_eq!(hear_whole(&whole.replace("\"length\"", "null")), ["Hello there.", "<Stop>"]);
+    assert_eq!(hear_whole(r#"{"error":{"code":"server_error"}}"#), ["<upstream>"]);
+    for garbage in ["{}", "[]", "{", r#"{"choices":[]}"#, &whole[..40], HELLO] {
+        assert_eq!(hear_whole(garbage), ["<garbage>"], "{garbage}");
+    }
+}
+
+#[test]
+fn a_failure_names_codes_only() {
+    let mut events = VecDeque::new();
+    let error = r#"{"error":{"message":"you said: my pin is 1234","type":"server_error"}}"#;
+    AnswerParser::default().take(error, &mut events);
+    let Some(AnswerEvent::Failed(failure)) = events.pop_front() else { panic!("no failure") };
+    assert_eq!((failure.kind, failure.detail.as_str()), (FailureKind::Upstream, "server_error"));
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_there_is_exactly_one_end(data in prop::collection::vec(
+        prop_oneof![
+            Just(HELLO.to_owned()), Just(STOP.to_owned()), Just(DONE.to_owned()),
+            Just(r#"{"error":"e"}"#.to_owned()), "\\PC{0,20}", r#"\{"choices":\[.{0,20}"#,
+        ],
+        0..8,
+    )) {
+        let data: Vec<&str> = data.iter().map(String::as_str).collect();
+        let heard = hear(&data);
+        prop_assert_eq!(heard.iter().filter(|event| event.starts_with('<')).count(), 1);
+        prop_assert!(heard.last().is_some_and(|last| last.starts_with('<')));
+    }
+}
