@@ -1,0 +1,174 @@
+//! Where the engine says it is, and where it really listens.
+//!
+//! TwiML speaks of the public address; a test, a load or a developer connects to another one. The
+//! signature is always over the address as it was written, without its fragment.
+
+use url::Url;
+
+/// An address nobody can connect to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{address:?} is not an address to connect to: {problem}")]
+pub struct AddressError {
+    address: String,
+    problem: String,
+}
+
+/// An address in its two forms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// What is signed: as written, absolute, without the fragment.
+    pub(super) written: String,
+    /// What is connected to.
+    pub(super) connect: String,
+}
+
+/// The two bases.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    public: Url,
+    /// Without a slash at the end.
+    public_text: String,
+    connect: Url,
+}
+
+impl Route {
+    /// Takes the base addresses: scheme, host and port; a path is refused.
+    pub(super) fn new(connect: &str, public: &str) -> Result<Self, AddressError> {
+        Ok(Self {
+            public: base(public)?,
+            public_text: public.trim_end_matches('/').to_owned(),
+            connect: base(connect)?,
+        })
+    }
+
+    /// A path below the public address.
+    pub(super) fn path(&self, path: &str) -> Result<Target, AddressError> {
+        self.target(&format!("{}{path}", self.public_text), None)
+    }
+
+    /// An address found in a document that came from `document`.
+    pub(super) fn target(
+        &self,
+        address: &str,
+        document: Option<&str>,
+    ) -> Result<Target, AddressError> {
+        let address = address.split_once('#').map_or(address, |(address, _)| address).trim();
+        let (written, url) = match (Url::parse(address), document) {
+            (Ok(url), _) => (address.to_owned(), url),
+            (Err(_), Some(document)) => {
+                let url = parse(document)?.join(address).map_err(|error| wrong(address, error))?;
+                (url.to_string(), url)
+            }
+            (Err(error), None) => return Err(wrong(address, error)),
+        };
+        if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
+            return Err(wrong(address, "the scheme is not http, https, ws or wss"));
+        }
+        let connect =
+            if self.is_public(&url) { self.rebased(&written, &url) } else { written.clone() };
+        Ok(Target { written, connect })
+    }
+
+    fn is_public(&self, url: &Url) -> bool {
+        is_secure(url) == is_secure(&self.public)
+            && url.host() == self.public.host()
+            && url.port_or_known_default() == self.public.port_or_known_default()
+    }
+
+    /// The path and query stay letter by letter: another escape would be another route.
+    fn rebased(&self, written: &str, url: &Url) -> String {
+        let rest = written.split_once("://").map_or(written, |(_, rest)| rest);
+        let path = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or("/");
+        let scheme = match (url.scheme().starts_with("ws"), is_secure(&self.connect)) {
+            (true, true) => "wss",
+            (true, false) => "ws",
+            (false, true) => "https",
+            (false, false) => "http",
+        };
+        let host = self.connect.host_str().unwrap_or_default();
+        match self.connect.port() {
+            Some(port) => format!("{scheme}://{host}:{port}{path}"),
+            None => format!("{scheme}://{host}{path}"),
+        }
+    }
+}
+
+fn is_secure(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "wss")
+}
+
+fn parse(address: &str) -> Result<Url, AddressError> {
+    Url::parse(address).map_err(|error| wrong(address, error))
+}
+
+fn base(address: &str) -> Result<Url, AddressError> {
+    let url = parse(address)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong(address, "it must start with http:// or https://"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong(address, "a base address has no path"));
+    }
+    Ok(url)
+}
+
+fn wrong(address: &str, problem: impl std::fmt::Display) -> AddressError {
+    AddressError { address: address.to_owned(), problem: problem.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route() -> Route {
+        Route::new("http://127.0.0.1:3000", "https://bank.example/").unwrap()
+    }
+
+    #[test]
+    fn what_is_public_is_reached_locally_and_signed_as_written() {
+        for (written, connect) in [
+            ("https://bank.example/voice/handoff", "http://127.0.0.1:3000/voice/handoff"),
+            ("https://bank.example:443/a%2Fb?c=%27", "http://127.0.0.1:3000/a%2Fb?c=%27"),
+            ("wss://bank.example/conversation/CA1", "ws://127.0.0.1:3000/conversation/CA1"),
+            ("https://bank.example", "http://127.0.0.1:3000/"),
+            ("https://bank.example?x=1", "http://127.0.0.1:3000?x=1"),
+        ] {
+            let target = route().target(written, None).unwrap();
+            assert_eq!((target.written.as_str(), target.connect.as_str()), (written, connect));
+        }
+    }
+
+    #[test]
+    fn the_fragment_is_neither_signed_nor_requested() {
+        let target = route().target("https://bank.example/a#rc=3&rp=all", None).unwrap();
+        assert_eq!(target.written, "https://bank.example/a");
+        assert_eq!(target.connect, "http://127.0.0.1:3000/a");
+    }
+
+    #[test]
+    fn an_address_elsewhere_is_left_alone() {
+        for elsewhere in
+            ["https://other.example/a", "http://bank.example/a", "wss://bank.example:444/a"]
+        {
+            assert_eq!(route().target(elsewhere, None).unwrap().connect, elsewhere);
+        }
+    }
+
+    #[test]
+    fn a_relative_action_belongs_to_its_document() {
+        let document = "https://bank.example/voice/incoming";
+        let target = route().target("/voice/handoff", Some(document)).unwrap();
+        assert_eq!(target.written, "https://bank.example/voice/handoff");
+        assert_eq!(target.connect, "http://127.0.0.1:3000/voice/handoff");
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_refused() {
+        for address in ["", "bank", "ftp://bank.example/a"] {
+            assert!(route().target(address, None).is_err(), "{address:?}");
+        }
+        for base in ["bank", "ws://bank.example", "https://bank.example/path", "http://h/?a"] {
+            assert!(Route::new(base, "https://bank.example").is_err(), "{base:?}");
+        }
+    }
+}

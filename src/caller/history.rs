@@ -1,0 +1,340 @@
+//! What has happened on a call, as far as a person or a test wants to know it.
+//!
+//! Written by the task that makes the call, read by the handle; both are on one thread.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use super::{twiml_reader::Enqueue, validate::Text, voice::Voice};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// A frame from the engine.
+    Received(String),
+    /// A frame to the engine.
+    Sent(String),
+    /// Words that Twilio speaks by itself: `<Say>`, the welcome greeting.
+    Said(String),
+    /// The engine did what Twilio does not accept.
+    Violation(String),
+    /// A socket could not be opened, or was lost.
+    Broken(String),
+    /// A webhook, a socket, a document: for the reader of a log.
+    Note(String),
+    /// The call is over.
+    Ended(Ending),
+}
+
+/// How a call came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The caller hung up.
+    HungUp,
+    /// The TwiML had nothing more to do, or said `<Hangup>`.
+    Finished,
+    /// The caller waits in a queue.
+    Queued(Enqueue),
+    /// Somebody else is dialled.
+    Dialled {
+        /// The `<Dial>` as written.
+        raw: String,
+    },
+    /// Twilio would have told the caller that an application error has occurred.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HungUp => f.write_str("the caller hung up"),
+            Self::Finished => f.write_str("the engine ended the call"),
+            Self::Queued(enqueue) => write!(f, "the caller was queued: {}", enqueue.raw),
+            Self::Dialled { raw } => write!(f, "somebody else was dialled: {raw}"),
+            Self::Failed { reason } => write!(f, "the call failed: {reason}"),
+        }
+    }
+}
+
+/// What the engine said to one prompt.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// All tokens, joined.
+    pub text: String,
+    /// From the prompt, or the last key, to the first token that was not empty.
+    pub first_token: Option<Duration>,
+    /// How many frames with words.
+    pub tokens: usize,
+    /// Whether `last` came.
+    pub complete: bool,
+    /// When the frames with words arrived.
+    pub arrivals: Vec<Instant>,
+}
+
+/// A text frame that came between an interrupt and the next prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaleToken {
+    /// The words.
+    pub text: String,
+    /// Whether it closed the talk cycle.
+    pub last: bool,
+    /// When it arrived.
+    pub at: Instant,
+}
+
+impl StaleToken {
+    /// `{"token":"","last":true}`: it closes the interrupted cycle, and nobody hears it.
+    #[must_use]
+    pub fn is_terminator(&self) -> bool {
+        self.text.is_empty() && self.last
+    }
+}
+
+/// The present state of a call.
+pub(super) struct History {
+    pub(super) voice: Voice,
+    started: Instant,
+    entries: VecDeque<Entry>,
+    /// The number of the oldest entry kept.
+    first: u64,
+    limit: usize,
+    pub(super) violations: Vec<String>,
+    /// Since the last prompt.
+    cycles: Vec<Answer>,
+    /// When the caller said something last.
+    asked: Option<Instant>,
+    /// How many of the cycles somebody has asked for already.
+    taken: usize,
+    /// The cycle before the last prompt was still open: an empty terminator belongs to it.
+    before_open: bool,
+    /// What was heard before the last prompt, bytes.
+    heard_before: usize,
+    /// An interrupt was sent, and no prompt since.
+    interrupted: bool,
+    pub(super) stale: Vec<StaleToken>,
+    /// How many sockets were opened.
+    pub(super) sessions: u32,
+    /// What the last `end` carried.
+    pub(super) handoff: Option<String>,
+    pub(super) ending: Option<Ending>,
+}
+
+impl History {
+    pub(super) fn new(voice: Voice, limit: usize) -> Self {
+        Self {
+            voice,
+            started: Instant::now(),
+            entries: VecDeque::new(),
+            first: 0,
+            limit: limit.max(1),
+            violations: Vec::new(),
+            cycles: Vec::new(),
+            asked: None,
+            taken: 0,
+            before_open: false,
+            heard_before: 0,
+            interrupted: false,
+            stale: Vec::new(),
+            sessions: 0,
+            handoff: None,
+            ending: None,
+        }
+    }
+
+    /// The voice's clock.
+    pub(super) fn clock(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.started)
+    }
+
+    /// The clock's time for a timer.
+    pub(super) fn instant(&self, clock: Duration) -> Instant {
+        self.started.checked_add(clock).unwrap_or_else(Instant::now)
+    }
+
+    pub(super) fn record(&mut self, what: Happening) {
+        if self.entries.len() >= self.limit {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+        self.entries.push_back(Entry { at: Instant::now(), what });
+    }
+
+    pub(super) fn violation(&mut self, what: String) {
+        self.violations.push(what.clone());
+        self.record(Happening::Violation(what));
+    }
+
+    pub(super) fn end(&mut self, ending: Ending) {
+        let now = self.clock(Instant::now());
+        self.voice.stop(now);
+        self.record(Happening::Ended(ending.clone()));
+        self.ending = Some(ending);
+    }
+
+    /// The caller says something: what comes now answers it.
+    pub(super) fn ask(&mut self, at: Instant) {
+        self.before_open = self.cycles.last().is_some_and(|cycle| !cycle.complete)
+            || (self.before_open && self.cycles.is_empty());
+        self.cycles.clear();
+        self.taken = 0;
+        self.asked = Some(at);
+        self.interrupted = false;
+        self.heard_before = self.voice.heard(self.clock(at)).len();
+    }
+
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// A text frame arrived.
+    pub(super) fn text(&mut self, at: Instant, text: &Text) {
+        if self.interrupted {
+            let token = StaleToken { text: text.token.clone(), last: text.last, at };
+            self.stale.push(token);
+        }
+        let closes_older = text.token.is_empty() && text.last && self.before_open;
+        self.before_open = false;
+        if closes_older {
+            return;
+        }
+        if self.cycles.last().is_none_or(|cycle| cycle.complete) {
+            self.cycles.push(Answer::default());
+        }
+        let asked = self.asked;
+        if let Some(cycle) = self.cycles.last_mut() {
+            cycle.complete = text.last;
+            if !text.token.is_empty() {
+                cycle.text.push_str(&text.token);
+                cycle.tokens += 1;
+                cycle.arrivals.push(at);
+                cycle.first_token = cycle
+                    .first_token
+                    .or_else(|| asked.map(|asked| at.saturating_duration_since(asked)));
+            }
+        }
+    }
+
+    /// The next complete answer that was not taken yet.
+    pub(super) fn take_answer(&mut self) -> Option<Answer> {
+        let answer = self.cycles.get(self.taken).filter(|answer| answer.complete)?;
+        self.taken += 1;
+        Some(answer.clone())
+    }
+
+    /// The answer that is coming in, as far as it has come.
+    pub(super) fn partial_answer(&self) -> Answer {
+        self.cycles.get(self.taken).cloned().unwrap_or_default()
+    }
+
+    /// Whether the answer has come and been heard to its end, or never will be.
+    pub(super) fn is_answer_over(&self) -> bool {
+        let complete = self.cycles.last().is_some_and(|cycle| cycle.complete);
+        self.ending.is_some() || (complete && self.voice.is_quiet())
+    }
+
+    pub(super) fn heard(&self) -> String {
+        self.voice.heard(self.clock(Instant::now()))
+    }
+
+    /// What was heard since the caller said something last.
+    pub(super) fn heard_since_prompt(&self) -> String {
+        self.heard().get(self.heard_before..).unwrap_or_default().trim_start().to_owned()
+    }
+
+    /// The first entry with this number or a higher one that fits, and the number after it.
+    pub(super) fn entry(&self, from: u64, fits: fn(&Happening) -> bool) -> Option<(u64, Entry)> {
+        let skip = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let mut kept = self.entries.iter().zip(self.first..).skip(skip);
+        kept.find(|(entry, _)| fits(&entry.what)).map(|(entry, number)| (number + 1, entry.clone()))
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// The whole story, a line an entry, for the message of a failed test.
+    pub(super) fn log(&self) -> String {
+        let mut log = String::new();
+        if self.first > 0 {
+            log.push_str(&format!("({} earlier entries were dropped)\n", self.first));
+        }
+        for entry in &self.entries {
+            let (mark, text) = match &entry.what {
+                Happening::Received(frame) => ("<-", frame.clone()),
+                Happening::Sent(frame) => ("->", frame.clone()),
+                Happening::Said(text) => ("<Say>", text.clone()),
+                Happening::Broken(why) => ("##", why.clone()),
+                Happening::Violation(what) => ("!!", what.clone()),
+                Happening::Note(note) => ("--", note.clone()),
+                Happening::Ended(ending) => ("==", ending.to_string()),
+            };
+            let at = entry.at.saturating_duration_since(self.started).as_secs_f64();
+            log.push_str(&format!("{at:>9.3} {mark} {text}\n"));
+        }
+        log
+    }
+}
+
+/// The history, and the news that it has changed.
+pub(super) struct Shared {
+    history: RefCell<History>,
+    changed: watch::Sender<()>,
+}
+
+impl Shared {
+    pub(super) fn new(history: History) -> Self {
+        Self { history: RefCell::new(history), changed: watch::Sender::new(()) }
+    }
+
+    /// Looks, or takes something that nobody waits for.
+    pub(super) fn with<R>(&self, look: impl FnOnce(&mut History) -> R) -> R {
+        look(&mut self.history.borrow_mut())
+    }
+
+    /// Changes, and tells those who wait.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut History) -> R) -> R {
+        let result = self.with(change);
+        self.changed.send_replace(());
+        result
+    }
+
+    /// Waits until `check` finds what it looks for; None when the deadline comes first.
+    pub(super) async fn until<R>(
+        &self,
+        deadline: Duration,
+        mut check: impl FnMut(&mut History) -> Option<R>,
+    ) -> Option<R> {
+        let mut changes = self.changed.subscribe();
+        let mut late = std::pin::pin!(tokio::time::sleep(deadline));
+        loop {
+            if let Some(found) = self.with(&mut check) {
+                return Some(found);
+            }
+            tokio::select! {
+                changed = changes.changed() => changed.ok()?,
+                () = &mut late => return self.with(&mut check),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! What the person on the phone does, as frames.
+
+use super::*;
+
+/// The keys of a telephone.
+const KEYS: &str = "0123456789*#ABCD";
+
+impl Line<'_> {
+    /// Does what the person wants, and tells the handle when it is done.
+    pub(super) async fn order(&mut self, order: Order) -> ControlFlow<Outcome> {
+        let done = match &order.ask {
+            Ask::HangUp => {
+                self.socket.close(CloseCode::Normal, "").await;
+                order.answer(Ok(None));
+                return ControlFlow::Break(Outcome::HungUp);
+            }
+            Ask::Fail(code) => {
+                self.socket.cut();
+                let (code, reason) = (*code, meaning(*code).to_owned());
+                order.answer(Ok(None));
+                return ControlFlow::Break(Outcome::Failed { code, reason });
+            }
+            Ask::DropLine => {
+                self.socket.cut();
+                self.phone.note("the line was cut".to_owned());
+                order.answer(Ok(None));
+                return ControlFlow::Continue(());
+            }
+            Ask::Reconnect => {
+                self.socket.cut();
+                let opened = self.reopen().await.map_err(CallerError::NotReconnected);
+                order.answer(opened.map(|()| None));
+                return ControlFlow::Continue(());
+            }
+            Ask::Press(keys) => {
+                if let Err(error) = self.may_press(keys) {
+                    order.answer(Err(error));
+                    return ControlFlow::Continue(());
+                }
+                self.press(keys).await
+            }
+            Ask::Say(text) => self.say(text).await,
+            Ask::Partial(text) => self.prompt(text, false).await,
+            Ask::Interrupt => self.interrupt(false).await,
+            Ask::Raw(frame) => self.send_text(frame.clone()).await.map(|()| None),
+        };
+        match done {
+            Ok(cut) => {
+                order.answer(Ok(cut));
+                ControlFlow::Continue(())
+            }
+            Err(lost) => {
+                let was_open = self.socket.is_open();
+                order.answer(Err(CallerError::NoLine));
+                // A line that was cut on purpose stays cut.
+                if was_open { self.lost(lost).await } else { ControlFlow::Continue(()) }
+            }
+        }
+    }
+
+    async fn say(&mut self, text: &str) -> Result<Option<Cut>, Lost> {
+        if !self.socket.is_open() && !self.relay.application_reconnect() {
+            return Err(Lost { reason: "there is no socket".to_owned(), code: None });
+        }
+        for switch in ["on", "off"] {
+            self.info("speaker-events", "clientSpeaking", switch).await?;
+        }
+        self.phone.shared.change(|history| history.ask(Instant::now()));
+        self.prompt(text, true).await
+    }
+
+    async fn prompt(&mut self, text: &str, last: bool) -> Result<Option<Cut>, Lost> {
+        let prompt =
+            json!({"type": "prompt", "voicePrompt": text, "lang": self.lang, "last": last});
+        self.send(&prompt).await?;
+        Ok(None)
+    }
+
+    fn may_press(&self, keys: &str) -> Result<(), CallerError> {
+        if !self.relay.dtmf_detection() {
+            return Err(CallerError::NoDtmf);
+        }
+        match keys.chars().find(|key| !KEYS.contains(*key)) {
+            Some(key) => Err(CallerError::NoSuchKey(key)),
+            None if keys.is_empty() => Err(CallerError::NoKey),
+            None => Ok(()),
+        }
+    }
+
+    async fn press(&mut self, keys: &str) -> Result<Option<Cut>, Lost> {
+        let cut = self.interrupt(true).await?;
+        for key in keys.chars() {
+            // The answer belongs to the last of them; until then each may be it.
+            self.phone.shared.change(|history| history.ask(Instant::now()));
+            self.send(&json!({"type": "dtmf", "digit": key.to_string()})).await?;
+        }
+        Ok(cut)
+    }
+
+    /// Cuts the voice, if it speaks and may be cut.
+    async fn interrupt(&mut self, by_key: bool) -> Result<Option<Cut>, Lost> {
+        let cut = self.voice(|voice, now| voice.interrupt(now, by_key));
+        let Some(cut) = cut else { return Ok(None) };
+        let millis = u64::try_from(cut.after.as_millis()).unwrap_or(u64::MAX);
+        let after = if self.phone.options.duration_as_text {
+            json!(millis.to_string())
+        } else {
+            json!(millis)
+        };
+        self.phone.shared.change(|history| history.interrupt());
+        self.send(&json!({
+            "type": "interrupt",
+            "utteranceUntilInterrupt": cut.utterance,
+            "durationUntilInterruptMs": after,
+        }))
+        .await?;
+        Ok(Some(cut))
+    }
+}
+
+/// Twilio's words for its codes; most of them are not public.
+fn meaning(code: u32) -> &'static str {
+    match code {
+        64105 => "WebSocket ended",
+        64102 => "Unable to connect to WebSocket URL",
+        64104 => "Maximum call duration reached",
+        39001 => "Network connection to WebSocket server failed.",
+        _ => "ConversationRelay error",
+    }
+}

@@ -1,0 +1,109 @@
+//! How a call is made: where to, as whom, and how its voice behaves.
+
+use std::collections::BTreeMap;
+
+use super::{
+    relay::Relay,
+    voice::{Pace, Played},
+};
+use crate::twilio::signature::Signatures;
+
+/// Frames and notes a call remembers; the oldest make room. A call of an hour with a token every
+/// 100 ms fits.
+const DEFAULT_HISTORY: usize = 40_000;
+
+/// How to ring. `RingOptions { url, ..RingOptions::default() }` is an ordinary call.
+#[derive(Clone)]
+pub struct RingOptions {
+    /// Scheme, host and port to connect to.
+    pub url: String,
+    /// What the engine believes it is called (its `PUBLIC_URL`): addresses below it are signed as
+    /// written and connected to at `url`. None: the same as `url`.
+    pub public_url: Option<String>,
+    /// Where the call is announced.
+    pub incoming_path: String,
+    /// Where the end of the call is reported (`CallStatus=completed`), if anywhere.
+    pub status_path: Option<String>,
+    /// A server that has only a socket: no webhooks, no TwiML, `direct` says what TwiML would.
+    pub ws_url: Option<String>,
+    /// The session's settings when there is no TwiML.
+    pub direct: Relay,
+    /// Signs webhooks and the upgrade.
+    pub signatures: Option<Signatures>,
+    /// `CA…`; None makes a new one.
+    pub call_sid: Option<String>,
+    /// `AC…`.
+    pub account_sid: String,
+    /// Who calls, E.164.
+    pub from: String,
+    /// Who is called, E.164.
+    pub to: String,
+    /// The name the network gives with the number.
+    pub caller_name: String,
+    /// The number that forwarded the call, if any.
+    pub forwarded_from: String,
+    /// How fast the voice speaks.
+    pub pace: Pace,
+    /// Whether subscribed events are sent. Twilio always does; older clones never do.
+    pub info: bool,
+    /// When `tokensPlayed` is sent.
+    pub played: Played,
+    /// `durationUntilInterruptMs` as a text, as Twilio once documented it.
+    pub duration_as_text: bool,
+    /// Whether a reconnect keeps its `sessionId`; it is not known what Twilio does.
+    pub keep_session_id: bool,
+    /// Whether `applicationReconnect` is honoured when the engine loses the socket.
+    pub reconnect: bool,
+    /// How many frames and notes are kept.
+    pub history: usize,
+    /// The HTTP client; one a thread is enough for all its calls. None makes a new one.
+    pub client: Option<awc::Client>,
+}
+
+impl Default for RingOptions {
+    fn default() -> Self {
+        let settings = [("dtmfDetection", "true"), ("events", "speaker-events tokens-played")];
+        let attributes: BTreeMap<_, _> =
+            settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Self {
+            url: "http://127.0.0.1:3000".to_owned(),
+            public_url: None,
+            incoming_path: "/voice/incoming".to_owned(),
+            status_path: None,
+            ws_url: None,
+            direct: Relay { attributes, ..Relay::default() },
+            signatures: None,
+            call_sid: None,
+            account_sid: format!("AC{:032}", 0),
+            // Numbers that the North American plan keeps for fiction.
+            from: "+12025550142".to_owned(),
+            to: "+12025550100".to_owned(),
+            caller_name: String::new(),
+            forwarded_from: String::new(),
+            pace: Pace::default(),
+            info: true,
+            played: Played::default(),
+            duration_as_text: false,
+            keep_session_id: false,
+            reconnect: true,
+            history: DEFAULT_HISTORY,
+            client: None,
+        }
+    }
+}
+
+/// A new identifier in Twilio's form: two letters and 32 hex digits.
+pub(super) fn new_sid(prefix: &str) -> String {
+    format!("{prefix}{}", uuid::Uuid::now_v7().simple())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_call_has_an_identifier_of_its_own() {
+        let (one, other) = (super::new_sid("CA"), super::new_sid("CA"));
+        assert_ne!(one, other);
+        let hex = one.strip_prefix("CA").unwrap();
+        assert!(hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+}
