@@ -1,1 +1,18 @@
+//! The program around `switchhook-actors`: everything that touches the outside.
+//!
+//! [`app`] wires it; [`http`] is the door for Twilio and for people; [`twilio`], [`models`] and
+//! [`stores`] speak with the outside; [`caller`] plays Twilio; [`commands`] are what a person types.
 
+pub mod app;
+pub mod caller;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod http;
+pub mod limits;
+pub mod models;
+pub mod stop;
+pub mod stores;
+pub mod telemetry;
+pub mod tls;
+pub mod twilio;

@@ -1,0 +1,325 @@
+//! The only file that knows everybody: it starts the actors, sinks first, then the server.
+//!
+//! A `shared` arbiter holds the registry, so that a worker busy with tokens never delays a durable
+//! write. Each worker thread has its lines, its sessions and one gateway; all gateways share one
+//! policy.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix::{Actor, Addr, Arbiter};
+use actix_cors::Cors;
+use actix_web::{
+    App, HttpServer,
+    dev::{Server, ServerHandle},
+    middleware::Condition,
+    web,
+};
+use switchhook_actors::{
+    call_session::{CallSession, Peers},
+    directory::Directory,
+    domain::{
+        conversation::Rules,
+        ids::InstanceId,
+        persona::{Persona, PersonaProblems},
+        prompt::PromptBuilder,
+    },
+    llm_gateway::{LlmGateway, Policy, model::Model},
+    registry::Registry,
+};
+
+use crate::{
+    clock,
+    config::{Config, PublicUrl},
+    http::{self, Access, Readiness, UnderWay, Web},
+    models::{
+        offline::{Offline, Pace},
+        openai::{Endpoint, OpenAi, OpenAiError, OpenAiSettings},
+    },
+    stores::embedded::{Embedded, OpenError},
+    telemetry::Metrics,
+    twilio::{
+        session,
+        signature::{Signatures, TokenError},
+    },
+};
+
+/// The persona that answers when no other is configured.
+pub const OWL_BANK: &str = include_str!("../deploy/personas/owl-bank.md");
+
+/// How long written data may stay unacknowledged before the kernel gives the socket up. It is the
+/// only thing that frees a line whose peer has stopped reading; a slow reader needs some time.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the server waits for open connections once the calls are gone, s.
+const SERVER_PATIENCE: u64 = 2;
+
+/// Connections that may wait to be accepted: a burst of calls.
+const BACKLOG: i32 = 4_096;
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The persona file cannot be read.
+    #[error("PERSONA_FILE: {0}: {1}")]
+    PersonaFile(String, io::Error),
+    /// The persona file is not a persona.
+    #[error("PERSONA_FILE: {0}")]
+    Persona(PersonaProblems),
+    /// The ConversationRelay attributes do not go together.
+    #[error("RELAY_…: {}", .0.join("; "))]
+    Relay(Vec<String>),
+    /// The store does not open.
+    #[error("DATA_DIR: {0}")]
+    Store(#[from] OpenError),
+    /// The auth tokens are not usable.
+    #[error("TWILIO_AUTH_TOKEN: {0}")]
+    Signatures(#[from] TokenError),
+    /// The model's settings are not usable.
+    #[error("OPENAI_…: {0}")]
+    Model(#[from] OpenAiError),
+    /// The port is taken, or not ours to take.
+    #[error("BIND, PORT: cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+}
+
+/// A running engine.
+pub struct Engine {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// As Twilio sees it.
+    pub public_url: PublicUrl,
+    /// What all routes share.
+    pub web: web::Data<Web>,
+    /// The store, to be closed last.
+    pub store: Arc<Embedded>,
+    /// Stops the server.
+    pub handle: ServerHandle,
+    /// Resolves when the server has stopped.
+    pub server: Server,
+}
+
+/// Starts everything; calls are taken when this returns.
+///
+/// # Errors
+/// When a part of the configuration only turns out to be wrong where it is used: a file, a port, a
+/// directory.
+pub fn start(config: &Config, metrics: Metrics, max_calls: usize) -> Result<Engine, StartError> {
+    let persona = Arc::new(persona(config)?);
+    let relay = session::relay(&config.relay, &persona).map_err(StartError::Relay)?;
+    let signatures = signatures(config)?;
+    let model = ModelChoice::new(config, &persona, max_calls)?;
+    let listener = listen(config)?;
+    let address = listener.local_addr().map_err(|error| {
+        StartError::Listen(SocketAddr::new(config.listen.bind, config.listen.port), error)
+    })?;
+    let store = Arc::new(Embedded::open(&config.store.data_dir, clock::now())?);
+
+    let directory = Arc::new(Directory::<CallSession>::default());
+    let instance = InstanceId(uuid::Uuid::now_v7().simple().to_string());
+    let registry = registry(&store, &directory, config.store.retention_hours);
+    let policy = Arc::new(Policy::new(max_calls));
+    let public_url = config.public_url.on_port(&config.listen, address.port());
+    let greeting = config.relay.welcome_greeting.clone();
+    let web = web::Data::new(Web {
+        registry: registry.clone(),
+        store_alive: Box::new({
+            let store = Arc::clone(&store);
+            move || store.is_alive()
+        }),
+        directory: Arc::clone(&directory),
+        instance: instance.clone(),
+        public_url: public_url.clone(),
+        signatures,
+        access: Access::new(&config.access.tokens, config.access.open),
+        greeting: greeting.unwrap_or_else(|| persona.greeting.clone()),
+        relay,
+        persona: Arc::clone(&persona),
+        max_calls,
+        under_way: UnderWay::default(),
+        readiness: Readiness::default(),
+        metrics,
+    });
+
+    let prompts = Arc::new(PromptBuilder::new(&persona));
+    let rules = rules(config, &persona);
+    let worker = Worker { registry, directory, instance, persona, prompts, rules, policy, model };
+    let server = serve(listener, web.clone(), worker, config.cors_origins.clone())
+        .map_err(|error| StartError::Listen(address, error))?;
+    web.readiness.ready();
+    Ok(Engine { address, public_url, web, store, handle: server.handle(), server })
+}
+
+/// The persona of `PERSONA_FILE`, or OWL Bank.
+///
+/// # Errors
+/// When the file cannot be read, or is no persona: every problem with its line.
+pub fn persona(config: &Config) -> Result<Persona, StartError> {
+    let text = match &config.persona_file {
+        None => OWL_BANK.to_owned(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| StartError::PersonaFile(path.display().to_string(), error))?,
+    };
+    Persona::parse(&text).map_err(StartError::Persona)
+}
+
+/// Opens the store as [`start`] would, and closes it again.
+///
+/// # Errors
+/// When it cannot be opened, or a running engine has it.
+pub async fn try_store(config: &Config) -> Result<(), StartError> {
+    Embedded::open(&config.store.data_dir, clock::now())?.close().await;
+    Ok(())
+}
+
+fn signatures(config: &Config) -> Result<Option<Signatures>, StartError> {
+    let tokens = &config.twilio.auth_tokens;
+    if tokens.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Signatures::new(tokens.iter().cloned())?))
+}
+
+fn rules(config: &Config, persona: &Persona) -> Rules {
+    let spoken = config.relay.attributes.spoken_language();
+    let language = persona.language.clone().or_else(|| spoken.map(ToString::to_string));
+    Rules {
+        first_token: config.model.first_token_ms,
+        token_gap: config.model.token_gap_ms,
+        turn: config.model.turn_ms,
+        line_grace: config.limits.line_grace_seconds * 1_000,
+        history_tokens: config.model.history_tokens,
+        language: language.unwrap_or_default(),
+    }
+}
+
+fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::new(config.listen.bind, config.listen.port);
+    let bind = || -> io::Result<TcpListener> {
+        let socket = socket2::Socket::new(
+            socket2::Domain::for_address(address),
+            socket2::Type::STREAM,
+            Some(socket2::Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    bind().map_err(|error| StartError::Listen(address, error))
+}
+
+fn registry(
+    store: &Arc<Embedded>,
+    directory: &Arc<Directory<CallSession>>,
+    retention_hours: u64,
+) -> Addr<Registry> {
+    let shared = Arbiter::new().handle();
+    let (store, directory) = (Arc::clone(store), Arc::clone(directory));
+    Registry::start_in_arbiter(&shared, move |_| {
+        let attended = Box::new(move || directory.calls());
+        Registry::new(store, attended, Box::new(clock::now), retention_hours * 3_600_000)
+    })
+}
+
+/// Which model answers, chosen once and made anew on every thread: HTTP clients cannot move.
+#[derive(Clone)]
+enum ModelChoice {
+    Offline(Arc<Persona>),
+    OpenAi(Endpoint),
+}
+
+impl ModelChoice {
+    fn new(config: &Config, persona: &Arc<Persona>, answers: usize) -> Result<Self, StartError> {
+        let model = &config.model;
+        if model.offline {
+            return Ok(Self::Offline(Arc::clone(persona)));
+        }
+        let settings = OpenAiSettings {
+            base_url: model.base_url.parse().map_err(|_| OpenAiError::BaseUrl)?,
+            api_key: model.api_key.clone(),
+            model: model.name.clone(),
+            temperature: model.temperature,
+            max_tokens: model.max_tokens,
+            // All permits may be on one thread: none of them shall wait for a connection.
+            pool: answers,
+            // The conversation has its own deadlines and aborts the request; this is the net below.
+            first_byte: Duration::from_millis(model.turn_ms.max(model.first_token_ms)),
+        };
+        Ok(Self::OpenAi(Endpoint::new(settings)?))
+    }
+
+    fn make(&self) -> Rc<dyn Model> {
+        match self {
+            Self::Offline(persona) => Rc::new(Offline::new(Arc::clone(persona), Pace::default())),
+            Self::OpenAi(endpoint) => Rc::new(OpenAi::new(endpoint.clone())),
+        }
+    }
+}
+
+/// What every worker thread builds its own peers from.
+#[derive(Clone)]
+struct Worker {
+    registry: Addr<Registry>,
+    directory: Arc<Directory<CallSession>>,
+    instance: InstanceId,
+    persona: Arc<Persona>,
+    prompts: Arc<PromptBuilder>,
+    rules: Rules,
+    policy: Arc<Policy>,
+    model: ModelChoice,
+}
+
+impl Worker {
+    /// Runs on the worker's thread: its gateway starts there.
+    fn peers(&self) -> Peers {
+        Peers {
+            registry: self.registry.clone(),
+            gateway: LlmGateway::new(self.model.make(), Arc::clone(&self.policy)).start(),
+            directory: Arc::clone(&self.directory),
+            instance: self.instance.clone(),
+            persona: Arc::clone(&self.persona),
+            prompts: Arc::clone(&self.prompts),
+            rules: self.rules.clone(),
+        }
+    }
+}
+
+fn serve(
+    listener: TcpListener,
+    web: web::Data<Web>,
+    worker: Worker,
+    origins: Vec<String>,
+) -> io::Result<Server> {
+    let factory = move || {
+        App::new()
+            .app_data(web.clone())
+            .app_data(web::Data::new(worker.peers()))
+            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
+            .configure(http::routes)
+    };
+    let server = HttpServer::new(factory)
+        .on_connect(|connection, _| {
+            if let Some(tcp) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
+                let socket = socket2::SockRef::from(tcp);
+                // A socket that refuses has been closed by its peer: it ends by itself.
+                let _ = socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT));
+                let _ = socket.set_tcp_nodelay(true);
+            }
+        })
+        .disable_signals()
+        .shutdown_timeout(SERVER_PATIENCE)
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+/// Pages of other origins that may read: an exact list.
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default().allow_any_header().allowed_methods(["GET", "POST", "DELETE"]);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}

@@ -1,0 +1,5 @@
+//! What a person types: one file a command.
+
+pub mod call;
+pub mod check;
+pub mod serve;

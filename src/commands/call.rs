@@ -1,0 +1,283 @@
+//! `switchhook call`: be the caller, in the terminal, against any ConversationRelay server.
+//!
+//! Three ways: interactive, a few things to say (`--say`), or a script with expectations
+//! (`--script`). The exit code is 0 only when every expectation held.
+
+use std::{
+    fmt, io::IsTerminal as _, path::PathBuf, process::ExitCode, str::FromStr, time::Duration,
+};
+
+use clap::Args;
+
+use self::screen::Screen;
+use crate::caller::{
+    Caller, CallerError, Pace, RingOptions,
+    script::{self, Failure, ScriptError, ScriptLine},
+};
+use crate::{config::Config, twilio::signature::Signatures};
+
+mod interactive;
+mod screen;
+
+/// The screen is fed for as long as the call lasts; nothing happens at this deadline.
+const ENTRY_DEADLINE: Duration = Duration::from_secs(600);
+
+/// The options of `switchhook call`.
+#[derive(Debug, Clone, Args)]
+pub struct CallArgs {
+    /// Scheme, host and port to connect to
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub url: String,
+    /// What the server calls itself (its PUBLIC_URL): what is below it is reached at --url, and
+    /// signed as written [default: the same as --url]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Connect to this socket at once, without webhooks and TwiML
+    #[arg(long, value_name = "URL", conflicts_with_all = ["url", "public_url"])]
+    pub ws: Option<String>,
+    /// Sign as Twilio does, with this auth token [default: TWILIO_AUTH_TOKEN]
+    #[arg(long, value_name = "AUTH_TOKEN")]
+    pub token: Option<AuthToken>,
+    /// Say this, wait until the answer was heard, go on; then hang up. May be repeated
+    #[arg(long, value_name = "TEXT", conflicts_with = "script")]
+    pub say: Vec<String>,
+    /// Perform this script
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Who calls
+    #[arg(long, value_name = "NUMBER", default_value = "+12025550142")]
+    pub from: String,
+    /// Who is called
+    #[arg(long, value_name = "NUMBER", default_value = "+12025550100")]
+    pub to: String,
+    /// How fast the voice speaks: characters a second, or "fast" for at once
+    #[arg(long, value_name = "CHARS_PER_SECOND", default_value = "14", value_parser = pace)]
+    pub pace: Pace,
+    /// Send no info messages (agentSpeaking, tokensPlayed), even to those who subscribe them
+    #[arg(long)]
+    pub no_info: bool,
+}
+
+/// What `switchhook call --help` says first. The subcommand carries it: its own comment would win
+/// over one of [`CallArgs`].
+pub const LONG_ABOUT: &str = "\
+Be the caller, in the terminal, against any server that speaks Twilio ConversationRelay.
+
+Without --say and --script, type what the caller says:
+  TEXT + Enter      say it; interrupts the agent when it is speaking
+  Enter             interrupt the agent
+  #5                press the key 5 (#12## presses 1 2 # #)
+  /hangup, Ctrl-D   hang up
+
+A script has one step a line; lines that begin with # are comments:
+  say TEXT                   say something, once the agent has finished speaking
+  expect TEXT                the answer contains it, in any letter case
+  expect-not TEXT            the answer does not
+  within N ms                the next answer begins in that time
+  interrupt after N words    cut in once so much of the answer was heard
+  interrupt after N ms       cut in so long after the agent began to speak
+  press KEYS                 press keys: 0-9 * # A-D
+  pause N ms                 be silent
+  hangup                     hang up
+  expect-end                 the engine ends the call, or passes it on
+  drop                       the network cuts the line
+  reconnect                  the network connects the line again
+  fail CODE                  Twilio gives the session up with an error, such as 64105
+
+The exit code is 0 only when every expectation held: every `say` got a complete answer that is
+not empty, and the server sent nothing that Twilio would refuse.";
+
+/// A secret that is never printed.
+#[derive(Clone)]
+pub struct AuthToken(Signatures);
+
+impl fmt::Debug for AuthToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthToken")
+    }
+}
+
+impl FromStr for AuthToken {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // During a rotation there is a list; the first one signs.
+        let first = text.split(',').next().unwrap_or_default().trim();
+        let signatures = Signatures::new([first.into()]);
+        signatures.map(Self).map_err(|_| "an auth token is not empty")
+    }
+}
+
+fn pace(text: &str) -> Result<Pace, String> {
+    if text == "fast" {
+        return Ok(Pace::Instant);
+    }
+    match text.parse() {
+        Ok(pace) if (0.1..=10_000.0).contains(&pace) => Ok(Pace::CharsPerSecond(pace)),
+        _ => Err("it takes 0.1 to 10000 characters a second, or \"fast\"".to_owned()),
+    }
+}
+
+/// What keeps the command from calling.
+#[derive(Debug, thiserror::Error)]
+pub enum CallCommandError {
+    /// The script cannot be opened.
+    #[error("the script {} cannot be read: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The script cannot be understood.
+    #[error("the script {}: {source}", path.display())]
+    Script {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        source: ScriptError,
+    },
+    /// The call cannot be made.
+    #[error(transparent)]
+    Call(#[from] CallerError),
+}
+
+/// Calls. What the command line leaves open comes from the configuration of the engine that is
+/// called: the first auth token, and `PUBLIC_URL` when an operator has set it.
+pub fn run(mut args: CallArgs, config: &Config) -> ExitCode {
+    let configured = config.twilio.auth_tokens.first().cloned();
+    let configured = configured.and_then(|token| Signatures::new([token]).ok()).map(AuthToken);
+    args.token = args.token.or(configured);
+    args.public_url = args.public_url.or(config.public_url.given().map(str::to_owned));
+    match actix::System::new().block_on(call(args)) {
+        Ok(failures) if failures.is_empty() => ExitCode::SUCCESS,
+        Ok(failures) => {
+            for failure in failures {
+                eprintln!("failed: {failure}");
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn call(args: CallArgs) -> Result<Vec<Failure>, CallCommandError> {
+    let script = read_script(&args)?;
+    let colours = std::io::stdout().is_terminal();
+    let caller = Caller::ring(options(args)).await?;
+    match script {
+        Some(script) => {
+            println!("(call {})", caller.call_sid());
+            Ok(perform(&caller, &script, Screen::new(colours, true)).await)
+        }
+        None => Ok(interactive::talk(&caller, Screen::new(colours, false)).await),
+    }
+}
+
+fn options(args: CallArgs) -> RingOptions {
+    RingOptions {
+        url: args.url,
+        public_url: args.public_url,
+        ws_url: args.ws,
+        signatures: args.token.map(|AuthToken(signatures)| signatures),
+        from: args.from,
+        to: args.to,
+        pace: args.pace,
+        info: !args.no_info,
+        ..RingOptions::default()
+    }
+}
+
+fn read_script(args: &CallArgs) -> Result<Option<Vec<ScriptLine>>, CallCommandError> {
+    let Some(path) = &args.script else {
+        return Ok((!args.say.is_empty()).then(|| script::saying(&args.say)));
+    };
+    let path = path.clone();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(CallCommandError::File { path, source }),
+    };
+    script::parse(&text).map(Some).map_err(|source| CallCommandError::Script { path, source })
+}
+
+/// Runs the script and shows what happens meanwhile.
+async fn perform(caller: &Caller, script: &[ScriptLine], mut screen: Screen) -> Vec<Failure> {
+    let mut run = std::pin::pin!(script::run(caller, script));
+    let failures = loop {
+        tokio::select! {
+            biased;
+            Some(entry) = caller.next_entry(ENTRY_DEADLINE) => screen.show(&entry),
+            failures = &mut run => break failures,
+        }
+    };
+    while let Some(entry) = caller.next_entry(Duration::ZERO).await {
+        screen.show(&entry);
+    }
+    failures
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        call: CallArgs,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<CallArgs, clap::Error> {
+        let arguments = [&["call"], arguments].concat();
+        Line::try_parse_from(arguments).map(|line| line.call)
+    }
+
+    #[test]
+    fn without_options_it_calls_the_engine_on_this_machine_and_talks() {
+        let args = parse(&[]).unwrap();
+        assert_eq!(args.url, "http://127.0.0.1:3000");
+        assert_eq!(args.pace, Pace::CharsPerSecond(14.0));
+        assert!(read_script(&args).unwrap().is_none());
+    }
+
+    #[test]
+    fn say_may_be_repeated_and_becomes_a_script() {
+        let args = parse(&["--say", "Hi", "--say", "Bye", "--pace", "fast"]).unwrap();
+        assert_eq!(args.pace, Pace::Instant);
+        assert_eq!(read_script(&args).unwrap().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_refused() {
+        for arguments in [
+            &["--pace", "0"][..],
+            &["--pace", "quick"],
+            &["--pace", "NaN"],
+            &["--token", ""],
+            &["--say", "hi", "--script", "x"],
+            &["--ws", "ws://h", "--url", "http://h"],
+        ] {
+            assert!(parse(arguments).is_err(), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn the_token_of_the_command_line_wins_and_is_never_shown() {
+        let args = parse(&["--token", "new,old"]).unwrap();
+        assert!(!format!("{args:?}").contains("new"), "{args:?}");
+        let signed = options(args).signatures.unwrap().sign_url("wss://x.example/");
+        let expected = Signatures::new(["new".to_owned().into()]).unwrap();
+        assert_eq!(signed, expected.sign_url("wss://x.example/"));
+    }
+
+    #[test]
+    fn a_script_that_is_not_there_is_named() {
+        let args = parse(&["--script", "no-such-file.txt"]).unwrap();
+        let error = read_script(&args).unwrap_err().to_string();
+        assert!(error.contains("no-such-file.txt"), "{error}");
+    }
+}

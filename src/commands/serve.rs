@@ -1,0 +1,107 @@
+//! `switchhook serve`: takes calls until it is told to stop.
+
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
+
+use crate::{
+    app::{self, Engine},
+    config::Config,
+    limits::{self, CallLimit},
+    stop,
+    telemetry::{self, Metrics, UPKEEP_EVERY},
+};
+
+/// `EX_CONFIG`: the configuration reads well and does not work.
+const DID_NOT_START: u8 = 78;
+
+/// Why serving ended early.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error("the engine did not start: {0}")]
+    Start(#[from] app::StartError),
+    #[error("the engine failed: {0}")]
+    Run(#[from] std::io::Error),
+}
+
+/// Runs the engine.
+pub fn run(config: &Config) -> ExitCode {
+    let telemetry = telemetry::init(&config.log, std::io::stderr().is_terminal())
+        .and_then(|()| Metrics::install());
+    let metrics = match telemetry {
+        Ok(metrics) => metrics,
+        Err(error) => {
+            eprintln!("the engine did not start: {error}");
+            return ExitCode::from(DID_NOT_START);
+        }
+    };
+    telemetry::install_panic_hook();
+    let served = actix::System::new().block_on(async {
+        let max_calls = capacity(config);
+        let engine = app::start(config, metrics, max_calls)?;
+        announce(&engine, config);
+        let metrics = engine.web.metrics.clone();
+        actix::spawn(async move {
+            loop {
+                actix::clock::sleep(UPKEEP_EVERY).await;
+                metrics.upkeep();
+            }
+        });
+        let drain = Duration::from_secs(config.limits.drain_seconds);
+        stop::run_until_stopped(engine, drain).await?;
+        Ok::<(), ServeError>(())
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::from(DID_NOT_START)
+        }
+    }
+}
+
+/// How many calls the machine can carry, from its descriptors.
+fn capacity(config: &Config) -> usize {
+    let nofile = limits::raise_nofile();
+    let CallLimit { calls: max_calls, warning } =
+        limits::max_calls(config.limits.max_calls, nofile.soft);
+    tracing::info!(nofile.soft, nofile.hard, max_calls, "descriptors");
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    max_calls
+}
+
+/// Says where to look next, and what is real and what is embedded.
+fn announce(engine: &Engine, config: &Config) {
+    let here = format!("http://{}", engine.address);
+    println!("Switchhook {} listens on {here}", env!("CARGO_PKG_VERSION"));
+    println!();
+    println!("  talk with it    switchhook call --url {here}");
+    println!("  live calls      {here}/monitor");
+    println!("  a transcript    {here}/api/transcript/{{CallSid}}");
+    println!("  metrics         {here}/metrics");
+    println!();
+    let model = if config.model.offline {
+        "offline: answers from the persona's own knowledge; set OPENAI_API_KEY or OPENAI_BASE_URL for a real one".to_owned()
+    } else {
+        format!("{} at {}", config.model.name, config.model.base_url)
+    };
+    println!("  model           {model}");
+    let persona = match &config.persona_file {
+        Some(path) => path.display().to_string(),
+        None => "OWL Bank (embedded; set PERSONA_FILE for your own)".to_owned(),
+    };
+    println!("  persona         {} from {persona}", engine.web.persona.name);
+    println!("  registry        embedded, in {}", config.store.data_dir.display());
+    let twilio = match (config.twilio.auth_tokens.is_empty(), engine.public_url.is_loopback()) {
+        (true, _) => {
+            "not configured: signatures are not checked (set TWILIO_AUTH_TOKEN)".to_owned()
+        }
+        (false, true) => "signatures are checked; PUBLIC_URL is this machine alone".to_owned(),
+        (false, false) => format!("webhooks at {}/voice/incoming", engine.public_url.origin()),
+    };
+    println!("  Twilio          {twilio}");
+    println!("  calls at most   {}", engine.web.max_calls);
+}

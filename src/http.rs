@@ -1,0 +1,129 @@
+//! The URL map, and what every route may use.
+//!
+//! One file a route family: [`voice`] answers Twilio's webhooks, [`conversation`] takes its sockets
+//! (which [`line`] then holds), [`monitor`] and [`transcript`] serve people, [`probes`] serve
+//! balancers. [`signed`] and [`access`] decide who may ask.
+
+mod access;
+mod conversation;
+mod error;
+mod line;
+mod monitor;
+mod probes;
+mod signed;
+mod transcript;
+mod under_way;
+mod voice;
+
+use std::sync::Arc;
+
+use actix::Addr;
+use actix_web::{FromRequest, Handler, Resource, Responder, web};
+use switchhook_actors::{
+    call_session::CallSession,
+    directory::Directory,
+    domain::{ids::InstanceId, persona::Persona},
+    registry::Registry,
+};
+
+pub use self::{access::Access, probes::Readiness, under_way::UnderWay};
+use crate::{
+    config::PublicUrl,
+    telemetry::Metrics,
+    twilio::{signature::Signatures, twiml::ConversationRelay},
+};
+
+/// What every route may use. One for the process.
+pub struct Web {
+    /// Keeps the calls.
+    pub registry: Addr<Registry>,
+    /// Whether the store behind it still works.
+    pub store_alive: Box<dyn Fn() -> bool + Send + Sync>,
+    /// The sessions of this process.
+    pub directory: Arc<Directory<CallSession>>,
+    /// This engine.
+    pub instance: InstanceId,
+    /// As Twilio sees us: what signatures and TwiML are made of, never a request's own headers.
+    pub public_url: PublicUrl,
+    /// None without an auth token: then nothing is signed, and we are not public.
+    pub signatures: Option<Signatures>,
+    /// Who may read, act and erase.
+    pub access: Access,
+    /// The session every call gets, less its URL and greeting.
+    pub relay: ConversationRelay,
+    /// What the caller hears first.
+    pub greeting: String,
+    /// Whose phrases a caller hears when no session can speak.
+    pub persona: Arc<Persona>,
+    /// How many calls this engine takes at once.
+    pub max_calls: usize,
+    /// Webhooks that are being answered.
+    pub under_way: UnderWay,
+    /// Starting, ready or draining.
+    pub readiness: Readiness,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+}
+
+impl Web {
+    /// Why a new call is not taken now, if it is not. Calls that are held already are never refused.
+    fn refuses_new_calls(&self) -> Option<&'static str> {
+        if self.readiness.is_draining() {
+            return Some("draining");
+        }
+        (self.directory.len() >= self.max_calls).then_some("full")
+    }
+}
+
+/// The whole URL map.
+pub fn routes(app: &mut web::ServiceConfig) {
+    app.app_data(web::QueryConfig::default().error_handler(|error, _| error::bad_query(&error)))
+        .app_data(web::PathConfig::default().error_handler(|error, _| error::bad_path(&error)))
+        .service(probe("/", probes::health))
+        .service(probe("/livez", probes::livez))
+        .service(probe("/readyz", probes::readyz))
+        .service(page("/metrics").route(web::get().to(probes::metrics)))
+        .service(page("/monitor").route(web::get().to(monitor::calls)))
+        .service(webhook("/voice/incoming", voice::incoming))
+        .service(webhook("/voice/handoff", voice::handoff))
+        .service(webhook("/voice/status", voice::status))
+        .service(page("/conversation/{call_sid}").route(web::get().to(conversation::connect)))
+        .service(
+            resource("/api/transcript/{id}", "GET, DELETE")
+                .route(web::get().to(transcript::read))
+                .route(web::delete().to(transcript::erase)),
+        )
+        .default_service(web::route().to(error::no_such_route));
+}
+
+fn page(path: &str) -> Resource {
+    resource(path, "GET")
+}
+
+/// A probe: some balancers ask with HEAD.
+fn probe<H, A>(path: &str, handler: H) -> Resource
+where
+    H: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
+    resource(path, "GET, HEAD").route(web::get().to(handler.clone())).route(web::head().to(handler))
+}
+
+/// A webhook of Twilio's: POST, or GET where a number is configured so.
+fn webhook<H, A>(path: &str, handler: H) -> Resource
+where
+    H: Handler<A, Output: Responder + 'static>,
+    A: FromRequest + 'static,
+{
+    resource(path, "GET, POST").route(web::post().to(handler.clone())).route(web::get().to(handler))
+}
+
+/// A path whose other methods are refused with these.
+fn resource(path: &str, allowed: &'static str) -> Resource {
+    web::resource(path).default_service(
+        web::route().to(move || std::future::ready(error::no_such_method(allowed))),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! `GET /conversation/{callSid}`: Twilio's socket, checked before it is one.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use switchhook_actors::{
+    call_session::Peers,
+    domain::{ids::CallSid, record::Status},
+    registry::{messages::Find, store::Key},
+};
+
+use super::{Web, error::HttpError, line, signed};
+
+/// How long the registry may take to say whether a call is over, ms. Without its answer the call
+/// is taken: the session claims it anyway.
+const LOOK_UP: Duration = Duration::from_millis(500);
+
+pub(super) async fn connect(
+    request: HttpRequest,
+    payload: web::Payload,
+    web: web::Data<Web>,
+    peers: web::Data<Peers>,
+) -> Result<HttpResponse, actix_web::Error> {
+    signed::check_upgrade(&request)?;
+    let sid: CallSid = request
+        .match_info()
+        .get("call_sid")
+        .and_then(|sid| sid.parse().ok())
+        .ok_or_else(|| HttpError::NotFound("no such call".to_owned()))?;
+    admit(&web, sid).await?;
+    line::connect(&request, payload, sid, &web.directory, &Arc::clone(&peers))
+}
+
+/// Whether a line may be held for that call.
+async fn admit(web: &Web, sid: CallSid) -> Result<(), HttpError> {
+    if web.directory.find(sid).is_some() {
+        return Ok(());
+    }
+    let known = web.registry.send(Find { key: Key::Sid(sid) }).timeout(LOOK_UP).await;
+    let status = match known {
+        Ok(Ok(record)) => record.map(|record| record.status),
+        Ok(Err(_)) | Err(_) => {
+            tracing::warn!(call.sid = %sid, "the registry did not say what it knows of a call");
+            Some(Status::Active)
+        }
+    };
+    match status {
+        Some(status) if status.is_final() => Err(HttpError::Over),
+        // Nobody opened it: a new call, and as any new call it needs room.
+        None => match web.refuses_new_calls() {
+            Some(reason) => {
+                metrics::counter!("switchhook_calls_refused_total", "reason" => reason)
+                    .increment(1);
+                Err(HttpError::Unavailable(format!("no new calls are taken: {reason}")))
+            }
+            None => Ok(()),
+        },
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,154 @@
+//! What a caller hears when the registry is broken. Everything else about the routes is told by
+//! the stories in `tests/it`, against the real program.
+
+use std::time::{Duration, Instant};
+
+use actix::Actor;
+use actix_web::{App, test};
+use futures_util::FutureExt;
+use switchhook_actors::{
+    domain::{
+        ids::{Alias, CallSid, Epoch},
+        record::{Change, NewCall, Position},
+        time::{Millis, Timestamp},
+        transcript::Turn,
+    },
+    registry::store::{
+        Appended, CallStore, Claimed, Feed, Key, Opened, Settled, StoreError, Stored, Sweep, Swept,
+    },
+};
+
+use super::*;
+use crate::{config::Config, twilio::session};
+
+/// A store that is broken: it fails at once, or never answers.
+#[derive(Clone, Copy)]
+enum Broken {
+    Failing,
+    Hanging,
+}
+
+impl Broken {
+    fn answer<T: Send + 'static>(self) -> Stored<T> {
+        match self {
+            Self::Failing => {
+                let error = StoreError::Unavailable("it is broken".to_owned());
+                std::future::ready(Err(error)).boxed()
+            }
+            Self::Hanging => std::future::pending().boxed(),
+        }
+    }
+}
+
+impl CallStore for Broken {
+    fn open(&self, _: NewCall) -> Stored<Opened> {
+        self.answer()
+    }
+    fn claim(&self, _: CallSid, _: InstanceId, _: Timestamp) -> Stored<Claimed> {
+        self.answer()
+    }
+    fn append(&self, _: CallSid, _: Epoch, _: u64, _: Turn) -> Stored<Appended> {
+        self.answer()
+    }
+    fn settle(&self, _: CallSid, _: Epoch, _: Change, _: Timestamp) -> Stored<Settled> {
+        self.answer()
+    }
+    fn remember(&self, _: String, _: String, _: Timestamp, _: Millis) -> Stored<String> {
+        self.answer()
+    }
+    fn answered(&self, _: String, _: Timestamp) -> Stored<Option<String>> {
+        self.answer()
+    }
+    fn link(&self, _: Alias, _: CallSid) -> Stored<bool> {
+        self.answer()
+    }
+    fn find(&self, _: Key) -> Stored<Option<switchhook_actors::domain::record::CallRecord>> {
+        self.answer()
+    }
+    fn live(&self) -> Stored<Vec<switchhook_actors::domain::record::CallSummary>> {
+        self.answer()
+    }
+    fn follow(&self, _: Option<Position>) -> Stored<Feed> {
+        self.answer()
+    }
+    fn erase(&self, _: CallSid) -> Stored<bool> {
+        self.answer()
+    }
+    fn sweep(&self, _: Sweep) -> Stored<Swept> {
+        self.answer()
+    }
+    fn flush(&self) -> Stored<()> {
+        self.answer()
+    }
+}
+
+fn web(store: Broken) -> Web {
+    let config = Config::from_pairs([]).unwrap();
+    let persona =
+        Arc::new(Persona::parse(include_str!("../../deploy/personas/owl-bank.md")).unwrap());
+    let registry =
+        Registry::new(Arc::new(store), Box::new(Vec::new), Box::new(crate::clock::now), 0).start();
+    let (_, metrics) = Metrics::record().unwrap();
+    Web {
+        registry,
+        store_alive: Box::new(|| true),
+        directory: Arc::default(),
+        instance: InstanceId("test".to_owned()),
+        public_url: config.public_url.clone(),
+        signatures: None,
+        access: Access::new(&[], true),
+        relay: session::relay(&config.relay, &persona).unwrap(),
+        greeting: persona.greeting.clone(),
+        persona,
+        max_calls: 10,
+        under_way: UnderWay::default(),
+        readiness: Readiness::default(),
+        metrics,
+    }
+}
+
+/// What a webhook answers, and how soon.
+async fn post(store: Broken, path: &str, fields: &[(&str, &str)]) -> (String, Duration) {
+    let app = App::new().app_data(web::Data::new(web(store))).configure(routes);
+    let app = test::init_service(app).await;
+    let sid = ("CallSid", "CA0123456789abcdef0123456789abcdef");
+    let form = [&[sid, ("From", "+12025550142"), ("To", "+12025550100")], fields].concat();
+    let request = test::TestRequest::post().uri(path).set_form(form).to_request();
+    let begun = Instant::now();
+    let answer = test::call_and_read_body(&app, request).await;
+    (String::from_utf8(answer.to_vec()).unwrap(), begun.elapsed())
+}
+
+#[actix_web::test]
+async fn a_caller_is_connected_within_a_second_though_the_registry_is_broken() {
+    for store in [Broken::Failing, Broken::Hanging] {
+        let (twiml, took) = post(store, "/voice/incoming", &[("CallStatus", "ringing")]).await;
+        assert!(
+            twiml.contains("<ConversationRelay ") && twiml.contains("welcomeGreeting"),
+            "{twiml}"
+        );
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_caller_whose_session_failed_is_not_left_though_the_registry_is_broken() {
+    let failed = |lasted| {
+        [
+            ("CallStatus", "in-progress"),
+            ("SessionStatus", "failed"),
+            ("ErrorCode", "64105"),
+            ("SessionDuration", lasted),
+        ]
+    };
+    for store in [Broken::Failing, Broken::Hanging] {
+        let (twiml, took) = post(store, "/voice/handoff", &failed("60")).await;
+        assert!(
+            twiml.contains("<ConversationRelay ") && !twiml.contains("welcomeGreeting"),
+            "{twiml}"
+        );
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        let (twiml, _) = post(store, "/voice/handoff", &failed("1")).await;
+        assert!(twiml.contains("<Say") && twiml.contains("<Hangup"), "nobody counts: {twiml}");
+    }
+}

@@ -1,0 +1,145 @@
+//! `/api/transcript/{id}`: what was said and heard, by CallSid or any linked id.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use serde::{Deserialize, Serialize};
+use switchhook_actors::{
+    domain::{
+        ids::{Alias, CallSid},
+        record::{CallRecord, Status},
+        transcript::{Reason, Role as Side, Turn},
+    },
+    registry::{
+        messages::{Erase, Find},
+        store::Key,
+    },
+};
+
+use super::{Web, error::HttpError};
+use crate::{clock::rfc3339, config::Role};
+
+/// How long the registry may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Version of this JSON.
+const VERSION: u32 = 1;
+
+/// A call and its words, as agents and supervisors read it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Transcript<'a> {
+    v: u32,
+    call_sid: CallSid,
+    caller_phone: &'a str,
+    start_time: String,
+    end_time: Option<String>,
+    status: Status,
+    transcript: Vec<Line<'a>>,
+    escalation_reason: Option<&'a str>,
+}
+
+/// One side of an exchange.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    role: Side,
+    text: &'a str,
+    timestamp: String,
+    /// The exchange: question and answer share it. For `?since=`.
+    turn: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    interrupted: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    estimated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+}
+
+impl<'a> Line<'a> {
+    fn new(turn: &'a Turn) -> Self {
+        Self {
+            role: turn.role,
+            text: &turn.text,
+            timestamp: rfc3339(turn.at),
+            turn: turn.id.0,
+            interrupted: turn.interrupted,
+            estimated: turn.estimated,
+            reason: turn.reason,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Since {
+    /// Only exchanges after this one.
+    since: Option<u32>,
+}
+
+pub(super) async fn read(
+    request: HttpRequest,
+    id: web::Path<String>,
+    query: web::Query<Since>,
+    web: web::Data<Web>,
+) -> Result<HttpResponse, HttpError> {
+    web.access.require(&request, Role::Viewer)?;
+    let record = find(&web, &id).await?;
+    // Every turn, every version of one and every change moves one of these.
+    let tag = format!("\"{}-{}-{}\"", record.epoch, record.next_seq, record.seen_at.0);
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
+    let unchanged = known == Some(tag.as_str());
+    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, tag)).insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(if unchanged { response.finish() } else { response.json(view(&record, query.since)) })
+}
+
+fn view(record: &CallRecord, since: Option<u32>) -> Transcript<'_> {
+    let wanted = |turn: &&Turn| since.is_none_or(|since| turn.id.0 > since);
+    Transcript {
+        v: VERSION,
+        call_sid: record.sid,
+        caller_phone: &record.caller,
+        start_time: rfc3339(record.started_at),
+        end_time: record.ended_at.map(rfc3339),
+        status: record.status,
+        transcript: record.transcript.turns().iter().filter(wanted).map(Line::new).collect(),
+        escalation_reason: record.escalation_reason.as_deref(),
+    }
+}
+
+pub(super) async fn erase(
+    request: HttpRequest,
+    id: web::Path<String>,
+    web: web::Data<Web>,
+) -> Result<HttpResponse, HttpError> {
+    let by = web.access.require(&request, Role::Admin)?.map_or("anybody", Role::as_str);
+    let sid = find(&web, &id).await?.sid;
+    match web.registry.send(Erase { sid }).timeout(PATIENCE).await {
+        Ok(Ok(true)) => {
+            tracing::info!(target: "audit", sid = %sid, by, "a transcript was erased");
+            Ok(HttpResponse::NoContent().finish())
+        }
+        Ok(Ok(false)) => Err(unknown()),
+        _ => Err(silent()),
+    }
+}
+
+async fn find(web: &Web, id: &str) -> Result<CallRecord, HttpError> {
+    let key = match (id.parse::<CallSid>(), id.parse::<Alias>()) {
+        (Ok(sid), _) => Key::Sid(sid),
+        (_, Ok(alias)) => Key::Alias(alias),
+        _ => return Err(unknown()),
+    };
+    match web.registry.send(Find { key }).timeout(PATIENCE).await {
+        Ok(Ok(record)) => record.ok_or_else(unknown),
+        _ => Err(silent()),
+    }
+}
+
+fn unknown() -> HttpError {
+    HttpError::NotFound("no call under this id".to_owned())
+}
+
+fn silent() -> HttpError {
+    HttpError::Unavailable("the registry does not answer".to_owned())
+}

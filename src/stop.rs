@@ -1,0 +1,78 @@
+//! How the engine stops: signals, then no new calls, then the calls end, then the server, then the
+//! store.
+//!
+//! The order matters: actix tells a socket's actor nothing when it stops, so the calls must be gone
+//! before the server is.
+
+use std::{io, time::Duration};
+
+use actix::clock::{Instant, sleep, timeout};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::Engine;
+
+/// How often the number of live calls is looked at while they end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long the store may take to write what it has accepted.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What makes the engine stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Serves until a signal says otherwise, then stops in order. A second signal cuts the wait short.
+///
+/// # Errors
+/// When signals cannot be listened to, or the server fails.
+pub async fn run_until_stopped(engine: Engine, drain: Duration) -> io::Result<()> {
+    let Engine { web, store, handle, server, .. } = engine;
+    let mut signals = Signals::listen()?;
+    let server = actix::spawn(server);
+    let name = signals.next().await;
+    tracing::info!(calls = web.directory.len(), "{name}: no new calls, waiting for the live ones");
+    web.readiness.drain();
+
+    let deadline = Instant::now() + drain;
+    let drained = async {
+        while !web.directory.is_empty() && Instant::now() < deadline {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = drained => {}
+        name = signals.next() => tracing::warn!("{name} again: not waiting any longer"),
+    }
+    let left = web.directory.len();
+    if left > 0 {
+        tracing::warn!(
+            left,
+            "calls are cut: Twilio connects them again, to whichever engine is there then"
+        );
+    }
+    handle.stop(true).await;
+    let served = server.await;
+    if timeout(CLOSE_PATIENCE, store.close()).await.is_err() {
+        tracing::error!("the store did not write what it had accepted in time");
+    }
+    tracing::info!("stopped");
+    served.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
