@@ -1,1 +1,16 @@
-fn main() {}
+//! Stories of calls, over real sockets, against the real program.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what is not as the story says fails it"
+)]
+
+mod checking;
+mod doors;
+mod harness;
+mod lines;
+mod models;
+mod operators;
+mod talking;
+mod webhooks;
