@@ -268,7 +268,7 @@ impl Conversation {
         self.playback.resume(turn, &heard);
         self.playback.speak(now, turn, unheard);
         // While it is still being written, its end closes the cycle.
-        let last = !self.answer.as_ref().is_some_and(|answer| answer.turn == turn);
+        let last = self.answer.as_ref().is_none_or(|answer| answer.turn != turn);
         effects.push(Effect::Say { turn, text: unheard.to_owned(), last });
     }
 
