@@ -5,9 +5,11 @@
 //! writes the same marks. It says that it does not know rather than guess. Its own few words are
 //! English; everything else is the persona's.
 
+mod heard;
 mod knowledge;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod words;
 
 use std::{sync::Arc, time::Duration};
@@ -24,18 +26,18 @@ use switchhook_actors::{
 use tokio::time::sleep;
 
 use self::{
-    knowledge::{Finding, Knowledge},
-    words::Heard,
+    heard::Heard,
+    knowledge::{Before, Finding, Knowledge},
 };
 
 /// How many of the caller's earlier turns a follow-up may refer to.
 const CONTEXT_TURNS: usize = 3;
 
-/// What it says first when it does not know.
-const UNKNOWN: &str = "I am sorry, I do not know that.";
-
 /// What it says when the caller only confirms something.
 const ANYTHING_ELSE: &str = "Is there anything else I can help you with?";
+
+/// What it says when the caller would rather not speak to a person.
+const STAYING: &str = "All right, we go on without a colleague. What can I do for you?";
 
 /// How fast words come, like those of a model behind a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,44 +55,61 @@ impl Default for Pace {
     }
 }
 
-/// The offline model of a persona.
+/// The offline model of a persona. A copy shares its index, on any thread.
+#[derive(Clone)]
 pub struct Offline {
     persona: Arc<Persona>,
-    knowledge: Knowledge,
+    knowledge: Arc<Knowledge>,
     pace: Pace,
 }
 
 impl Offline {
-    /// Indexes the persona's knowledge; about a millisecond for 40 sections.
+    /// Indexes the persona's knowledge: some milliseconds. Copy it rather than do it twice.
     #[must_use]
     pub fn new(persona: Arc<Persona>, pace: Pace) -> Self {
         let knowledge = Knowledge::new(&persona.knowledge, persona.language.as_deref());
-        Self { persona, knowledge, pace }
+        Self { persona, knowledge: Arc::new(knowledge), pace }
     }
 
     /// The whole answer, marks included.
     fn reply(&self, prompt: &Prompt) -> String {
-        let (question, earlier) = asked(prompt);
+        let Asked { question, before, turn } = Asked::of(prompt);
         let heard = Heard::new(&question);
-        if heard.contains_any(&self.persona.escalation_phrases) {
+        let offered = before.answer.as_deref().is_some_and(unknown::offers_colleague);
+        let phrases = &self.persona.escalation_phrases;
+        if heard.wants_any(phrases) || offered && heard.accepts() {
             return "ESCALATE: caller asked for a person".to_owned();
         }
-        let bare = self.knowledge.is_idle(&question);
+        let refused = heard.without_refused(phrases);
+        let question = match refused {
+            Some(rest) if self.knowledge.is_idle(&rest) => return STAYING.to_owned(),
+            Some(rest) => rest,
+            None => question,
+        };
         let parting = heard.without_any(&self.persona.goodbye_phrases);
         if parting.is_some_and(|rest| !heard.asks() && self.knowledge.is_idle(&rest)) {
             return format!("{}\nEND_CALL", self.persona.goodbye);
         }
-        if bare && !heard.refers_back() {
-            return self.small_talk(&heard);
+        let again = heard.wants_it_again() && self.knowledge.is_idle(&question);
+        if let Some(answer) = before.answer.as_ref().filter(|_| again) {
+            return answer.clone();
         }
-        let context: &[String] = if bare || heard.refers_back() { &earlier } else { &[] };
-        match self.knowledge.answer(&question, context) {
+        match self.knowledge.answer(&question, &before) {
             Finding::Known { words, handoff: Some(reason) } if !heard.asks() => {
                 format!("{words}\nESCALATE: {reason}")
             }
             Finding::Known { words, .. } => words,
-            Finding::Unknown { near } => format!("{UNKNOWN} {}", offer(&near)),
+            Finding::Unknown { .. } if self.is_small_talk(&heard, &question) => {
+                self.small_talk(&heard)
+            }
+            Finding::Unknown { near } => unknown::unknown(turn, &near, &self.knowledge.topics()),
         }
+    }
+
+    /// Whether the words ask nothing, or nothing but how or who it is.
+    fn is_small_talk(&self, heard: &Heard, question: &str) -> bool {
+        let about_me = heard.asks_who() && self.knowledge.is_silent(question);
+        self.knowledge.is_idle(question) && (!heard.asks() || about_me)
     }
 
     /// A reply to words that ask nothing: the persona's own opening question, or thanks returned.
@@ -125,36 +144,42 @@ impl Model for Offline {
     }
 }
 
-/// What the caller asks, and what they said before it, the latest first.
-///
-/// A question that was said in two breaths is two messages without an answer between them.
-fn asked(prompt: &Prompt) -> (String, Vec<String>) {
-    let mut question: Vec<&str> = Vec::new();
-    let mut earlier = Vec::new();
-    let mut answered = false;
-    for message in prompt.messages.iter().rev() {
-        match message.role {
-            Speaker::User if answered => earlier.push(message.content.to_string()),
-            Speaker::User => question.push(&message.content),
-            // An answer that broke off may stand behind the question it belongs to.
-            Speaker::Assistant => answered = !question.is_empty(),
-            Speaker::System => {}
-        }
-        if earlier.len() == CONTEXT_TURNS {
-            break;
-        }
-    }
-    question.reverse();
-    (question.join(" "), earlier)
+/// What the caller asks, and what went before it.
+struct Asked {
+    /// A question that was said in two breaths is two messages without an answer between them.
+    question: String,
+    before: Before,
+    /// How many messages the conversation has: the same words are not said at each.
+    turn: usize,
 }
 
-/// What it can tell instead.
-fn offer(titles: &[String]) -> String {
-    match titles {
-        [one, other, ..] => {
-            format!("I can tell you about {one} or {other}, or find a person for you.")
+impl Asked {
+    fn of(prompt: &Prompt) -> Self {
+        let mut question: Vec<&str> = Vec::new();
+        let mut before = Before::default();
+        for message in prompt.messages.iter().rev() {
+            match message.role {
+                Speaker::User if before.answer.is_some() => {
+                    before.questions.push(message.content.to_string());
+                }
+                Speaker::User => question.push(&message.content),
+                // An answer that broke off may stand behind the question it belongs to.
+                Speaker::Assistant if question.is_empty() || before.answer.is_some() => {}
+                Speaker::Assistant => before.answer = Some(heard_of(&message.content).to_owned()),
+                Speaker::System => {}
+            }
+            if before.questions.len() == CONTEXT_TURNS {
+                break;
+            }
         }
-        [one] => format!("I can tell you about {one}, or find a person for you."),
-        [] => "I can find a person for you.".to_owned(),
+        question.reverse();
+        let turns = prompt.messages.iter().filter(|message| message.role == Speaker::User);
+        Self { question: question.join(" "), before, turn: turns.count().saturating_sub(1) }
     }
+}
+
+/// An answer without the engine's note in square brackets on why it broke off.
+fn heard_of(answer: &str) -> &str {
+    let noted = answer.strip_suffix(']').and_then(|answer| answer.rsplit_once(" ["));
+    noted.map_or(answer, |(heard, _)| heard)
 }

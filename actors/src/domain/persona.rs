@@ -8,20 +8,27 @@
 //! # Knowledge                  # the one heading that has to be there
 //! ## Late payments             # a section of knowledge: complete in itself, as it is read aloud
 //! The late fee is 29 dollars.
-//! Hand off: a fee in dispute   # optional last line: what a caller states here is for a person
+//! Callers say: I paid too late, forgot my bill
+//! Hand off: a fee in dispute   # optional: what a caller states here is for a person
 //! ```
 //!
+//! `Callers say:` names what stands above it in callers' own words, for retrieval alone: it is
+//! never spoken, and a model that understands language does not get it (see [`Persona::body`]).
 //! `serve` and `check` parse it at the start; prompts and the offline model read it.
 
 mod body;
 mod header;
 mod parts;
+mod passages;
 mod problems;
 #[cfg(test)]
 mod tests;
 
 use self::parts::Parts;
-pub use self::problems::{PersonaProblems, Problem};
+pub use self::{
+    passages::Passage,
+    problems::{PersonaProblems, Problem},
+};
 
 /// Bound on the file, bytes: more knowledge than this does not fit a prompt that is paid per call.
 pub const FILE_MAX: usize = 256 * 1024;
@@ -74,7 +81,8 @@ pub struct Persona {
     pub escalation_phrases: Vec<String>,
     /// Caller's words that end the call, lower case: for the offline model.
     pub goodbye_phrases: Vec<String>,
-    /// The body as written: character, boundaries, style and knowledge, for the system prompt.
+    /// Character, boundaries, style and knowledge, for the system prompt: as written, without the
+    /// `Callers say:` lines, whose tokens would be paid in every turn.
     pub body: String,
     /// The knowledge, section by section, for retrieval: never empty, titles differ.
     pub knowledge: Vec<Section>,
@@ -85,7 +93,7 @@ pub struct Persona {
 pub struct Section {
     /// Its heading, without `#`.
     pub title: String,
-    /// Its text, as written, without the `Hand off:` line.
+    /// Its text, as written, without the `Hand off:` line (see [`Section::passages`]).
     pub text: String,
     /// What stands behind `Hand off:`: what a caller states here is for a person, and why.
     pub handoff: Option<String>,
@@ -101,7 +109,7 @@ impl Persona {
         let mut problems = PersonaProblems::default();
         let persona = Parts::split(file, &mut problems).map(|parts| {
             let knowledge = body::sections(&parts, &mut problems);
-            let body = parts.body.trim().to_owned();
+            let body = passages::without_callers(parts.body.trim());
             Self { body, knowledge, ..header::read(&parts, &mut problems) }
         });
         persona.filter(|_| problems.0.is_empty()).ok_or_else(|| problems.in_order())

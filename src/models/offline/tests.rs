@@ -8,6 +8,16 @@ use tokio::{
 
 use super::*;
 
+/// Instead of a fact: nothing is claimed.
+const REFUSED: &str = "-";
+
+/// Whether an answer claims nothing: it does not know, or says what it is not for.
+fn refuses(answer: &str) -> bool {
+    unknown::offers_colleague(answer)
+        || answer.contains("OWL Bank's credit cards only")
+        || answer.contains("nothing about the cards of other banks")
+}
+
 fn offline() -> Offline {
     let file = include_str!("../../../deploy/personas/owl-bank.md");
     let persona = Persona::parse(file).unwrap_or_else(|problems| panic!("{problems}"));
@@ -23,96 +33,30 @@ fn prompt(turns: &[&str]) -> Prompt {
     Prompt { messages: messages.collect() }
 }
 
-/// Fails with all cases whose answer lacks its fact, not only with the first.
-fn assert_facts(cases: &[(&[&str], &str)]) {
+/// A call a line, see `tests/tuned.txt`. Fails with all that are answered wrong, not with the first.
+fn assert_calls(calls: &str) {
     let offline = offline();
-    let wrong: Vec<String> = cases
-        .iter()
-        .map(|(turns, fact)| (turns, fact, offline.reply(&prompt(turns))))
-        .filter(|(_, fact, answer)| !answer.contains(**fact))
-        .map(|(turns, fact, answer)| format!("{turns:?}\n  wants: {fact}\n  says: {answer}"))
+    let calls = calls.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let wrong: Vec<String> = calls
+        .filter_map(|line| {
+            let (turns, fact) = line.split_once(" => ").expect("a question and its fact");
+            let turns: Vec<&str> = turns.split(" | ").collect();
+            let answer = offline.reply(&prompt(&turns));
+            let right = if fact == REFUSED { refuses(&answer) } else { answer.contains(fact) };
+            (!right).then(|| format!("{line}\n  says: {answer}"))
+        })
         .collect();
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
-fn a_caller_hears_the_fact_that_was_asked_for() {
-    assert_facts(&[
-        (&["I think my card was stolen, what do I do?"], "freeze it right away"),
-        (&["Do you charge a fee when I use my card abroad?"], "3 percent"),
-        (&["What is the foreign transaction fee?"], "3 percent"),
-        (&["Does Eagle have foreign fees?"], "Eagle has no foreign transaction fee"),
-        (&["Can I use my card in Mexico?"], "in Mexico"),
-        (&["Do I have to tell you before I go on vacation?"], "do not have to tell us"),
-        (&["How much is the late fee?"], "29 dollars"),
-        (&["I forgot to pay my bill, how much will that cost me?"], "29 dollars"),
-        (&["My dog ate the bill. How much is the late fee now?"], "29 dollars"),
-        (&["Can you waive my late fee?"], "waive the late fee once"),
-        (&["Will a late payment show up on my credit report?"], "credit bureaus"),
-        (&["How much cash back does the Tawny card give for groceries?"], "3 percent"),
-        (&["How many points do I earn at restaurants?"], "2 points per dollar"),
-        (&["Do my points expire?"], "24 months"),
-        (&["What is the welcome bonus?"], "150 dollars"),
-        (&["How long does a dispute take?"], "30 days"),
-        (&["How long do I have to dispute a charge?"], "60 days"),
-        (&["What is my minimum payment?"], "35 dollars"),
-        (&["When is my payment due?"], "same day every month"),
-        (&["Can I change my due date?"], "change the due date once a year"),
-        (&["Can I set up automatic payments?"], "Autopay"),
-        (&["By what time do I have to pay so it counts today?"], "five in the afternoon"),
-        (&["How much is the fee for a cash advance?"], "5 percent"),
-        (&["What does it cost to take out cash at an ATM?"], "5 percent"),
-        (&["What is the interest on cash advances?"], "29.9 percent"),
-        (&["Can I transfer a balance from another card and what does it cost?"], "3 percent"),
-        (&["0% for how long?"], "15 months"),
-        (&["How long does a balance transfer take?"], "5 to 10 business days"),
-        (&["Do I get lounge access at the airport?"], "6 free airport lounge visits"),
-        (&["Can I raise my credit limit?"], "open for 6 months"),
-        (&["Does a limit increase affect my credit score?"], "does not affect"),
-        (&["What credit limit will I get?"], "500 to 8,000 dollars"),
-        (&["What income do I need for the Eagle card?"], "60,000 dollars for Eagle"),
-        (&["How old do I have to be to apply?"], "18 years"),
-        (&["How long does the application take?"], "60 seconds"),
-        (&["Can I get an additional card for my wife?"], "up to 4 additional cardholders"),
-        (&["What does an extra card for my son cost?"], "50 dollars a year"),
-        (&["What's the APR on the Snowy card?"], "14.9 percent on Snowy"),
-        (&["Which card is best for travelling?"], "Eagle is the best card"),
-        (&["What cards do you have?"], "Barn, Snowy, Tawny and Eagle"),
-        (&["What is the annual fee of the Tawny card?"], "95 dollars for Tawny"),
-        (&["I forgot my PIN"], "face or fingerprint"),
-        (&["I entered the wrong PIN three times"], "unblock it in the app"),
-        (&["How much can I pay contactless?"], "200 dollars"),
-        (&["How do I get my statement on paper?"], "2 dollars each"),
-        (&["How do I cancel my card?"], "close or cancel"),
-        (&["Are you open on Sunday?"], "closed on Sunday"),
-        (&["Why was my card declined?"], "credit limit is reached"),
-        (&["How long until a replacement card arrives?"], "5 to 7 business days"),
-        (&["Somebody called and asked for my security code"], "never asks for"),
-        (&["I moved to a new apartment, how do I change my address?"], "under profile"),
-        (&["What's my balance?"], "in the OWL app"),
-        (&["Are you a robot?"], "virtual assistant"),
-    ]);
+fn callers_are_answered_in_their_own_words() {
+    assert_calls(include_str!("tests/tuned.txt"));
 }
 
 #[test]
-fn a_follow_up_is_understood_from_what_was_asked_before() {
-    assert_facts(&[
-        (
-            &["How do cash advances work?", "You take out cash.", "And how much is that?"],
-            "5 percent",
-        ),
-        (&["What's the late fee?", "29 dollars.", "And the second time?"], "40 dollars"),
-        (&["What is the annual fee for Tawny?", "95.", "And for Eagle?"], "195 dollars for Eagle"),
-        (
-            &["Annual fee for Snowy?", "25.", "And for Eagle?", "195.", "And Tawny?"],
-            "95 dollars for Tawny",
-        ),
-        (
-            &["What's the late fee?", "29.", "There is a charge that I do not recognize"],
-            "freeze the card",
-        ),
-        (&["What's the late fee?", "29.", "What about the weather in Boston?"], UNKNOWN),
-    ]);
+fn callers_who_put_it_in_new_words_are_answered() {
+    assert_calls(include_str!("tests/held_out.txt"));
 }
 
 #[test]
@@ -123,31 +67,9 @@ fn a_question_said_in_two_breaths_is_one_question() {
 }
 
 #[test]
-fn what_the_bank_does_not_tell_is_not_made_up() {
-    assert_facts(&[
-        (&["What is the weather like in Boston today?"], UNKNOWN),
-        (&["What's your mortgage rate?"], UNKNOWN),
-        (&["What is the annual fee on the Chase Sapphire card?"], UNKNOWN),
-        (&["What does American Express charge for late payments?"], UNKNOWN),
-        (&["What's the interest rate on a Wells Fargo card?"], UNKNOWN),
-        (&["Who won the football match last night?"], UNKNOWN),
-        (&["Can you recommend a good stock to buy?"], UNKNOWN),
-        (&["Do you offer car loans?"], UNKNOWN),
-        (&["How do I open a savings account?"], UNKNOWN),
-        (&["Who is the president of the United States?"], UNKNOWN),
-        (&["How do I bake a chocolate cake?"], UNKNOWN),
-        (&["What's the exchange rate for Bitcoin?"], UNKNOWN),
-        (&["How do I file my taxes?"], UNKNOWN),
-        (&["Do you sell travel insurance?"], UNKNOWN),
-        (&["Where can I watch the game tonight?"], UNKNOWN),
-        (&["What time is it?"], UNKNOWN),
-    ]);
-}
-
-#[test]
 fn not_knowing_offers_something_and_hands_nobody_off() {
-    let answer = offline().reply(&prompt(&["What's your mortgage rate?"]));
-    assert!(answer.contains("I can tell you about interest rates and grace period"), "{answer}");
+    let answer = offline().reply(&prompt(&["Is there sushi in the lounge?"]));
+    assert!(unknown::offers_colleague(&answer) && answer.contains("airport lounges"), "{answer}");
     assert!(!answer.contains("ESCALATE"), "{answer}");
 }
 
@@ -168,9 +90,86 @@ fn a_caller_who_wants_a_person_is_handed_off_without_another_word() {
         "Get me a human.",
         "Could you put me through, please?",
         "REPRESENTATIVE!",
+        "no I want a human",
+        "I don't want to talk to you I want a human",
+        "I don't want a robot, give me a real person",
+        "why can't I talk to a person",
+        "don't you have a real person there",
     ] {
         let answer = offline.reply(&prompt(&[words]));
         assert_eq!(answer, "ESCALATE: caller asked for a person", "{words}");
+    }
+}
+
+#[test]
+fn a_caller_who_refuses_a_person_or_wonders_who_answers_stays() {
+    let offline = offline();
+    let cases = [
+        ("I don't want to speak to a person", STAYING),
+        ("not a human please", STAYING),
+        ("no I do not need to talk to someone", STAYING),
+        ("please don't transfer me", STAYING),
+        ("I don't want you to put me through", STAYING),
+        ("I'd rather not talk to a person, what is the late fee?", "29 dollars"),
+        ("am I talking to a real person", "virtual assistant"),
+        ("are you a human", "virtual assistant"),
+    ];
+    for (words, reply) in cases {
+        let answer = offline.reply(&prompt(&[words]));
+        assert!(answer.contains(reply) && !answer.contains("ESCALATE"), "{words}: {answer}");
+    }
+}
+
+#[test]
+fn a_caller_who_takes_the_offer_of_a_colleague_gets_one() {
+    let offline = offline();
+    let unknown = offline.reply(&prompt(&["How do I bake a cake?"]));
+    let reply = |answer| offline.reply(&prompt(&["How do I bake a cake?", &unknown, answer]));
+    for yes in ["yes please", "Yeah, okay.", "sure"] {
+        assert_eq!(reply(yes), "ESCALATE: caller asked for a person", "{yes}");
+    }
+    for other in ["no thanks", "what is the late fee", "yes what is the late fee"] {
+        assert!(!reply(other).contains("ESCALATE"), "{other}");
+    }
+    let after_a_fact = ["What is the late fee?", "29 dollars.", "yes please"];
+    assert!(!offline.reply(&prompt(&after_a_fact)).contains("ESCALATE"));
+}
+
+#[test]
+fn not_knowing_is_said_in_other_words_and_with_other_topics_each_time() {
+    let offline = offline();
+    let mut turns = vec!["How do I bake a cake?"];
+    let mut said: Vec<String> = Vec::new();
+    for _ in 0..4 {
+        let answer = offline.reply(&prompt(&turns));
+        assert!(refuses(&answer) && !said.contains(&answer), "{answer}");
+        assert!(words::sentences(&answer).len() <= 3, "{answer}");
+        said.push(answer);
+        turns.extend(["I do not know.", "How do I bake a cake?"]);
+    }
+    assert_eq!(offline.reply(&prompt(&["How do I bake a cake?"])), said[0]);
+}
+
+#[test]
+fn a_caller_who_did_not_hear_gets_the_answer_again() {
+    let offline = offline();
+    for words in ["Sorry?", "can you say that again please", "um what was that"] {
+        let turns = ["What is the late fee?", "It is 29 dollars.", words];
+        assert_eq!(offline.reply(&prompt(&turns)), "It is 29 dollars.", "{words}");
+    }
+    let cut_off = ["What is the late fee?", "It is 29 [cut off by the caller]", "Sorry?"];
+    assert_eq!(offline.reply(&prompt(&cut_off)), "It is 29");
+    let other = ["Hello", "Hello.", "I don't understand this charge on my bill"];
+    assert_ne!(offline.reply(&prompt(&other)), "Hello.");
+}
+
+#[test]
+fn what_callers_say_is_never_read_to_them() {
+    let offline = offline();
+    for passage in offline.persona.knowledge.iter().flat_map(|section| section.passages()) {
+        let phrase = passage.callers.first().expect("each passage has callers' words");
+        let answer = offline.reply(&prompt(&[phrase]));
+        assert!(!answer.contains("Callers say"), "{phrase}: {answer}");
     }
 }
 

@@ -1,78 +1,213 @@
-//! Words as the offline model sees them: stems for retrieval, phrases and tone of what was heard,
-//! sentences of what is known, tokens of what is said.
+//! Words as the offline model sees them: stems for retrieval, sentences of what is known, tokens
+//! of what is said.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use bm25::{DefaultTokenizer, Language, Tokenizer};
 
+use super::heard::plain;
+
 /// Words of asking and of courtesy: they say nothing about what is asked. The stop words of the
 /// tokenizer are those of writing; these are those of the telephone.
-const IDLE: &str = "a's able about actually alright also another anyone anything appreciate ask \
-    asking aware better bit bye call calling can't cannot check come could couldn't curious day \
-    dear did didn't doesn't don't else ever everything exactly excuse explain find fine folks get \
-    getting give go going gonna good goodbye got great guess guy guys happen hear hello help hey hi \
-    hold hope how's i'd i'll i'm i've if it's its information just kind kindly know let let's like \
-    long lot madam make making many may maybe mean mind moment morning afternoon evening much must \
-    need needed nice no nope nothing oh ok okay one perhaps person please pleased possible per pretty \
-    problem question quick quickly really regarding right said say second see sir so somebody \
-    someone something soon sorry speak still sure talk tell thank thanks that's there's they're \
-    thing things think thought time times to today told try trying uh uhm um umm understand us use used using \
-    want wanted wants was way we're welcome were what's when's where's who's wonder wondering \
-    work works would wouldn't yeah yep yes yet you're you've";
+const IDLE: &str = "\
+    a's able about actually ah alright also anybody anyone anyway appreciate ask asking \
+    basically bit bye call calling cause could couldn't curious dear did didn't doesn't don't \
+    dont else er ever everything exactly excuse explain fine folks gonna goodbye gotta guy guys \
+    hello help hey hi hope how's i'd i'll i'm i've if im it's its ive just kinda know let let's \
+    like literally lot madam may maybe mean might mind moment much must nice no nope oh ok okay \
+    one ones perhaps please pleased pretty question quite really regarding right said say saying \
+    see sir so somebody someone something sorry sort sure tell thank thanks that's there's \
+    they're think thought to today told uh uhm um umm understand us very wanna was way we're \
+    welcome well were what's whats when's where's who's wonder wondering would wouldn't yeah yep \
+    yes yet you're you've";
 
-/// Words that point back at what was said before.
-const POINTERS: [&str; 9] = ["it", "that", "this", "those", "these", "they", "them", "one", "both"];
+/// Words of everyday stories: they count where the knowledge has them, and where it does not they
+/// do not make a question strange.
+const EVERYDAY: &str = include_str!("everyday.txt");
 
-/// Beginnings of a question that goes on from the one before.
-const GOING_ON: [&str; 5] = ["and", "what about", "how about", "but", "or"];
+/// The least length of the parts of a compound, characters.
+const HALF_MIN: usize = 3;
 
-/// First words of a question, where the recogniser wrote no question mark.
-const ASKING: [&str; 34] = [
-    "what", "what's", "when", "where", "who", "why", "which", "how", "how's", "is", "are", "am",
-    "was", "were", "do", "does", "did", "can", "could", "will", "would", "should", "may", "might",
-    "have", "has", "shall", "must", "if", "tell", "explain", "whose", "isn't", "don't",
+/// Words that begin a further thought.
+const CHAINING: [&str; 7] = ["and", "but", "because", "cause", "so", "since", "then"];
+
+/// Stop words of writing that tell callers' wishes apart: "take it off", "did not go through".
+const PARTICLES: [&str; 12] =
+    ["off", "out", "over", "through", "up", "down", "more", "most", "too", "few", "only", "again"];
+
+/// Words that ask, which tell "why was I charged" from "how much do you charge". An answer does not
+/// have to hold them.
+const ASKING: [&str; 8] =
+    ["why", "when", "where", "who", "howmuch", "howlong", "howmany", "howoften"];
+
+/// What the measures among them begin with.
+const HOW: &str = "how";
+
+/// How callers say that something does not work, and the one word that stands for it.
+const CANNOT: [&str; 6] = ["can't", "cant", "cannot", "couldn't", "couldnt", "unable"];
+const UNABLE: &str = "unable";
+
+/// Pairs of words with which callers say that something shall stop.
+const STOP: [(&str, &str); 6] = [
+    ("don't", "want"),
+    ("dont", "want"),
+    ("don't", "need"),
+    ("no", "more"),
+    ("get", "rid"),
+    ("turn", "off"),
 ];
 
-/// Words of a question wherever they stand: "I would like to know what it costs".
-const WITHIN: [&str; 5] = ["what", "how", "why", "whether", "which"];
-
-/// What stands before a number or a date that is asked for.
-const MEASURES: [&str; 11] =
-    ["much", "many", "long", "high", "old", "often", "soon", "fast", "quickly", "big", "late"];
-
-/// Words that ask for a number or a date by themselves.
-const PRICES: [&str; 7] = ["when", "cost", "costs", "price", "expensive", "percent", "percentage"];
+/// Forms of a word that a stemmer does not bring together, and other words for the same thing: the
+/// first of each line stands for all.
+const SAME: &str = include_str!("same.txt");
 
 /// Splits text into stems without idle words.
 #[derive(Clone)]
 pub(super) struct Words(Arc<Stems>);
 
 struct Stems {
-    tokenizer: DefaultTokenizer,
+    /// Without stop words, and with them: a word that only the second gives is one.
+    telling: DefaultTokenizer,
+    all: DefaultTokenizer,
     idle: HashSet<String>,
+    everyday: HashSet<String>,
+    same: HashMap<&'static str, &'static str>,
+    /// The words of the knowledge as written, to mend compounds by, and their stems: cutting a word
+    /// costs more than looking it up.
+    known: HashMap<String, Vec<String>>,
+}
+
+impl Stems {
+    fn cut(&self, word: &str) -> Vec<String> {
+        let word = match word {
+            "0" => "zero",
+            unable if CANNOT.contains(&unable) => UNABLE,
+            other => self.same.get(other).copied().unwrap_or(other),
+        };
+        let kept = PARTICLES.contains(&word)
+            || ASKING.contains(&word)
+            || !self.telling.tokenize(word).is_empty();
+        let mut stems = if kept { self.all.tokenize(word) } else { Vec::new() };
+        stems.retain(|stem| !self.idle.contains(stem));
+        stems
+    }
 }
 
 impl Words {
     /// For a language tag such as `en-US`; English when there is none or no stemmer for it.
-    pub(super) fn new(language: Option<&str>) -> Self {
-        let tokenizer = DefaultTokenizer::new(stemmed(language));
-        let idle = IDLE.split_whitespace().flat_map(|word| tokenizer.tokenize(word)).collect();
-        Self(Arc::new(Stems { tokenizer, idle }))
+    ///
+    /// What stands in one of the `titles` is never everyday; words in the `texts` are expected.
+    pub(super) fn new(language: Option<&str>, titles: &[&str], texts: &[&str]) -> Self {
+        let language = stemmed(language);
+        let all =
+            DefaultTokenizer::builder().language_mode(language.clone()).stopwords(false).build();
+        let telling = DefaultTokenizer::new(language);
+        let stems = |words: &str| -> HashSet<String> {
+            words.split_whitespace().flat_map(|word| all.tokenize(word)).collect()
+        };
+        let (idle, mut everyday) = (stems(IDLE), stems(EVERYDAY));
+        for stem in titles.iter().flat_map(|title| all.tokenize(title)) {
+            everyday.remove(&stem);
+        }
+        let same = SAME.lines().flat_map(|line| {
+            let mut words = line.split_whitespace();
+            let first = words.next().unwrap_or_default();
+            words.map(move |word| (word, first))
+        });
+        let same = same.collect();
+        let mut stems = Stems { telling, all, idle, everyday, same, known: HashMap::new() };
+        let known: HashSet<String> = titles.iter().chain(texts).flat_map(|it| plain(it)).collect();
+        stems.known = known.into_iter().map(|word| (word.clone(), stems.cut(&word))).collect();
+        Self(Arc::new(stems))
     }
 
     /// The stems of a text, in order.
     pub(super) fn stems(&self, text: &str) -> Vec<String> {
-        // "card's" is about the card; a recogniser writes 0% where people say zero percent.
-        let text = text.replace('’', "'").replace("'s", "").replace('%', " percent ");
-        let stems = self.0.tokenizer.tokenize(&text).into_iter();
-        let stems = stems.map(|stem| if stem == "0" { "zero".to_owned() } else { stem });
-        stems.filter(|stem| !self.0.idle.contains(stem)).collect()
+        // A recogniser writes 0% where people say zero percent.
+        let mended = if text.contains('%') {
+            self.mended(&text.replace('%', " percent "))
+        } else {
+            self.mended(text)
+        };
+        mended.iter().flat_map(|word| self.stem(word)).collect()
+    }
+
+    /// The stem of a word, unless it is idle.
+    fn stem(&self, word: &str) -> Vec<String> {
+        self.0.known.get(word).cloned().unwrap_or_else(|| self.0.cut(word))
+    }
+
+    /// Whether a stem is a word that asks.
+    pub(super) fn asks(stem: &str) -> bool {
+        ASKING.contains(&stem)
+    }
+
+    /// Whether a stem is one of everyday stories.
+    pub(super) fn is_everyday(&self, stem: &str) -> bool {
+        self.0.everyday.contains(stem)
+    }
+
+    /// Puts words together that the recogniser took apart ("auto pay"), and the other way round.
+    fn mended(&self, text: &str) -> Vec<String> {
+        // "card's" is about the card.
+        let words = plain(text).into_iter().map(|mut word| {
+            word.truncate(word.strip_suffix("'s").unwrap_or(&word).len());
+            word
+        });
+        let mut words = words.peekable();
+        let mut mended: Vec<String> = Vec::new();
+        while let Some(word) = words.next() {
+            if let Some(both) = words.peek().and_then(|next| self.joined(&word, next)) {
+                words.next();
+                mended.push(both);
+            } else if let Some((head, tail)) = self.parted(&word) {
+                mended.extend([head.to_owned(), tail.to_owned()]);
+            } else {
+                mended.push(word);
+            }
+        }
+        mended
+    }
+
+    /// The one word that two stand for.
+    fn joined(&self, word: &str, next: &str) -> Option<String> {
+        if STOP.contains(&(word, next)) {
+            return Some("stop".to_owned());
+        }
+        if word != HOW && self.is_known(word) && self.is_known(next) {
+            return None;
+        }
+        let both = format!("{word}{next}");
+        (self.is_known(&both) || ASKING.contains(&both.as_str())).then_some(both)
+    }
+
+    /// The two words that an unknown one is made of.
+    fn parted<'a>(&self, word: &'a str) -> Option<(&'a str, &'a str)> {
+        let known = |(head, tail): &(&str, &str)| self.is_known(head) && self.is_known(tail);
+        if self.is_known(word) { None } else { halves(word).find(known) }
+    }
+
+    fn is_known(&self, word: &str) -> bool {
+        self.0.known.contains_key(word)
     }
 }
 
-impl Tokenizer for Words {
+/// A word cut in two, both parts long enough to be words.
+fn halves(word: &str) -> impl Iterator<Item = (&str, &str)> {
+    let cuts = word.char_indices().map(|(at, _)| at).skip(HALF_MIN);
+    cuts.filter_map(|at| word.split_at_checked(at))
+        .filter(|(_, tail)| tail.chars().count() >= HALF_MIN)
+}
+
+/// Takes a text that consists of stems apart: BM25 wants to do that itself.
+pub(super) struct Stemmed;
+
+impl Tokenizer for Stemmed {
     fn tokenize(&self, text: &str) -> Vec<String> {
-        self.stems(text)
+        text.split(' ').filter(|stem| !stem.is_empty()).map(str::to_owned).collect()
     }
 }
 
@@ -90,84 +225,6 @@ fn stemmed(language: Option<&str>) -> Language {
         "sv" => Language::Swedish,
         _ => Language::English,
     }
-}
-
-/// What the caller said, word by word.
-pub(super) struct Heard {
-    words: Vec<String>,
-    marked: bool,
-}
-
-impl Heard {
-    pub(super) fn new(text: &str) -> Self {
-        Self { words: plain(text), marked: text.contains('?') }
-    }
-
-    /// Whether one of these phrases is in it, word for word.
-    pub(super) fn contains_any(&self, phrases: &[String]) -> bool {
-        phrases.iter().any(|phrase| self.find(phrase).is_some())
-    }
-
-    /// What is left without these phrases; `None` when none is in it.
-    pub(super) fn without_any(&self, phrases: &[String]) -> Option<String> {
-        let mut rest = Self { words: self.words.clone(), marked: self.marked };
-        for phrase in phrases {
-            if let Some((from, to)) = rest.find(phrase) {
-                rest.words.drain(from..to);
-            }
-        }
-        (rest.words.len() < self.words.len()).then(|| rest.words.join(" "))
-    }
-
-    /// Whether it goes on from what was said before.
-    pub(super) fn refers_back(&self) -> bool {
-        let begins = |phrase: &str| self.find(phrase).is_some_and(|(from, _)| from == 0);
-        GOING_ON.iter().any(|phrase| begins(phrase)) || self.has(&POINTERS)
-    }
-
-    /// Whether a number, a price or a time is asked for.
-    pub(super) fn wants_figure(&self) -> bool {
-        let measured = self.words.windows(2).any(|pair| match pair {
-            [how, measure] => how == "how" && MEASURES.contains(&measure.as_str()),
-            _ => false,
-        });
-        measured || self.has(&PRICES)
-    }
-
-    /// Whether it is a question, rather than a report or a wish.
-    pub(super) fn asks(&self) -> bool {
-        self.marked
-            || self.has(&WITHIN)
-            || self.words.first().is_some_and(|first| ASKING.contains(&first.as_str()))
-    }
-
-    pub(super) fn thanks(&self) -> bool {
-        self.has(&["thanks", "thank"])
-    }
-
-    pub(super) fn greets(&self) -> bool {
-        self.has(&["hello", "hi", "hey", "good"])
-    }
-
-    fn has(&self, any: &[&str]) -> bool {
-        self.words.iter().any(|word| any.contains(&word.as_str()))
-    }
-
-    fn find(&self, phrase: &str) -> Option<(usize, usize)> {
-        let phrase = plain(phrase);
-        if phrase.is_empty() {
-            return None;
-        }
-        let from = self.words.windows(phrase.len()).position(|words| *words == *phrase)?;
-        Some((from, from + phrase.len()))
-    }
-}
-
-/// Lower-case words without punctuation.
-fn plain(text: &str) -> Vec<String> {
-    let text = text.to_lowercase().replace('’', "'");
-    let words = text.split(|sign: char| !sign.is_alphanumeric() && sign != '\'');
-    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// The sentences of a text, without list marks and emphasis, each with its full stop.
@@ -191,6 +248,26 @@ pub(super) fn sentences(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// The sentences of what was heard, cut further where a thought ends: callers speak in chains, and
+/// a recogniser writes few full stops.
+pub(super) fn parts(text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    for sentence in sentences(text) {
+        for clause in sentence.split_inclusive(", ") {
+            let mut part = Vec::new();
+            for word in clause.split_whitespace() {
+                if CHAINING.contains(&word) && !part.is_empty() {
+                    parts.push(part.join(" "));
+                    part.clear();
+                }
+                part.push(word);
+            }
+            parts.push(part.join(" "));
+        }
+    }
+    parts
 }
 
 /// Paragraphs and list items, each on one line.

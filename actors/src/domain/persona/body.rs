@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{PersonaProblems, Section, parts::Parts};
+use super::{PersonaProblems, Section, WORDS_MAX, parts::Parts, passages::callers};
 
 /// The heading above the knowledge, in any case.
 const KNOWLEDGE: &str = "knowledge";
@@ -58,6 +58,9 @@ pub(super) fn sections(parts: &Parts<'_>, problems: &mut PersonaProblems) -> Vec
 /// Adds a line to a section.
 fn take(open: &mut Open, line: usize, text: &str, problems: &mut PersonaProblems) {
     let section = &mut open.section;
+    if let Some(phrases) = callers(text) {
+        check_callers(section, line, &phrases, problems);
+    }
     let Some(reason) = text.strip_prefix(HANDOFF) else {
         section.text.push_str(text);
         section.text.push('\n');
@@ -73,6 +76,21 @@ fn take(open: &mut Open, line: usize, text: &str, problems: &mut PersonaProblems
     }
 }
 
+/// Checks a `Callers say:` line against what stands above it.
+fn check_callers(section: &Section, line: usize, phrases: &[&str], problems: &mut PersonaProblems) {
+    let above = section.text.lines().rfind(|above| !above.trim().is_empty());
+    if above.is_none_or(|above| callers(above).is_some()) {
+        problems.add(line, "`Callers say:` without text above it: expected what it asks for");
+    }
+    if phrases.is_empty() {
+        problems.add(line, "`Callers say:` without words: expected phrases with commas between");
+    }
+    for phrase in phrases.iter().filter(|phrase| phrase.chars().count() > WORDS_MAX) {
+        let text = format!("`{phrase}` is longer than {WORDS_MAX} characters: expected a phrase");
+        problems.add(line, text);
+    }
+}
+
 fn check(found: &[Open], problems: &mut PersonaProblems) {
     let mut lines: HashMap<String, usize> = HashMap::new();
     for Open { line, section } in found {
@@ -84,7 +102,7 @@ fn check(found: &[Open], problems: &mut PersonaProblems) {
                 format!("a second section `{title}`: expected one, the first is on line {first}");
             problems.add(*line, text);
         }
-        if section.text.trim().is_empty() {
+        if section.passages().is_empty() {
             problems.add(*line, format!("the section `{title}` is empty: expected text below it"));
         }
     }

@@ -54,6 +54,24 @@ fn a_file_with_everything_it_needs_is_a_persona() {
 }
 
 #[test]
+fn callers_words_name_what_stands_above_them_and_are_kept_from_the_prompt() {
+    let body = "# Knowledge\n## Fees\nTwo fees.\nOne is late.\nCallers say: I paid late, , fined\n\
+                \nThe other is a year's.\nCallers say: per year\nHand off: a fee\n";
+    let persona = Persona::parse(&file(HEADER, body)).unwrap();
+    let [fees] = &persona.knowledge[..] else { panic!("one section: {persona:?}") };
+    assert_eq!(fees.handoff.as_deref(), Some("a fee"));
+    let passages = fees.passages();
+    let found: Vec<(&str, &[&str])> =
+        passages.iter().map(|it| (it.text.trim(), &it.callers[..])).collect();
+    let expected: [(&str, &[&str]); 2] = [
+        ("Two fees.\nOne is late.", &["I paid late", "fined"]),
+        ("The other is a year's.", &["per year"]),
+    ];
+    assert_eq!(found, expected);
+    assert!(!persona.body.contains("Callers say") && persona.body.contains("The other"));
+}
+
+#[test]
 fn optional_keys_are_taken_and_phrases_of_the_caller_are_lowered() {
     let header = format!(
         "{HEADER}voice = \"Google.en-US-Journey-F\"\nlanguage = \"en-US\"\nhints = [\"APR\"]\n\
@@ -141,6 +159,13 @@ fn every_wrong_body_is_explained_with_its_line() {
         ("# Knowledge\n## A\na\nHand off:\n", "line 16: `Hand off:` without a reason"),
         ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 17: a second `Hand off:`"),
         ("# Knowledge\n## \na\n", "line 14: a section without a title"),
+        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 16: `Callers say:` without words"),
+        ("# Knowledge\n## A\nCallers say: b\n", "line 14: the section `A` is empty"),
+        ("# Knowledge\n## A\nCallers say: b\na\n", "line 15: `Callers say:` without text above"),
+        (
+            "# Knowledge\n## A\na\nCallers say: b\n\nCallers say: c\n",
+            "line 18: `Callers say:` without text above it",
+        ),
     ];
     for (body, expected) in cases {
         let found = problems(&file(HEADER, body));
