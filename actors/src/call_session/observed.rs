@@ -50,6 +50,10 @@ fn outcome(reason: Option<Reason>) -> &'static str {
         Some(Reason::TurnTimeout) => "turn_timeout",
         Some(Reason::ModelFailed) => "model_failed",
         Some(Reason::Empty) => "empty",
+        Some(Reason::Length) => "length",
+        Some(Reason::Filtered) => "filtered",
+        Some(Reason::Refused) => "refused",
+        Some(Reason::Limit) => "limit",
         Some(Reason::Other) => "other",
     }
 }

@@ -22,6 +22,8 @@ pub enum Finish {
     Length,
     /// A content filter stopped it.
     Filtered,
+    /// It declined, in words of its own, which came as tokens.
+    Refused,
 }
 
 /// A failed request to a model.
@@ -43,8 +45,13 @@ pub struct ModelFailure {
 pub enum FailureKind {
     /// The engine itself is at its limit.
     Saturated,
+    /// The breaker is open: the model failed so often of late that it is not asked.
+    Unavailable,
     /// No connection.
     Connect,
+    /// The connection was closed before a byte of the response: an idle one of the pool may have
+    /// been closed by its other end just then.
+    Dropped,
     /// The provider refused: the HTTP status.
     Status(u16),
     /// The body was not an event stream, or an event was not what it should be.
@@ -63,7 +70,9 @@ impl FailureKind {
     pub fn label(self) -> &'static str {
         match self {
             Self::Saturated => "saturated",
+            Self::Unavailable => "unavailable",
             Self::Connect => "connect",
+            Self::Dropped => "dropped",
             Self::Status(_) => "status",
             Self::Garbage => "garbage",
             Self::Cut => "cut",

@@ -34,6 +34,14 @@ pub struct Rules {
     pub token_gap: Millis,
     /// From the question to the end of the answer, ms.
     pub turn: Millis,
+    /// From the question to a word that covers the gap, ms; above `first_token`: never.
+    pub filler: Millis,
+    /// From the end of what was spoken until the caller is asked whether they are there, ms.
+    pub silence: Millis,
+    /// From the beginning of the call to its polite end, ms.
+    pub max_call: Millis,
+    /// Caller turns, and then the polite end.
+    pub max_turns: u32,
     /// How long a call without a line waits for one, ms.
     pub line_grace: Millis,
     /// What of the conversation a prompt may hold, in tokens (bytes / 3).

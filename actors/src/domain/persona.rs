@@ -69,8 +69,12 @@ pub struct Persona {
     pub goodbye: String,
     /// Spoken after the line was lost and found again.
     pub resume: String,
-    /// Spoken when nobody says anything, in order.
+    /// Spoken when nobody says anything, in order; the last one says that the call ends.
     pub silence: Vec<String>,
+    /// Spoken when the caller cut in and then said nothing.
+    pub interrupted: String,
+    /// Spoken when the call has become too long and ends: the reason and a goodbye in one.
+    pub limit: String,
     /// Words that the recogniser should expect.
     pub hints: Vec<String>,
     /// Spoken when a person is asked for and none can be reached yet: honest, and offers to go on.
@@ -79,6 +83,8 @@ pub struct Persona {
     pub stay: String,
     /// Caller's words that mean that a person is wanted, lower case: for rules and the offline model.
     pub escalation_phrases: Vec<String>,
+    /// Caller's words that only say that they listen, lower case: they do not end an answer.
+    pub backchannel: Vec<String>,
     /// Caller's words that end the call, lower case: for the offline model.
     pub goodbye_phrases: Vec<String>,
     /// Character, boundaries, style and knowledge, for the system prompt: as written, without the

@@ -34,6 +34,14 @@ pub enum Reason {
     ModelFailed,
     /// The model's answer had no words.
     Empty,
+    /// The answer ran into the model's token limit.
+    Length,
+    /// A content filter stopped the answer.
+    Filtered,
+    /// The model declined to answer, in words of its own.
+    Refused,
+    /// The call had reached its longest duration, or its last turn.
+    Limit,
     /// A reason that a newer engine knows.
     #[serde(other)]
     Other,

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The keys of a header, and what each is for.
-const KEYS: [(&str, &str); 15] = [
+const KEYS: [(&str, &str); 18] = [
     ("name", "the name of the agent or the company"),
     ("greeting", "what the caller hears first"),
     ("voice", "a voice such as \"Google.en-US-Journey-F\""),
@@ -22,10 +22,13 @@ const KEYS: [(&str, &str); 15] = [
     ("goodbye", "spoken before hanging up"),
     ("resume", "spoken after the line was lost and found again"),
     ("silence", "spoken when nobody says anything, in order"),
+    ("interrupted", "spoken when the caller cut in and then said nothing"),
+    ("limit", "spoken when the call has become too long and ends"),
     ("hints", "words that the recogniser should expect"),
     ("escalation", "spoken when a person is asked for and none can be reached yet"),
     ("stay", "spoken when a hand-off was wished for but the caller stays"),
     ("escalation_phrases", "caller's words that mean that a person is wanted"),
+    ("backchannel", "what callers say only to show that they listen"),
     ("goodbye_phrases", "caller's words that end the call"),
 ];
 
@@ -56,10 +59,13 @@ pub(super) fn read(parts: &Parts<'_>, problems: &mut PersonaProblems) -> Persona
         goodbye: header.phrase("goodbye"),
         resume: header.phrase("resume"),
         silence: header.phrases("silence", SILENCE_MIN),
+        interrupted: header.phrase("interrupted"),
+        limit: header.phrase("limit"),
         hints: header.words("hints"),
         escalation: header.phrase("escalation"),
         stay: header.phrase("stay"),
         escalation_phrases: lower(header.words("escalation_phrases")),
+        backchannel: lower(header.words("backchannel")),
         goodbye_phrases: lower(header.words("goodbye_phrases")),
         body: String::new(),
         knowledge: Vec::new(),

@@ -14,6 +14,8 @@ resume = "We are back."
 silence = ["Are you there?", "I will hang up now."]
 escalation = "I am looking for a colleague."
 stay = "No colleague is free, so let us go on."
+interrupted = "Please go on."
+limit = "That was long. Goodbye."
 "#;
 
 const BODY: &str = "# Character\n\nWarm.\n\n# Knowledge\n\n## Fees\nThe late fee is 29 dollars.\n\n\
@@ -75,7 +77,7 @@ fn callers_words_name_what_stands_above_them_and_are_kept_from_the_prompt() {
 fn optional_keys_are_taken_and_phrases_of_the_caller_are_lowered() {
     let header = format!(
         "{HEADER}voice = \"Google.en-US-Journey-F\"\nlanguage = \"en-US\"\nhints = [\"APR\"]\n\
-         escalation_phrases = [\"A Real Person\"]\ngoodbye_phrases = [\"Bye\"]\n"
+         escalation_phrases = [\"A Real Person\"]\ngoodbye_phrases = [\"Bye\"]\nbackchannel = [\"Uh-huh\"]\n"
     );
     let persona = Persona::parse(&file(&header, BODY)).unwrap();
     assert_eq!(persona.voice.as_deref(), Some("Google.en-US-Journey-F"));
@@ -83,6 +85,7 @@ fn optional_keys_are_taken_and_phrases_of_the_caller_are_lowered() {
     assert_eq!(persona.hints, ["APR"]);
     assert_eq!(persona.escalation_phrases, ["a real person"]);
     assert_eq!(persona.goodbye_phrases, ["bye"]);
+    assert_eq!(persona.backchannel, ["uh-huh"]);
 }
 
 #[test]
@@ -136,10 +139,14 @@ fn every_key_that_is_needed_is_missed() {
         "silence",
         "escalation",
         "stay",
+        "interrupted",
+        "limit",
     ] {
         assert!(found.contains(&format!("`{key}` is missing")), "{key} in\n{found}");
     }
-    for key in ["voice", "language", "hints", "escalation_phrases", "goodbye_phrases"] {
+    for key in
+        ["voice", "language", "hints", "backchannel", "escalation_phrases", "goodbye_phrases"]
+    {
         assert!(!found.contains(&format!("`{key}` is missing")), "{key} in\n{found}");
     }
 }
@@ -147,24 +154,24 @@ fn every_key_that_is_needed_is_missed() {
 #[test]
 fn every_wrong_body_is_explained_with_its_line() {
     let cases = [
-        ("", "line 13: the body is missing"),
-        ("Warm.\n", "line 13: no knowledge: expected a heading `# Knowledge`"),
-        ("Warm.\n# Knowledge\n", "line 14: no section of knowledge"),
-        ("# Knowledge\nRates.\n## A\nb\n", "line 14: knowledge outside a section"),
-        ("# Knowledge\n## A\n\n## B\nb\n", "line 14: the section `A` is empty"),
+        ("", "line 15: the body is missing"),
+        ("Warm.\n", "line 15: no knowledge: expected a heading `# Knowledge`"),
+        ("Warm.\n# Knowledge\n", "line 16: no section of knowledge"),
+        ("# Knowledge\nRates.\n## A\nb\n", "line 16: knowledge outside a section"),
+        ("# Knowledge\n## A\n\n## B\nb\n", "line 16: the section `A` is empty"),
         (
             "# Knowledge\n## A\na\n## a\nb\n",
-            "line 16: a second section `a`: expected one, the first is on line 14",
+            "line 18: a second section `a`: expected one, the first is on line 16",
         ),
-        ("# Knowledge\n## A\na\nHand off:\n", "line 16: `Hand off:` without a reason"),
-        ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 17: a second `Hand off:`"),
-        ("# Knowledge\n## \na\n", "line 14: a section without a title"),
-        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 16: `Callers say:` without words"),
-        ("# Knowledge\n## A\nCallers say: b\n", "line 14: the section `A` is empty"),
-        ("# Knowledge\n## A\nCallers say: b\na\n", "line 15: `Callers say:` without text above"),
+        ("# Knowledge\n## A\na\nHand off:\n", "line 18: `Hand off:` without a reason"),
+        ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 19: a second `Hand off:`"),
+        ("# Knowledge\n## \na\n", "line 16: a section without a title"),
+        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 18: `Callers say:` without words"),
+        ("# Knowledge\n## A\nCallers say: b\n", "line 16: the section `A` is empty"),
+        ("# Knowledge\n## A\nCallers say: b\na\n", "line 17: `Callers say:` without text above"),
         (
             "# Knowledge\n## A\na\nCallers say: b\n\nCallers say: c\n",
-            "line 18: `Callers say:` without text above it",
+            "line 20: `Callers say:` without text above it",
         ),
     ];
     for (body, expected) in cases {
@@ -196,7 +203,7 @@ fn all_problems_come_at_once_in_the_order_of_the_lines() {
         with("greeting", "greting = \"\"").replace("goodbye = \"Goodbye.\"", "goodbye = 1");
     let found = problems(&file(&header, "# Knowledge\n## A\n"));
     let lines: Vec<&str> = found.iter().filter_map(|line| line.split(':').next()).collect();
-    assert_eq!(lines, ["line 1", "line 3", "line 7", "line 14"], "{found:#?}");
+    assert_eq!(lines, ["line 1", "line 3", "line 7", "line 16"], "{found:#?}");
 }
 
 proptest! {
