@@ -6,11 +6,14 @@
 
 pub mod answer;
 pub mod conversation;
+pub mod digits;
 pub mod escalation;
 pub mod handoff;
 pub mod heard;
 pub mod ids;
+pub mod legible;
 pub mod persona;
+pub mod phrases;
 pub mod playback;
 pub mod prompt;
 pub mod record;

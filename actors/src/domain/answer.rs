@@ -90,3 +90,6 @@ impl std::fmt::Display for FailureKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

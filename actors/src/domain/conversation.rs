@@ -7,14 +7,18 @@
 
 mod answering;
 mod closing;
+mod ending;
 mod listening;
 mod opening;
+mod quiet;
+mod speaking;
 
 use std::sync::Arc;
 
-use self::{answering::Answer, closing::Closing, opening::Opening};
+use self::{answering::Answer, closing::Closing, opening::Opening, quiet::Quiet};
 use super::{
     answer::AnswerEvent,
+    digits::Keys,
     ids::{CallSid, TurnId},
     persona::Persona,
     playback::{Cut, Playback},
@@ -85,6 +89,8 @@ pub enum Effect {
         turn: TurnId,
         /// What the model is told.
         prompt: Prompt,
+        /// Whether it was asked before: then not on the connection that may have failed.
+        again: bool,
     },
     /// Abort the question to the model.
     StopAsking,
@@ -135,6 +141,12 @@ pub enum Observation {
     Unsaved,
     /// The model asked for a person.
     EscalationWish,
+    /// A question was put to the model again.
+    AskedAgain,
+    /// A filler covered the wait for an answer.
+    Filled,
+    /// The caller said nothing and was asked about it: after a `silence`, or an `interrupt`.
+    Reprompted(&'static str),
     /// A message came that has no meaning now.
     Ignored(&'static str),
 }
@@ -146,12 +158,18 @@ pub struct Conversation {
     persona: Arc<Persona>,
     prompts: Arc<PromptBuilder>,
     rules: Rules,
+    /// When the call began, on whichever engine.
+    started_at: Timestamp,
     transcript: Transcript,
     playback: Playback,
     /// The exchange that is going on; the greeting is 0.
     turn: TurnId,
     /// The answer that is being written or waits to be spoken.
     answer: Option<Answer>,
+    /// What the caller has pressed since they said something last.
+    keys: Keys,
+    /// How long nobody has spoken, and what was done about it.
+    quiet: Quiet,
     /// What is still to be said when the line can carry it.
     opening: Opening,
     /// What Twilio was told to say first.
@@ -180,6 +198,7 @@ impl Conversation {
             persona,
             prompts,
             rules,
+            started_at: record.started_at,
             turn: record.transcript.last_id(),
             opening: Opening::of(&record),
             greeting: record.greeting,
@@ -187,6 +206,8 @@ impl Conversation {
             transcript: record.transcript,
             playback: Playback::default(),
             answer: None,
+            keys: Keys::default(),
+            quiet: Quiet::default(),
             line_lost: None,
             closing: Closing::No,
             scratch: Default::default(),
@@ -224,18 +245,32 @@ impl Conversation {
         if self.closing.is_over() {
             return None;
         }
-        let answer = self.answer.as_ref().map(|answer| answer.deadline(&self.rules));
         let grace = self.line_lost.map(|(at, _)| at + self.rules.line_grace);
-        let closing = self.closing.deadline(&self.playback);
-        [self.opening.deadline(), answer, grace, closing].into_iter().flatten().min()
+        let deadlines = [
+            self.opening.deadline(),
+            self.answer_deadline(),
+            self.keys.deadline(),
+            self.quiet_deadline(),
+            self.limit_at(),
+            self.closing_deadline(),
+            grace,
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Does what is due by now.
     fn pass_deadlines(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.closing.is_over() {
+            return;
+        }
         if self.opening.deadline().is_some_and(|at| at <= now) {
             self.open(now, effects);
         }
+        if self.keys.deadline().is_some_and(|at| at <= now) {
+            self.take_keys(now, effects);
+        }
         self.pass_answer_deadlines(now, effects);
+        self.pass_quiet_deadlines(now, effects);
         self.pass_closing_deadlines(now, effects);
     }
 
@@ -244,6 +279,9 @@ impl Conversation {
             && !setup.call_sid.is_empty()
             && setup.call_sid != self.sid.as_str()
         {
+            // Its end is not told any more: the call waits for a line of its own from now on.
+            self.line_lost.get_or_insert((now, false));
+            self.playback.pause(now);
             effects.push(Effect::RefuseLine);
             return;
         }
@@ -257,6 +295,7 @@ impl Conversation {
     /// that broke may be back in a moment, and the answer goes on meanwhile.
     fn lose_line(&mut self, now: Timestamp, clean: bool, effects: &mut Vec<Effect>) {
         self.line_lost = Some((now, clean));
+        self.playback.pause(now);
         if clean {
             self.suspend(effects);
         }
@@ -266,18 +305,39 @@ impl Conversation {
     /// said again, on the next line.
     fn lose_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let (lost, _) = *self.line_lost.get_or_insert((now, false));
+        self.playback.pause(lost);
         effects.extend([Effect::RefuseLine, Effect::Silence]);
+        if let Opening::Due { taken_over: false, .. } = self.opening {
+            // The greeting that Twilio had begun is gone; the next session has none of its own.
+            (self.opening, self.greeting) = (Opening::Fresh, None);
+        }
+        if matches!(self.closing, Closing::Ended(_)) {
+            return;
+        }
         let last = self.playback.last_turn();
         let sent = last.map(|turn| self.playback.sent(turn).to_owned()).unwrap_or_default();
-        let cuts = self.playback.silenced(lost);
-        let cut = cuts.into_iter().find(|cut| Some(cut.turn) == last);
-        let Some(Cut { turn, heard, .. }) = cut else { return };
-        let unheard = sent.get(heard.len()..).unwrap_or_default();
-        self.playback.resume(turn, &heard);
-        self.playback.speak(now, turn, unheard);
-        // While it is still being written, its end closes the cycle.
-        let last = self.answer.as_ref().is_none_or(|answer| answer.turn != turn);
-        effects.push(Effect::Say { turn, text: unheard.to_owned(), last });
+        let mut unheard = None;
+        for cut in self.playback.silenced(lost) {
+            if Some(cut.turn) == last {
+                unheard = Some(cut);
+            } else {
+                self.cut_turn(cut, None, now, effects);
+            }
+        }
+        let going_on = self.answer.as_mut().filter(|answer| Some(answer.turn) == last);
+        let ends = going_on.is_none();
+        if let Some(answer) = going_on {
+            answer.cycle_open = unheard.is_some();
+        }
+        if let Some(Cut { turn, heard, .. }) = unheard {
+            let text = sent.get(heard.len()..).unwrap_or_default().to_owned();
+            self.playback.resume(turn, &heard);
+            self.playback.speak(now, turn, &text);
+            // While it is still being written, its end closes the cycle.
+            effects.push(Effect::Say { turn, text, last: ends });
+        } else if let Some(turn) = last {
+            self.playback.resume(turn, &sent);
+        }
     }
 
     /// Notes a turn, here and durably.

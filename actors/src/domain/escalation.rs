@@ -1,4 +1,4 @@
-//! Asking for a person: markers in the model's own output, and the caller's own words.
+//! Asking for a person, or for the end of the call: markers in the model's own output.
 //!
 //! The call session puts every token through a [`MarkerScanner`] before it is made fit for speech.
 //! The model writes `ESCALATE: reason` or `END_CALL`; neither is ever spoken, not even in part,
@@ -9,7 +9,7 @@
 mod tests;
 
 use super::{
-    script::{head, is_glued, is_line_end, is_mark, tail},
+    script::{head, is_line_end, is_mark, tail},
     speech::Speech,
 };
 
@@ -231,42 +231,4 @@ fn marker(rest: &str, end: bool) -> Step {
 /// The bytes of emphasis at the start.
 fn wrapping(text: &str) -> usize {
     text.bytes().take(WRAP_MAX).take_while(|byte| matches!(byte, b'*' | b'_' | b'`')).count()
-}
-
-/// Whether the caller's words contain one of the `phrases`, as whole words, whatever their case
-/// and punctuation.
-#[must_use]
-pub fn wants_person(text: &str, phrases: &[String]) -> bool {
-    let text = words(text);
-    phrases.iter().map(|phrase| words(phrase)).filter(|phrase| !phrase.is_empty()).any(|phrase| {
-        text.char_indices().any(|(at, first)| {
-            tail(&text, at).strip_prefix(phrase.as_str()).is_some_and(|after| {
-                is_apart(head(&text, at).chars().next_back(), Some(first))
-                    && is_apart(phrase.chars().next_back(), after.chars().next())
-            })
-        })
-    })
-}
-
-/// Lower-case words, a space between them. An apostrophe is no gap: `i'd` is one word.
-fn words(text: &str) -> String {
-    let mut words = String::with_capacity(text.len());
-    for c in text.chars().filter(|c| !matches!(c, '\'' | '’')) {
-        if c.is_alphanumeric() || is_mark(c) {
-            words.extend(c.to_lowercase());
-        } else if !words.ends_with(' ') {
-            words.push(' ');
-        }
-    }
-    words.trim().to_owned()
-}
-
-/// Whether a word may end between the two.
-fn is_apart(before: Option<char>, after: Option<char>) -> bool {
-    match (before, after) {
-        (Some(before), Some(after)) => {
-            before == ' ' || after == ' ' || is_glued(before) || is_glued(after)
-        }
-        _ => true,
-    }
 }

@@ -59,6 +59,10 @@ pub fn floor_word(text: &str, at: usize) -> usize {
     ends.take_while(|end| *end <= at).last().unwrap_or(0)
 }
 
+/// Letters that words must have to prove more than what comes next: shorter ones stand in many
+/// places, and what lies before the wrong one would count as heard.
+const SURE: usize = 8;
+
 /// The offset after `words`, reported as played, at their first place at or after `from`.
 ///
 /// They begin at the start of a word or exactly at `from`, and may end within a word: a cursor
@@ -66,10 +70,15 @@ pub fn floor_word(text: &str, at: usize) -> usize {
 /// or have no letter or digit.
 #[must_use]
 pub fn played(spoken: &str, from: usize, words: &str) -> Option<usize> {
-    let (mut letters, words_heard) = (letters(spoken), letters(words));
-    letters.retain(|letter| letter.start >= from);
-    let at = occurrences(&letters, &words_heard)
-        .find(|at| *at == 0 || letters.get(*at).is_some_and(|letter| letter.begins_word))?;
+    // What was heard before is not looked at again: this is asked for every few words.
+    let (mut letters, words_heard) = (letters(tail(spoken, from)), letters(words));
+    letters.iter_mut().for_each(|letter| {
+        letter.start += from;
+        letter.end += from;
+    });
+    let sure = words_heard.len() >= SURE;
+    let begins = |at: usize| letters.get(at).is_some_and(|letter| letter.begins_word);
+    let at = occurrences(&letters, &words_heard).find(|at| *at == 0 || (sure && begins(*at)))?;
     let last = letters.get(at..at + words_heard.len())?.last()?;
     Some(closed(spoken, last.end, words, &words_heard))
 }

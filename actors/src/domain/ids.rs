@@ -170,9 +170,18 @@ mod tests {
 
     #[test]
     fn an_alias_cannot_smuggle_a_path_or_a_key() {
-        assert!("WT0123".parse::<Alias>().is_ok());
+        for right in ["WT0123", "a-b_c.d", &"x".repeat(128)] {
+            assert_eq!(right.parse::<Alias>().as_ref().map(Alias::as_str), Ok(right));
+        }
         for wrong in ["", "a/b", "a b", "a:b", "ä", &"x".repeat(129)] {
             assert_eq!(wrong.parse::<Alias>(), Err(IdError::Alias), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_log_shows_numbers_and_names_bare() {
+        assert_eq!(TurnId(7).to_string(), "7");
+        assert_eq!(Epoch(8).to_string(), "8");
+        assert_eq!(InstanceId("one".to_owned()).to_string(), "one");
     }
 }

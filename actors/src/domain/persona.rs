@@ -59,7 +59,7 @@ pub struct Persona {
     pub voice: Option<String>,
     /// Overrides `RELAY_LANGUAGE`, BCP-47.
     pub language: Option<String>,
-    /// Spoken when an answer takes its time.
+    /// Spoken when an answer takes its time, never the same twice in a row.
     pub fillers: Vec<String>,
     /// Spoken when an answer failed. The caller is asked to say it again.
     pub apology: String,
@@ -73,6 +73,8 @@ pub struct Persona {
     pub silence: Vec<String>,
     /// Spoken when the caller cut in and then said nothing.
     pub interrupted: String,
+    /// Spoken behind an answer that ran into the model's token limit: offers to go on.
+    pub more: String,
     /// Spoken when the call has become too long and ends: the reason and a goodbye in one.
     pub limit: String,
     /// Words that the recogniser should expect.

@@ -34,6 +34,19 @@ pub struct Playback {
     /// The voice stopped at this moment with so many characters unspoken by our count. Kept since
     /// an interrupt may explain the stop only afterwards.
     stopped: Option<(Timestamp, u64)>,
+    /// What the loss of the line found.
+    paused: Option<Pause>,
+}
+
+/// A voice without a line.
+#[derive(Debug, Clone)]
+struct Pause {
+    /// Characters that were not spoken when the line was lost, and those said since.
+    unspoken: u64,
+    /// Of those, the ones said since.
+    since: u64,
+    /// When the voice would have been done otherwise.
+    busy_until: Timestamp,
 }
 
 /// The words of one turn.
@@ -44,6 +57,11 @@ struct Utterance {
     text: String,
     /// Bytes of it that are known to have been heard.
     heard: usize,
+    /// Spoken in a turn and no part of it, such as a filler.
+    aside: bool,
+    /// By the clock it had been spoken before the next words were sent: a voice that starts again
+    /// does not start with it.
+    past: bool,
 }
 
 /// A turn of which less was heard than was sent.
@@ -60,36 +78,89 @@ pub struct Cut {
 impl Playback {
     /// Words were sent to the voice.
     pub fn speak(&mut self, now: Timestamp, turn: TurnId, words: &str) {
+        self.leave_behind(now);
         match self.utterances.back_mut() {
-            Some(last) if last.turn == turn => last.text.push_str(words),
-            _ => self.begin(turn, words, 0),
+            Some(last) if last.turn == turn && !last.aside => {
+                last.text.push_str(words);
+                last.past = false;
+            }
+            _ => self.begin(turn, words, 0, false),
         }
-        self.busy_until = self.busy_until.max(now) + duration(words.chars().count() as u64);
+        self.take_time(now, words);
+    }
+
+    /// Words that belong to no turn's text were sent to the voice, while that turn is awaited.
+    pub fn aside(&mut self, now: Timestamp, turn: TurnId, words: &str) {
+        self.leave_behind(now);
+        self.begin(turn, words, 0, true);
+        self.take_time(now, words);
+    }
+
+    fn leave_behind(&mut self, now: Timestamp) {
+        if self.busy_until <= now && self.paused.is_none() {
+            self.utterances.iter_mut().for_each(|utterance| utterance.past = true);
+        }
+    }
+
+    /// Characters that the voice has before it, by what it has proven.
+    fn ahead(&self) -> u64 {
+        let ahead = self.utterances.iter().filter(|utterance| !utterance.past);
+        ahead.map(|utterance| chars(utterance.unheard())).sum()
+    }
+
+    fn take_time(&mut self, now: Timestamp, words: &str) {
+        self.busy_until = self.busy_until.max(now) + duration(chars(words));
         self.stopped = None;
+        if let Some(pause) = &mut self.paused {
+            pause.unspoken += chars(words);
+            pause.since += chars(words);
+        }
+    }
+
+    /// The line is lost: what is not spoken by now waits, and what is said from now on.
+    pub fn pause(&mut self, now: Timestamp) {
+        let (unspoken, busy_until) = (self.unspoken(now), self.busy_until);
+        self.paused.get_or_insert(Pause { unspoken, since: 0, busy_until });
+    }
+
+    /// There is a line again: what was said meanwhile is spoken now.
+    pub fn go_on(&mut self, now: Timestamp) {
+        let Some(pause) = self.paused.take() else { return };
+        self.busy_until = match pause.since {
+            0 => pause.busy_until,
+            since => pause.busy_until.max(now) + duration(since),
+        };
     }
 
     /// Words of that turn were heard before this playback began (a call taken over).
     pub fn resume(&mut self, turn: TurnId, heard: &str) {
-        self.begin(turn, heard, heard.len());
+        self.begin(turn, heard, heard.len(), false);
     }
 
-    fn begin(&mut self, turn: TurnId, text: &str, heard: usize) {
+    fn begin(&mut self, turn: TurnId, text: &str, heard: usize, aside: bool) {
         if self.utterances.len() >= UTTERANCES_KEPT {
             self.utterances.pop_front();
         }
-        self.utterances.push_back(Utterance { turn, text: text.to_owned(), heard });
+        self.utterances.push_back(Utterance {
+            turn,
+            text: text.to_owned(),
+            heard,
+            aside,
+            past: false,
+        });
     }
 
-    /// Whose words were sent last.
+    /// Whose words were sent last, unless they belong to no turn's text.
     #[must_use]
     pub fn last_turn(&self) -> Option<TurnId> {
-        self.utterances.back().map(|utterance| utterance.turn)
+        self.utterances.back().filter(|last| !last.aside).map(|last| last.turn)
     }
 
     /// What was sent for that turn.
     #[must_use]
     pub fn sent(&self, turn: TurnId) -> &str {
-        let of_turn = self.utterances.iter().rev().find(|utterance| utterance.turn == turn);
+        let said = |utterance: &&Utterance| utterance.turn == turn && !utterance.aside;
+        let of_turn = self.utterances.iter().rev().find(said);
         of_turn.map_or("", |utterance| &utterance.text)
     }
 
@@ -103,8 +174,7 @@ impl Playback {
     /// all there was.
     pub fn voice(&mut self, now: Timestamp, on: bool) {
         if on {
-            let unheard = self.utterances.iter().map(|utterance| chars(utterance.unheard())).sum();
-            self.busy_until = now + duration(unheard);
+            self.busy_until = now + duration(self.ahead());
             self.stopped = None;
         } else {
             self.stopped = Some((now, self.unspoken(now)));
@@ -128,8 +198,7 @@ impl Playback {
         for (index, utterance) in self.utterances.iter_mut().enumerate().take(at + 1) {
             utterance.heard = if index == at { end } else { utterance.text.len() };
         }
-        let unheard = self.utterances.iter().map(|utterance| chars(utterance.unheard())).sum();
-        self.busy_until = now + duration(unheard);
+        self.busy_until = now + duration(self.ahead());
     }
 
     /// The caller cut in: the voice is silent now and its queue is gone.
@@ -197,6 +266,9 @@ impl Playback {
 
     /// Characters sent and not yet spoken, by the clock.
     fn unspoken(&self, now: Timestamp) -> u64 {
+        if let Some(pause) = &self.paused {
+            return pause.unspoken;
+        }
         match self.stopped {
             Some((at, unspoken)) if now.since(at) < OFF_BY_INTERRUPT => unspoken,
             _ => self.busy_until.since(now) * CHARS_PER_SECOND / 1_000,
@@ -210,13 +282,16 @@ impl Playback {
             let heard = end.saturating_sub(start).min(utterance.text.len());
             start += utterance.text.len() + 1;
             let unheard = utterance.text.get(heard..).unwrap_or_default();
-            if unheard.chars().any(char::is_alphanumeric) {
+            if !utterance.aside && unheard.chars().any(char::is_alphanumeric) {
                 let heard = utterance.text.get(..heard).unwrap_or_default().trim_end().to_owned();
                 cuts.push(Cut { turn: utterance.turn, heard, estimated });
             }
         }
         self.busy_until = now;
         self.stopped = None;
+        if let Some(pause) = &mut self.paused {
+            *pause = Pause { unspoken: 0, since: 0, busy_until: now };
+        }
         cuts
     }
 }

@@ -128,9 +128,7 @@ fn message(turn: &Turn) -> Message {
 fn note(turn: &Turn) -> &'static str {
     match turn.reason {
         Some(Reason::TakenOver) if turn.open || turn.interrupted => LINE_FAILED,
-        Some(
-            Reason::FirstTokenTimeout | Reason::Stalled | Reason::TurnTimeout | Reason::ModelFailed,
-        ) => BROKEN,
+        Some(reason) if reason.is_failure() || reason == Reason::Length => BROKEN,
         _ if turn.interrupted => CUT_OFF,
         _ => "",
     }

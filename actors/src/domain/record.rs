@@ -255,3 +255,6 @@ pub enum CallEventKind {
     /// Its words were erased.
     Erased,
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,44 @@ pub(crate) fn head(text: &str, bytes: usize) -> &str {
 pub(crate) fn tail(text: &str, bytes: usize) -> &str {
     text.get(bytes..).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        for (bytes, start, rest) in [
+            (0, "", "é漢x"),
+            (1, "", ""),
+            (2, "é", "漢x"),
+            (4, "é", ""),
+            (5, "é漢", "x"),
+            (9, "é漢x", ""),
+        ] {
+            assert_eq!((head("é漢x", bytes), tail("é漢x", bytes)), (start, rest), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_letter_is_known_by_its_script() {
+        for (letters, unspaced, glued, mark) in [
+            ("aZ7é字", "字", "字", ""),
+            ("ไ漢カ々ລម", "ไ漢カ々ລម", "ไ漢カ々ລម", ""),
+            ("한ᄀㄱ", "", "한ᄀㄱ", ""),
+            (
+                "क\u{301}\u{94d}\u{e48}\u{200d}'-",
+                "\u{e48}",
+                "\u{e48}",
+                "\u{301}\u{94d}\u{e48}\u{200d}",
+            ),
+        ] {
+            let of = |is: fn(char) -> bool| letters.chars().filter(|c| is(*c)).collect::<String>();
+            assert_eq!(
+                (of(is_unspaced), of(is_glued), of(is_mark)),
+                (unspaced.into(), glued.into(), mark.into())
+            );
+            assert_eq!(of(is_word), of(|c| c.is_alphanumeric() || is_mark(c)));
+        }
+    }
+}

@@ -40,3 +40,19 @@ impl Sub<Millis> for Timestamp {
         Self(self.0.saturating_sub(millis))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_neither_begins_before_the_epoch_nor_ends() {
+        let noon = Timestamp(43_200_000);
+        assert_eq!((noon + 5, noon - 5), (Timestamp(43_200_005), Timestamp(43_199_995)));
+        assert_eq!(
+            (Timestamp(3) - 5, Timestamp(u64::MAX) + 5),
+            (Timestamp(0), Timestamp(u64::MAX))
+        );
+        assert_eq!(((noon + 5).since(noon), noon.since(noon + 5)), (5, 0));
+    }
+}

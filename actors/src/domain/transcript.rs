@@ -32,6 +32,10 @@ pub enum Reason {
     TurnTimeout,
     /// The model could not be reached, refused, or broke off.
     ModelFailed,
+    /// The answer broke off in mid-stream.
+    Cut,
+    /// The model's server wrote what is no answer.
+    Garbage,
     /// The model's answer had no words.
     Empty,
     /// The answer ran into the model's token limit.
@@ -45,6 +49,30 @@ pub enum Reason {
     /// A reason that a newer engine knows.
     #[serde(other)]
     Other,
+}
+
+impl Reason {
+    /// Whether the model, or the way to it, failed to answer.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::FirstTokenTimeout
+            | Self::Stalled
+            | Self::TurnTimeout
+            | Self::ModelFailed
+            | Self::Cut
+            | Self::Garbage
+            | Self::Empty
+            | Self::Filtered => true,
+            Self::Superseded
+            | Self::CallEnded
+            | Self::TakenOver
+            | Self::Length
+            | Self::Refused
+            | Self::Limit
+            | Self::Other => false,
+        }
+    }
 }
 
 /// One side of an exchange.
@@ -72,6 +100,15 @@ pub struct Turn {
     /// Why it is not whole, or why it has no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// So many turns before this one were said and could not be stored: the store was away for
+    /// longer than they could wait.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_before: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Turn {
@@ -87,6 +124,7 @@ impl Turn {
             estimated: false,
             open: false,
             reason: None,
+            lost_before: 0,
         }
     }
 }
@@ -105,12 +143,14 @@ impl Transcript {
         &self.turns
     }
 
-    /// Takes a turn: a later version of one it has replaces that one.
-    pub fn put(&mut self, turn: Turn) {
+    /// Takes a turn: a later version of one it has replaces that one. What is missing before a turn
+    /// stays missing: a later version may not know.
+    pub fn put(&mut self, mut turn: Turn) {
         let key = (turn.id, turn.role);
         match self.turns.binary_search_by_key(&key, |known| (known.id, known.role)) {
             Ok(at) => {
                 if let Some(known) = self.turns.get_mut(at) {
+                    turn.lost_before = turn.lost_before.max(known.lost_before);
                     *known = turn;
                 }
             }
@@ -143,5 +183,60 @@ impl FromIterator<Turn> for Transcript {
         let mut transcript = Self::default();
         turns.into_iter().for_each(|turn| transcript.put(turn));
         transcript
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_before_a_turn_is_still_missing_in_its_later_version() {
+        let turn = Turn::new(TurnId(3), Role::Agent, "Half", Timestamp(1));
+        let known = Turn { lost_before: 2, ..turn.clone() };
+        let transcript: Transcript =
+            [known, Turn { text: "Whole".into(), ..turn }].into_iter().collect();
+        let last = transcript.get(TurnId(3), Role::Agent);
+        assert_eq!(last.map(|turn| (turn.text.as_str(), turn.lost_before)), Some(("Whole", 2)));
+        let json = serde_json::to_value(last).unwrap();
+        assert_eq!(json["lost_before"], 2);
+    }
+
+    #[test]
+    fn a_turn_of_an_older_engine_has_nothing_missing_before_it() {
+        let json = r#"{"id":1,"role":"customer","text":"Hi","at":1}"#;
+        let turn: Turn = serde_json::from_str(json).unwrap();
+        assert_eq!(turn.lost_before, 0);
+        assert!(!serde_json::to_string(&turn).unwrap().contains("lost_before"));
+    }
+
+    fn turn(id: u32, role: Role, text: &str) -> Turn {
+        Turn::new(TurnId(id), role, text, Timestamp(0))
+    }
+
+    #[test]
+    fn turns_stand_in_order_and_a_later_version_replaces_an_earlier_one() {
+        let mut transcript = Transcript::default();
+        assert_eq!(transcript.last_id(), TurnId(0));
+        transcript.put(turn(2, Role::Agent, "Nil."));
+        transcript.put(turn(0, Role::Agent, "Hello."));
+        transcript.put(turn(2, Role::Customer, "The fee?"));
+        transcript.put(turn(2, Role::Agent, "29 dollars."));
+        let texts: Vec<_> = transcript.turns().iter().map(|turn| turn.text.as_str()).collect();
+        assert_eq!(texts, ["Hello.", "The fee?", "29 dollars."]);
+        assert_eq!(transcript.last_id(), TurnId(2));
+        let fee = transcript.get(TurnId(2), Role::Agent).map(|turn| turn.text.as_str());
+        assert_eq!((fee, transcript.get(TurnId(1), Role::Agent)), (Some("29 dollars."), None));
+    }
+
+    #[test]
+    fn only_the_callers_last_words_wait_for_an_answer_until_there_is_a_reason() {
+        let asked = turn(1, Role::Customer, "The fee?");
+        let ended = Turn { reason: Some(Reason::CallEnded), ..asked.clone() };
+        let answered = [asked.clone(), turn(1, Role::Agent, "29 dollars.")];
+        assert_eq!(Transcript::from_iter([asked.clone()]).unanswered(), Some(&asked));
+        assert_eq!(Transcript::from_iter([ended]).unanswered(), None);
+        assert_eq!(Transcript::from_iter(answered).unanswered(), None);
+        assert_eq!(Transcript::default().unanswered(), None);
     }
 }

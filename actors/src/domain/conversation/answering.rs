@@ -1,56 +1,64 @@
-//! One answer, from the question to its last word.
+//! One question to the model, and what comes back: tokens, an end, a failure.
 //!
 //! Tokens pass the marker scanner (which keeps wishes of the model from being spoken) and the
-//! speech cleaner. The first spoken word waits until the caller's words are durable, which runs
-//! beside the model's own time to the first token.
+//! speech cleaner. Whether a failed question is put again is decided here: once, and only while no
+//! word of its answer was spoken.
 
-use super::{Conversation, Effect, Observation, Rules, closing::Closing};
+use super::{Conversation, Effect, Observation, Rules, ending::Ending};
 use crate::domain::{
-    answer::AnswerEvent,
-    escalation::{MarkerScanner, Wish},
+    answer::{AnswerEvent, FailureKind, Finish, ModelFailure},
+    escalation::MarkerScanner,
     ids::TurnId,
-    playback::Cut,
-    record::Change,
     speech::Speech,
     time::{Millis, Timestamp},
-    transcript::{Reason, Role, Turn},
+    transcript::Reason,
 };
 
 /// How long the first word waits for the caller's words to be durable, ms. Longer than a slow
 /// disk takes, shorter than a caller waits without wondering.
 const SAVE_PATIENCE: Millis = 1_000;
 
-/// How often an answer in the making is stored, ms: what a successor may have to say again.
-const KEEP_EVERY: Millis = 1_000;
+/// Before a failed question is put again, ms, unless the provider says when: a server that has just
+/// refused is not helped by a second request in the same instant.
+const RETRY_PAUSE: Millis = 250;
+
+/// The longest answer, bytes: a quarter of an hour of speech, which no caller listens to. A model that
+/// writes on without end is stopped there as by its own limit.
+const ANSWER_MAX: usize = 12 * 1024;
 
 /// An answer that is being written, or waits to be spoken.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) turn: TurnId,
-    asked_at: Timestamp,
+    pub(super) asked_at: Timestamp,
+    /// What the model wrote, bytes.
+    length: usize,
     /// When the model wrote last.
     token_at: Option<Timestamp>,
-    /// When the first word was sent; the talk cycle is open since then.
-    spoken_at: Option<Timestamp>,
+    /// When the first word was sent.
+    pub(super) spoken_at: Option<Timestamp>,
+    /// Whether its talk cycle is open on the line there is: a session that failed took it along.
+    pub(super) cycle_open: bool,
     /// When it was last stored as far as it went.
-    kept_at: Timestamp,
+    pub(super) kept_at: Timestamp,
     /// Whether its words may be spoken: the caller's are durable, or were waited for long enough.
-    released: bool,
+    pub(super) released: bool,
     /// Fit for speech, and waiting for that.
-    held: String,
+    pub(super) held: String,
     /// Whether a letter or digit has come out of it.
-    worded: bool,
+    pub(super) worded: bool,
     /// How it ended, once the model is done with it.
-    ending: Option<Ending>,
-    markers: MarkerScanner,
-    speech: Speech,
-}
-
-/// How an answer ended.
-#[derive(Debug, Clone, Copy)]
-struct Ending {
-    reason: Option<Reason>,
-    goodbye: bool,
+    pub(super) ending: Option<Ending>,
+    pub(super) markers: MarkerScanner,
+    pub(super) speech: Speech,
+    /// When the question is put again; nothing is expected of the model before.
+    again_at: Option<Timestamp>,
+    /// The one retry was used.
+    retried: bool,
+    /// The one new connection for a stale one was used.
+    reconnected: bool,
+    /// How often a filler covered the wait for it.
+    pub(super) fillers: u8,
 }
 
 impl Answer {
@@ -58,8 +66,10 @@ impl Answer {
         Self {
             turn,
             asked_at: now,
+            length: 0,
             token_at: None,
             spoken_at: None,
+            cycle_open: false,
             kept_at: now,
             released,
             held: String::new(),
@@ -67,6 +77,10 @@ impl Answer {
             ending: None,
             markers: MarkerScanner::default(),
             speech: Speech::new(language),
+            again_at: None,
+            retried: false,
+            reconnected: false,
+            fillers: 0,
         }
     }
 
@@ -75,11 +89,9 @@ impl Answer {
         self.spoken_at.is_some()
     }
 
-    /// The next moment at which something about it is overdue.
-    pub(super) fn deadline(&self, rules: &Rules) -> Timestamp {
-        let writing = self.ending.is_none().then(|| self.overdue_at(rules).0);
-        let release = (!self.released).then(|| self.asked_at + SAVE_PATIENCE);
-        [writing, release].into_iter().flatten().min().unwrap_or(self.asked_at + rules.turn)
+    /// Whether nothing of it is there yet.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.ending.is_none() && !self.has_spoken() && self.held.is_empty()
     }
 
     /// When the model is too late, and with what.
@@ -91,6 +103,38 @@ impl Answer {
         let turn = (self.asked_at + rules.turn, Reason::TurnTimeout);
         if turn.0 <= token.0 { turn } else { token }
     }
+
+    /// When the question is worth another try after this failure. A stale connection is replaced at
+    /// once; anything else is tried again once, as long as the first token can still be in time.
+    fn try_again_at(
+        &mut self,
+        now: Timestamp,
+        failure: &ModelFailure,
+        rules: &Rules,
+    ) -> Option<Timestamp> {
+        if self.has_spoken() || !failure.retryable {
+            return None;
+        }
+        if failure.kind == FailureKind::Dropped && !std::mem::replace(&mut self.reconnected, true) {
+            return Some(now);
+        }
+        if std::mem::replace(&mut self.retried, true) {
+            return None;
+        }
+        let at = now + failure.after.unwrap_or(RETRY_PAUSE);
+        (at < self.asked_at + rules.first_token).then_some(at)
+    }
+
+    /// Forgets what the first attempt wrote: nothing of it was spoken.
+    fn begin_anew(&mut self, at: Timestamp, language: &str) {
+        self.again_at = Some(at);
+        self.length = 0;
+        self.token_at = None;
+        self.held.clear();
+        self.worded = false;
+        self.markers = MarkerScanner::default();
+        self.speech = Speech::new(language);
+    }
 }
 
 impl Conversation {
@@ -98,7 +142,15 @@ impl Conversation {
     pub(super) fn ask(&mut self, now: Timestamp, released: bool, effects: &mut Vec<Effect>) {
         let prompt = self.prompts.window(&self.transcript, self.rules.history_tokens);
         self.answer = Some(Answer::new(self.turn, now, released, &self.rules.language));
-        effects.push(Effect::Ask { turn: self.turn, prompt });
+        effects.push(Effect::Ask { turn: self.turn, prompt, again: false });
+    }
+
+    fn ask_again(&mut self, effects: &mut Vec<Effect>) {
+        let Some(answer) = &mut self.answer else { return };
+        answer.again_at = None;
+        let prompt = self.prompts.window(&self.transcript, self.rules.history_tokens);
+        effects.push(Effect::Observe(Observation::AskedAgain));
+        effects.push(Effect::Ask { turn: answer.turn, prompt, again: true });
     }
 
     pub(super) fn saved(&mut self, now: Timestamp, turn: TurnId, effects: &mut Vec<Effect>) {
@@ -114,14 +166,16 @@ impl Conversation {
         event: AnswerEvent,
         effects: &mut Vec<Effect>,
     ) {
-        let expected = |answer: &Answer| answer.turn == turn && answer.ending.is_none();
+        let expected = |answer: &Answer| {
+            answer.turn == turn && answer.ending.is_none() && answer.again_at.is_none()
+        };
         if !self.answer.as_ref().is_some_and(expected) {
             return;
         }
         match event {
             AnswerEvent::Token(token) => self.token(now, &token, effects),
-            AnswerEvent::Done(_) => self.written(now, effects),
-            AnswerEvent::Failed(_) => self.fail(now, Reason::ModelFailed, effects),
+            AnswerEvent::Done(finish) => self.written(now, finish, effects),
+            AnswerEvent::Failed(failure) => self.failed(now, &failure, effects),
         }
     }
 
@@ -130,6 +184,11 @@ impl Conversation {
         let [unmarked, words] = &mut self.scratch;
         unmarked.clear();
         answer.token_at = Some(now);
+        answer.length += token.len();
+        if answer.length > ANSWER_MAX {
+            effects.push(Effect::StopAsking);
+            return self.written(now, Finish::Length, effects);
+        }
         answer.markers.push(token, unmarked);
         answer.speech.push(unmarked, words);
         if !words.is_empty() {
@@ -139,168 +198,21 @@ impl Conversation {
         }
     }
 
-    /// The model has written its last token.
-    fn written(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+    fn failed(&mut self, now: Timestamp, failure: &ModelFailure, effects: &mut Vec<Effect>) {
         let Some(answer) = &mut self.answer else { return };
-        let (mut unmarked, mut words) = (String::new(), String::new());
-        answer.markers.finish(&mut unmarked);
-        answer.speech.push(&unmarked, &mut words);
-        answer.speech.finish(&mut words);
-        let worded = answer.worded || has_word(&words);
-        let mut ending = Ending { reason: None, goodbye: false };
-        match answer.markers.wish() {
-            Some(Wish::Escalate { reason }) => {
-                effects.push(Effect::Settle(Change::Escalation { reason }));
-                effects.push(Effect::Observe(Observation::EscalationWish));
-                append_phrase(&mut words, worded, &self.persona.escalation);
-            }
-            Some(Wish::EndCall) => {
-                ending.goodbye = true;
-                if !worded {
-                    words.push_str(&self.persona.goodbye);
-                }
-            }
-            None if !worded => {
-                ending.reason = Some(Reason::Empty);
-                append_phrase(&mut words, false, &self.persona.apology);
-            }
-            None => {}
-        }
-        self.end_answer(now, words, ending, effects);
-    }
-
-    /// The answer will not come, or not to its end. What was said stands; it never starts again.
-    fn fail(&mut self, now: Timestamp, reason: Reason, effects: &mut Vec<Effect>) {
-        let Some(answer) = &mut self.answer else { return };
-        effects.push(Effect::StopAsking);
-        let mut words = String::new();
-        // What the marker scanner still holds may be half a marker: that is never spoken.
-        answer.speech.finish(&mut words);
-        let worded = answer.worded || has_word(&words);
-        append_phrase(&mut words, worded, &self.persona.apology);
-        self.end_answer(now, words, Ending { reason: Some(reason), goodbye: false }, effects);
-    }
-
-    fn end_answer(
-        &mut self,
-        now: Timestamp,
-        words: String,
-        ending: Ending,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(answer) = &mut self.answer else { return };
-        answer.ending = Some(ending);
-        if answer.released {
-            self.deliver(now, words, effects);
-        } else {
-            answer.held.push_str(&words);
+        match answer.try_again_at(now, failure, &self.rules) {
+            Some(at) => answer.begin_anew(at, &self.rules.language),
+            None => self.fail(now, failure.kind.into(), effects),
         }
     }
 
-    /// Words that may be spoken as soon as the caller's are durable.
-    fn utter(&mut self, now: Timestamp, words: String, effects: &mut Vec<Effect>) {
-        let Some(answer) = &mut self.answer else { return };
-        answer.worded = answer.worded || has_word(&words);
-        if answer.released {
-            self.say(now, words, false, effects);
-        } else {
-            answer.held.push_str(&words);
-        }
-    }
-
-    /// The caller's words are durable, or have been waited for long enough.
-    fn release(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let Some(answer) = &mut self.answer else { return };
-        answer.released = true;
-        let held = std::mem::take(&mut answer.held);
-        if answer.ending.is_some() {
-            self.deliver(now, held, effects);
-        } else if !held.is_empty() {
-            self.say(now, held, false, effects);
-        }
-    }
-
-    /// The last words of an answer; its cycle is closed and its turn is whole.
-    fn deliver(&mut self, now: Timestamp, words: String, effects: &mut Vec<Effect>) {
-        self.say(now, words, true, effects);
-        let Some(answer) = self.answer.take() else { return };
-        let Some(ending) = answer.ending else { return };
-        let mut turn = self.agent_turn(&answer, self.playback.sent(answer.turn).to_owned());
-        turn.reason = ending.reason;
-        turn.interrupted = ending.reason.is_some() && answer.worded;
-        self.record(turn, effects);
-        effects.push(Effect::Observe(Observation::Answered { reason: ending.reason }));
-        if ending.goodbye {
-            self.closing = Closing::Goodbye;
-        }
-    }
-
-    fn say(&mut self, now: Timestamp, mut words: String, last: bool, effects: &mut Vec<Effect>) {
-        let Some(answer) = &mut self.answer else { return };
-        if answer.spoken_at.is_none() {
-            // A continued answer: its first half came from another session.
-            let before = self.playback.sent(answer.turn).chars().next_back();
-            if before.is_some_and(|char| !char.is_whitespace()) && !words.starts_with(' ') {
-                words.insert(0, ' ');
-            }
-            if !words.is_empty() {
-                answer.spoken_at = Some(now);
-                answer.kept_at = now;
-                effects.push(Effect::Observe(Observation::FirstToken(now.since(answer.asked_at))));
-            }
-        }
-        self.playback.speak(now, answer.turn, &words);
-        effects.push(Effect::Say { turn: answer.turn, text: words, last });
-    }
-
-    /// Stores the answer as far as it has been spoken, now and then.
-    fn keep(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let Some(answer) = &mut self.answer else { return };
-        if answer.has_spoken() && now.since(answer.kept_at) >= KEEP_EVERY {
-            answer.kept_at = now;
-            let Some(answer) = &self.answer else { return };
-            let mut turn = self.agent_turn(answer, self.playback.sent(answer.turn).to_owned());
-            turn.open = true;
-            self.record(turn, effects);
-        }
-    }
-
-    pub(super) fn agent_turn(&self, answer: &Answer, mut text: String) -> Turn {
-        let at = answer.spoken_at.unwrap_or(answer.asked_at);
-        text.truncate(text.trim_end().len());
-        Turn::new(answer.turn, Role::Agent, text, at)
-    }
-
-    /// An answer is broken off: its turn holds what was sent, less what `cuts` takes from it
-    /// afterwards; the caller's turn gets the reason when no word was spoken.
-    pub(super) fn break_off(
-        &mut self,
-        answer: &Answer,
-        sent: String,
-        reason: Option<Reason>,
-        cuts: &[Cut],
-        effects: &mut Vec<Effect>,
-    ) {
-        effects.push(Effect::Observe(Observation::Answered { reason }));
-        if !answer.has_spoken() {
-            return self.amend(answer.turn, Role::Customer, effects, |turn| turn.reason = reason);
-        }
-        let mut turn = self.agent_turn(answer, sent);
-        turn.interrupted = true;
-        turn.reason = reason;
-        if cuts.iter().any(|cut| cut.turn == answer.turn) {
-            self.transcript.put(turn);
-        } else {
-            self.record(turn, effects);
-        }
-    }
-
-    /// Closes the talk cycle of an answer that was broken off. One that never opened needs no
-    /// end: Twilio would speak an empty turn.
-    pub(super) fn close_cycle(&self, answer: &Answer, effects: &mut Vec<Effect>) {
-        if answer.has_spoken() {
-            effects.push(Effect::Say { turn: answer.turn, text: String::new(), last: true });
-        }
+    /// The next moment at which something about the answer is due.
+    pub(super) fn answer_deadline(&self) -> Option<Timestamp> {
+        let answer = self.answer.as_ref()?;
+        let writing = answer.ending.is_none().then(|| answer.overdue_at(&self.rules).0);
+        let again = answer.again_at.filter(|_| answer.ending.is_none());
+        let release = (!answer.released).then(|| answer.asked_at + SAVE_PATIENCE);
+        [writing, release, again, self.filler_at()].into_iter().flatten().min()
     }
 
     pub(super) fn pass_answer_deadlines(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -308,23 +220,26 @@ impl Conversation {
         let (overdue, reason) = answer.overdue_at(&self.rules);
         if answer.ending.is_none() && overdue <= now {
             self.fail(now, reason, effects);
+        } else if answer.ending.is_none() && answer.again_at.is_some_and(|at| at <= now) {
+            self.ask_again(effects);
         }
         let waits = |answer: &Answer| !answer.released && answer.asked_at + SAVE_PATIENCE <= now;
         if self.answer.as_ref().is_some_and(waits) {
             effects.push(Effect::Observe(Observation::Unsaved));
             self.release(now, effects);
         }
+        if self.filler_at().is_some_and(|at| at <= now) {
+            self.fill(now, effects);
+        }
     }
 }
 
-/// Whether there is something to be heard in it.
-fn has_word(text: &str) -> bool {
-    text.chars().any(char::is_alphanumeric)
-}
-
-fn append_phrase(words: &mut String, after_words: bool, phrase: &str) {
-    if after_words {
-        words.push(' ');
+impl From<FailureKind> for Reason {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Cut => Self::Cut,
+            FailureKind::Garbage => Self::Garbage,
+            _ => Self::ModelFailed,
+        }
     }
-    words.push_str(phrase);
 }

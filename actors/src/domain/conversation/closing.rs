@@ -4,7 +4,6 @@
 use super::{Conversation, Effect, Observation, opening::Opening};
 use crate::domain::{
     handoff::{HandoffKind, HandoffNote},
-    playback::Playback,
     record::{Change, Status},
     time::{Millis, Timestamp},
     transcript::Reason,
@@ -20,7 +19,10 @@ pub(super) enum Closing {
     /// It goes on.
     No,
     /// The goodbye is being spoken; then the session is ended.
-    Goodbye,
+    Goodbye {
+        /// Whether the caller cannot take it back any more.
+        binding: bool,
+    },
     /// `end` was sent at this moment.
     Ended(Timestamp),
     /// Nothing more happens.
@@ -35,31 +37,47 @@ impl Closing {
     /// The caller has something to say: a goodbye that is still being spoken is taken back.
     /// False when it is too late for that.
     pub(super) fn give_way(&mut self) -> bool {
-        if *self == Self::Goodbye {
+        if *self == (Self::Goodbye { binding: false }) {
             *self = Self::No;
         }
         *self == Self::No
     }
-
-    pub(super) fn deadline(self, playback: &Playback) -> Option<Timestamp> {
-        match self {
-            Self::Goodbye => Some(playback.ends_at()),
-            Self::Ended(at) => Some(at + END_PATIENCE),
-            Self::No | Self::Over => None,
-        }
-    }
 }
 
 impl Conversation {
-    pub(super) fn pass_closing_deadlines(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let due = self.closing.deadline(&self.playback).is_some_and(|at| at <= now);
+    /// When the goodbye has been heard, which needs a line, or Twilio has had time to close.
+    pub(super) fn closing_deadline(&self) -> Option<Timestamp> {
         match self.closing {
-            Closing::Goodbye if due => {
-                let handoff = HandoffNote::new(HandoffKind::Goodbye).encode();
-                effects.push(Effect::End { handoff });
-                self.closing = Closing::Ended(now);
+            Closing::Goodbye { .. } if self.line_lost.is_none() => Some(self.playback.ends_at()),
+            Closing::Ended(at) => Some(at + END_PATIENCE),
+            _ => None,
+        }
+    }
+
+    /// When the call has lasted as long as it may; an answer is heard out first.
+    pub(super) fn limit_at(&self) -> Option<Timestamp> {
+        let idle = self.answer.is_none() && self.may_speak_up();
+        idle.then(|| self.started_at + self.rules.max_call)
+    }
+
+    /// Says that the call has to end, under the turn that goes on, and ends it when that was heard.
+    pub(super) fn end_at_limit(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let phrase = self.persona.limit.clone();
+        self.say_phrase(now, phrase, Some(Reason::Limit), effects);
+        self.closing = Closing::Goodbye { binding: true };
+    }
+
+    pub(super) fn pass_closing_deadlines(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.limit_at().is_some_and(|at| at <= now) {
+            self.turn = self.turn.next();
+            self.end_at_limit(now, effects);
+        }
+        let due = self.closing_deadline().is_some_and(|at| at <= now);
+        match self.closing {
+            Closing::Goodbye { .. } if due => {
+                self.end_session(now, effects);
             }
-            Closing::Ended(_) if due => self.conclude(now, Status::Completed, effects),
+            Closing::Ended(_) if due => return self.conclude(now, Status::Completed, effects),
             _ => {}
         }
         match self.line_lost {
@@ -71,6 +89,13 @@ impl Conversation {
         }
     }
 
+    /// Tells Twilio to end the session. A line that comes after it is told so again.
+    pub(super) fn end_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let handoff = HandoffNote::new(HandoffKind::Goodbye).encode();
+        effects.push(Effect::End { handoff });
+        self.closing = Closing::Ended(now);
+    }
+
     /// The call is over: what was not heard by now never will be.
     pub(super) fn conclude(&mut self, now: Timestamp, status: Status, effects: &mut Vec<Effect>) {
         if self.closing.is_over() {
@@ -78,6 +103,7 @@ impl Conversation {
         }
         let silent_at = self.line_lost.map_or(now, |(at, _)| at);
         self.suspend(effects);
+        self.set_keys_down(now, Reason::CallEnded, effects);
         for cut in self.playback.silenced(silent_at) {
             self.cut_turn(cut, Some(Reason::CallEnded), now, effects);
         }

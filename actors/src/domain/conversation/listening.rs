@@ -1,13 +1,17 @@
 //! What the caller does: speaks, cuts in, presses keys; and what Twilio tells of playback.
 
-use super::{Conversation, Effect, Observation};
+use super::{Conversation, Effect, Observation, answering::Answer};
 use crate::domain::{
+    phrases::consists_of,
     playback::Cut,
     record::Change,
     relay::{Inbound, Info, Interrupted, Prompted, Setup},
-    time::Timestamp,
+    time::{Millis, Timestamp},
     transcript::{Reason, Role, Turn},
 };
+
+/// What the agent says for so much longer, ms, is not what a "yeah" answers.
+const ANSWERABLE: Millis = 1_000;
 
 impl Conversation {
     pub(super) fn listen(&mut self, now: Timestamp, message: Inbound, effects: &mut Vec<Effect>) {
@@ -17,11 +21,11 @@ impl Conversation {
             Inbound::Interrupt(cut) => self.interrupted(now, &cut, effects),
             Inbound::Info(Info::AgentSpeaking(on)) => self.playback.voice(now, on),
             Inbound::Info(Info::TokensPlayed(words)) => self.playback.played(now, &words),
+            Inbound::Info(Info::ClientSpeaking(on)) => self.quiet.sound(now, on),
+            Inbound::Dtmf(key) => self.pressed(now, key, effects),
             Inbound::End => self.lose_line(now, true, effects),
-            Inbound::Dtmf(_)
-            | Inbound::Error { .. }
-            | Inbound::Info(_)
-            | Inbound::Unknown { .. } => {}
+            Inbound::Garbled => self.garbled(now, effects),
+            Inbound::Error { .. } | Inbound::Info(_) | Inbound::Unknown { .. } => {}
         }
     }
 
@@ -36,18 +40,93 @@ impl Conversation {
     /// The caller said something whole: whatever was being said before gives way.
     fn prompted(&mut self, now: Timestamp, prompt: Prompted, effects: &mut Vec<Effect>) {
         let words = prompt.text.trim();
-        if !prompt.last || words.is_empty() {
-            effects.push(Effect::Observe(Observation::Ignored("prompt")));
-            return;
+        let ignored = if !prompt.last || words.is_empty() {
+            Some("prompt")
+        } else {
+            self.is_backchannel(now, words).then_some("backchannel")
+        };
+        if let Some(ignored) = ignored {
+            self.quiet.stir(now);
+            return effects.push(Effect::Observe(Observation::Ignored(ignored)));
         }
-        if !self.closing.give_way() {
-            effects.push(Effect::Observe(Observation::Ignored("prompt_after_end")));
-            return;
+        self.set_keys_down(now, Reason::Superseded, effects);
+        self.take_turn(now, words, effects);
+    }
+
+    /// The caller said something, and what came of it cannot be read: they are asked to say it again,
+    /// unless an answer is on its way.
+    fn garbled(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Observe(Observation::Ignored("garbled")));
+        self.quiet.end(now);
+        if self.closing.give_way() && self.answer.is_none() && self.may_speak_up() {
+            let phrase = self.persona.apology.clone();
+            self.say_aside(now, phrase, None, effects);
         }
+    }
+
+    /// Whether the words only say that the caller listens: to an answer that is being written, or
+    /// still being spoken for a while. At its very end they may well answer it.
+    fn is_backchannel(&self, now: Timestamp, words: &str) -> bool {
+        let speaking = self.answer.is_some() || self.playback.ends_at() > now + ANSWERABLE;
+        speaking && !self.quiet.yields() && consists_of(words, &self.persona.backchannel)
+    }
+
+    /// The caller's next turn: an answer that is being written gives way, and the model is asked.
+    fn take_turn(&mut self, now: Timestamp, words: &str, effects: &mut Vec<Effect>) {
+        self.quiet.end(now);
+        let listens = self.closing.give_way();
         self.yield_to_caller(effects);
         self.turn = self.turn.next();
-        self.record(Turn::new(self.turn, Role::Customer, words, now), effects);
-        self.ask(now, false, effects);
+        let mut turn = Turn::new(self.turn, Role::Customer, words, now);
+        if !listens {
+            turn.reason = Some(Reason::CallEnded);
+            effects.push(Effect::Observe(Observation::Ignored("prompt_after_end")));
+            return self.record(turn, effects);
+        }
+        self.record(turn, effects);
+        if self.caller_turns() > self.rules.max_turns as usize {
+            self.end_at_limit(now, effects);
+        } else {
+            self.ask(now, false, effects);
+        }
+    }
+
+    fn caller_turns(&self) -> usize {
+        self.transcript.turns().iter().filter(|turn| turn.role == Role::Customer).count()
+    }
+
+    /// A key interrupts like speech, whether Twilio's voice stopped for it or not; the turn it
+    /// belongs to comes when its last key was pressed.
+    fn pressed(&mut self, now: Timestamp, key: char, effects: &mut Vec<Effect>) {
+        if !self.closing.give_way() {
+            return effects.push(Effect::Observe(Observation::Ignored("dtmf_after_end")));
+        }
+        self.yield_to_caller(effects);
+        self.quiet.end(now);
+        if self.keys.press(now, key) {
+            self.take_keys(now, effects);
+        }
+    }
+
+    /// What was pressed is the caller's turn.
+    pub(super) fn take_keys(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if let Some(words) = self.keys.take() {
+            self.take_turn(now, &words, effects);
+        }
+    }
+
+    /// What was pressed becomes a turn that nobody answers, for that reason.
+    pub(super) fn set_keys_down(
+        &mut self,
+        now: Timestamp,
+        reason: Reason,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(words) = self.keys.take() else { return };
+        self.turn = self.turn.next();
+        let mut turn = Turn::new(self.turn, Role::Customer, words, now);
+        turn.reason = Some(reason);
+        self.record(turn, effects);
     }
 
     /// Without an interrupt, all that was sent before the caller's words counts as heard.
@@ -63,12 +142,20 @@ impl Conversation {
     fn interrupted(&mut self, now: Timestamp, cut: &Interrupted, effects: &mut Vec<Effect>) {
         if !self.closing.give_way() {
             effects.push(Effect::Observe(Observation::Ignored("interrupt_after_end")));
-            return;
+        } else if self.is_new_breath(now) || self.answer.as_ref().is_some_and(Answer::has_spoken) {
+            self.quiet.cut_in(now);
         }
         // An answer of which no word was spoken is not what the caller cut off: it stays.
         let answer = self.answer.take_if(|answer| answer.has_spoken());
         let sent = answer.as_ref().map(|answer| self.playback.sent(answer.turn).to_owned());
+        let resumed = self.answer.as_ref().map(|answer| answer.turn);
+        let resumed = resumed.map(|turn| (turn, self.playback.sent(turn).to_owned()));
         let (cuts, located) = self.playback.interrupted(now, cut);
+        if let Some((turn, sent)) = resumed.filter(|(_, sent)| !sent.is_empty()) {
+            // Its first half came from another session, and its rest is still to come.
+            let heard = cuts.iter().find(|cut| cut.turn == turn).map_or(&sent, |cut| &cut.heard);
+            self.playback.resume(turn, heard);
+        }
         effects.extend([Effect::Observe(Observation::Interrupted { located }), Effect::Silence]);
         if let (Some(answer), Some(sent)) = (answer, sent) {
             effects.push(Effect::StopAsking);
@@ -92,7 +179,8 @@ impl Conversation {
         let at = known.map_or(now, |turn| turn.at);
         let reason = known.and_then(|turn| turn.reason).or(reason);
         let mut turn = Turn::new(cut.turn, Role::Agent, cut.heard, at);
-        turn.interrupted = true;
+        turn.open = self.answer.as_ref().is_some_and(|answer| answer.turn == cut.turn);
+        turn.interrupted = !turn.open;
         turn.estimated = cut.estimated;
         turn.reason = reason;
         self.record(turn, effects);

@@ -1,6 +1,6 @@
 //! What is said when a line is there: a greeting, what is still owed, or a word after a break.
 
-use super::{Conversation, Effect};
+use super::{Conversation, Effect, closing::Closing};
 use crate::domain::{
     record::CallRecord,
     time::{Millis, Timestamp},
@@ -43,6 +43,8 @@ impl Opening {
 impl Conversation {
     pub(super) fn attached(&mut self, now: Timestamp) {
         let lost = self.line_lost.take();
+        self.quiet.stir(now);
+        self.playback.go_on(now);
         self.opening = match self.opening {
             Opening::Done if self.left_in_silence(lost, now) => {
                 Opening::Due { taken_over: true, by: now + FIRST_FRAME }
@@ -62,9 +64,24 @@ impl Conversation {
     }
 
     pub(super) fn open(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let taken_over = matches!(self.opening, Opening::Due { taken_over: true, .. });
+        let (taken_over, attached_at) = match self.opening {
+            Opening::Due { taken_over, by } => (taken_over, by - FIRST_FRAME),
+            _ => (false, now),
+        };
         self.opening = Opening::Done;
-        if taken_over { self.go_on(now, effects) } else { self.greet(now, effects) }
+        if self.closing != Closing::No {
+            // The goodbye was said. Where its `end` was lost with the line, it is repeated.
+            if matches!(self.closing, Closing::Ended(at) if at < attached_at) {
+                self.end_session(now, effects);
+            }
+            return;
+        }
+        match taken_over {
+            // What the caller pressed before has become a question meanwhile.
+            true if self.answer.is_some() => {}
+            true => self.go_on(now, effects),
+            false => self.greet(now, effects),
+        }
     }
 
     /// The greeting is Twilio's when our TwiML carried it, else ours.
@@ -77,7 +94,7 @@ impl Conversation {
             }
             None => {
                 let greeting = self.persona.greeting.clone();
-                self.say_alone(now, greeting, effects);
+                self.say_phrase(now, greeting, None, effects);
             }
         }
     }
@@ -99,17 +116,36 @@ impl Conversation {
                 self.ask(now, true, effects);
             }
             _ => {
-                self.turn = self.turn.next();
                 let resume = self.persona.resume.clone();
-                self.say_alone(now, resume, effects);
+                self.say_aside(now, resume, None, effects);
             }
         }
     }
 
-    /// A cycle of its own: a phrase that answers nothing.
-    fn say_alone(&mut self, now: Timestamp, phrase: String, effects: &mut Vec<Effect>) {
+    /// A phrase in a cycle and a turn of its own: it answers nothing.
+    pub(super) fn say_aside(
+        &mut self,
+        now: Timestamp,
+        phrase: String,
+        reason: Option<Reason>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.turn = self.turn.next();
+        self.say_phrase(now, phrase, reason, effects);
+    }
+
+    /// A phrase of the persona's as the agent's side of the turn that goes on.
+    pub(super) fn say_phrase(
+        &mut self,
+        now: Timestamp,
+        phrase: String,
+        reason: Option<Reason>,
+        effects: &mut Vec<Effect>,
+    ) {
         self.playback.speak(now, self.turn, &phrase);
-        self.record(Turn::new(self.turn, Role::Agent, phrase.clone(), now), effects);
+        let mut turn = Turn::new(self.turn, Role::Agent, phrase.clone(), now);
+        turn.reason = reason;
+        self.record(turn, effects);
         effects.push(Effect::Say { turn: self.turn, text: phrase, last: true });
     }
 }

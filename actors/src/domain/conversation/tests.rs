@@ -3,14 +3,18 @@
 
 mod barge_in;
 mod endings;
+mod failures;
+mod keys;
+mod limits;
 mod openings;
+mod quiet;
 mod turns;
 
 use std::sync::Arc;
 
 use super::*;
 use crate::domain::{
-    answer::{Finish, ModelFailure},
+    answer::{FailureKind, Finish, ModelFailure},
     persona::Section,
     prompt::Speaker,
     record::NewCall,
@@ -34,6 +38,7 @@ fn persona() -> Persona {
         resume: "Sorry, I lost you. Go on.".to_owned(),
         silence: vec!["Are you there?".to_owned(), "Hello?".to_owned()],
         interrupted: "Please go on.".to_owned(),
+        more: "Shall I go on?".to_owned(),
         limit: "That was long enough. Goodbye.".to_owned(),
         hints: Vec::new(),
         escalation: "I cannot reach a colleague now.".to_owned(),
@@ -152,22 +157,37 @@ impl Talk {
     }
 
     fn done(&mut self, turn: TurnId) {
-        self.on(Input::Answer(turn, AnswerEvent::Done(Finish::Stop)));
+        self.finish(turn, Finish::Stop);
     }
 
+    fn finish(&mut self, turn: TurnId, finish: Finish) {
+        self.on(Input::Answer(turn, AnswerEvent::Done(finish)));
+    }
+
+    /// The model fails in a way that no second request helps.
     fn fail(&mut self, turn: TurnId) {
-        let failure = ModelFailure {
-            kind: crate::domain::answer::FailureKind::Connect,
-            detail: String::new(),
-            retryable: true,
-            after: None,
-        };
+        self.fail_with(
+            turn,
+            ModelFailure { retryable: false, ..failure(FailureKind::Status(401)) },
+        );
+    }
+
+    fn fail_with(&mut self, turn: TurnId, failure: ModelFailure) {
         self.on(Input::Answer(turn, AnswerEvent::Failed(failure)));
+    }
+
+    fn press(&mut self, key: char) {
+        self.on(Input::Relay(Inbound::Dtmf(key)));
     }
 
     fn interrupt(&mut self, utterance: &str) {
         let cut = Interrupted { utterance: Some(utterance.to_owned()), after: None };
         self.on(Input::Relay(Inbound::Interrupt(cut)));
+    }
+
+    /// Whether the session was told to end.
+    fn ended(&self) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Effect::End { .. }))
     }
 
     /// What happened since the last look.
@@ -196,7 +216,7 @@ impl Talk {
 
     fn questions(&self) -> Vec<(TurnId, Prompt)> {
         let asked = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Ask { turn, prompt } => Some((*turn, prompt.clone())),
+            Effect::Ask { turn, prompt, .. } => Some((*turn, prompt.clone())),
             _ => None,
         });
         asked.collect()
@@ -208,6 +228,11 @@ impl Talk {
         let said = prompt.messages.iter().skip(1);
         said.map(|message| (message.role, message.content.to_string())).collect()
     }
+}
+
+/// A failure that a second request may mend.
+fn failure(kind: FailureKind) -> ModelFailure {
+    ModelFailure { kind, detail: String::new(), retryable: true, after: None }
 }
 
 fn prompt(words: &str) -> Prompted {

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{MarkerScanner, REASON_MAX, Wish, wants_person};
+use super::{LINE_MAX, MarkerScanner, REASON_MAX, Wish};
 
 fn scan<'a>(tokens: impl IntoIterator<Item = &'a str>) -> (String, Option<Wish>) {
     let (mut scanner, mut out) = (MarkerScanner::new(), String::new());
@@ -35,6 +35,7 @@ fn a_marker_is_a_wish_and_never_spoken() {
         ("Bye.\n`END_CALL`.\n", "Bye.\n\n", Some(Wish::EndCall)),
         ("_END_CALL_ bye", " bye", Some(Wish::EndCall)),
         ("END_CALL, then", ", then", Some(Wish::EndCall)),
+        ("END_CALL: bye", ": bye", Some(Wish::EndCall)),
         ("END_CALL ESCALATE: x", " ", escalate("x")),
         ("ESCALATE: x\nEND_CALL", "\n", escalate("x")),
         ("ESCALATE: x END_CALL", "", escalate("x END_CALL")),
@@ -101,26 +102,9 @@ fn a_long_reason_is_cut_between_characters() {
 }
 
 #[test]
-fn a_caller_who_asks_for_a_person_is_understood() {
-    let phrases =
-        ["speak to a human", "real person", "I'd like an agent", "转人工", "상담원", "an an", "  "]
-            .map(str::to_owned);
-    for text in [
-        "Can I SPEAK, to a human?!",
-        "a real  person",
-        "I’d like an agent",
-        "请帮我转人工服务",
-        "상담원이랑 얘기",
-        "fan an an",
-    ] {
-        assert!(wants_person(text, &phrases), "{text:?}");
-    }
-    for text in
-        ["speak to a humanist", "surreal person", "real-estate person", "human", "", "fan an"]
-    {
-        assert!(!wants_person(text, &phrases), "{text:?}");
-    }
-    assert!(!wants_person("anything", &[]));
+fn what_follows_words_that_were_cut_off_is_no_reason() {
+    let line = format!("ESCALATE: {}é", "*".repeat(LINE_MAX - 2));
+    assert_eq!(scan([line.as_str(), "x"]), (String::new(), escalate("unspecified")));
 }
 
 fn pieces() -> impl Strategy<Value = String> {

@@ -15,6 +15,7 @@ fn the_cut_lies_after_the_last_whole_word_that_was_heard() {
         ("hello JANE", "Hello, Jane"),
         ("Hello, Jane!", "Hello, Jane!"),
         ("Hello,", "Hello,"),
+        ("hello jane<break time=\"1s\"/>", "Hello, Jane"),
         ("Hello", "Hello"),
         (" your  cards limit", "Hello, Jane! Your card's limit"),
         ("limit i", "Hello, Jane! Your card's limit"),
@@ -59,6 +60,7 @@ fn an_utterance_that_began_earlier_is_found_by_its_end() {
     assert_eq!(heard(spoken, "Hello yo", 0), None);
     assert_eq!(heard(spoken, "Hello four", 0), None);
     assert_eq!(heard("no no yes", "oh no no", 0), Some("no no"));
+    assert_eq!(heard("no no no yes", "no no yes", 0), Some("no no no yes"));
 }
 
 #[test]
@@ -90,11 +92,29 @@ fn a_cut_by_time_falls_back_to_the_end_of_a_word() {
 }
 
 #[test]
+fn a_word_ends_after_its_marks_and_where_its_script_ends() {
+    for (text, at, expected) in [
+        ("cafe\u{301} noir", 5, ""),
+        ("cafe\u{301} noir", 6, "cafe\u{301}"),
+        ("on 5.and on", 4, "on 5"),
+        ("on 5.5 and", 4, "on"),
+        ("a.5", 1, "a"),
+        ("OK漢字", 2, "OK"),
+        ("漢OK", 3, "漢"),
+    ] {
+        assert_eq!(&text[..floor_word(text, at)], expected, "{text} at {at}");
+    }
+    assert_eq!(heard("A cafe\u{301}! Noir", "a cafe", 0), Some("A cafe\u{301}"));
+}
+
+#[test]
 fn played_words_move_the_cursor_on_and_never_back() {
     let spoken = "One moment, one moment please.";
     assert_eq!(played(spoken, 0, "one moment,"), Some(11));
     assert_eq!(played(spoken, 11, "one moment"), Some(22));
-    assert_eq!(played(spoken, 11, "mom"), Some(19));
+    assert_eq!(played(spoken, 11, "mom"), None, "a few letters prove only what comes next");
+    assert_eq!(played(spoken, 11, "one mom"), Some(19));
+    assert_eq!(played(spoken, 0, "moment, one"), Some(15));
     assert_eq!(played(spoken, 19, "ent"), Some(22));
     assert_eq!(played(spoken, 22, "one"), None);
     assert_eq!(played(spoken, 22, "please."), Some(30));

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The keys of a header, and what each is for.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 19] = [
     ("name", "the name of the agent or the company"),
     ("greeting", "what the caller hears first"),
     ("voice", "a voice such as \"Google.en-US-Journey-F\""),
@@ -23,6 +23,7 @@ const KEYS: [(&str, &str); 18] = [
     ("resume", "spoken after the line was lost and found again"),
     ("silence", "spoken when nobody says anything, in order"),
     ("interrupted", "spoken when the caller cut in and then said nothing"),
+    ("more", "spoken behind an answer that had to stop, offers to go on"),
     ("limit", "spoken when the call has become too long and ends"),
     ("hints", "words that the recogniser should expect"),
     ("escalation", "spoken when a person is asked for and none can be reached yet"),
@@ -60,6 +61,7 @@ pub(super) fn read(parts: &Parts<'_>, problems: &mut PersonaProblems) -> Persona
         resume: header.phrase("resume"),
         silence: header.phrases("silence", SILENCE_MIN),
         interrupted: header.phrase("interrupted"),
+        more: header.phrase("more"),
         limit: header.phrase("limit"),
         hints: header.words("hints"),
         escalation: header.phrase("escalation"),

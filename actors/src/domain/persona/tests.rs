@@ -15,6 +15,7 @@ silence = ["Are you there?", "I will hang up now."]
 escalation = "I am looking for a colleague."
 stay = "No colleague is free, so let us go on."
 interrupted = "Please go on."
+more = "Shall I go on?"
 limit = "That was long. Goodbye."
 "#;
 
@@ -140,6 +141,7 @@ fn every_key_that_is_needed_is_missed() {
         "escalation",
         "stay",
         "interrupted",
+        "more",
         "limit",
     ] {
         assert!(found.contains(&format!("`{key}` is missing")), "{key} in\n{found}");
@@ -154,24 +156,24 @@ fn every_key_that_is_needed_is_missed() {
 #[test]
 fn every_wrong_body_is_explained_with_its_line() {
     let cases = [
-        ("", "line 15: the body is missing"),
-        ("Warm.\n", "line 15: no knowledge: expected a heading `# Knowledge`"),
-        ("Warm.\n# Knowledge\n", "line 16: no section of knowledge"),
-        ("# Knowledge\nRates.\n## A\nb\n", "line 16: knowledge outside a section"),
-        ("# Knowledge\n## A\n\n## B\nb\n", "line 16: the section `A` is empty"),
+        ("", "line 16: the body is missing"),
+        ("Warm.\n", "line 16: no knowledge: expected a heading `# Knowledge`"),
+        ("Warm.\n# Knowledge\n", "line 17: no section of knowledge"),
+        ("# Knowledge\nRates.\n## A\nb\n", "line 17: knowledge outside a section"),
+        ("# Knowledge\n## A\n\n## B\nb\n", "line 17: the section `A` is empty"),
         (
             "# Knowledge\n## A\na\n## a\nb\n",
-            "line 18: a second section `a`: expected one, the first is on line 16",
+            "line 19: a second section `a`: expected one, the first is on line 17",
         ),
-        ("# Knowledge\n## A\na\nHand off:\n", "line 18: `Hand off:` without a reason"),
-        ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 19: a second `Hand off:`"),
-        ("# Knowledge\n## \na\n", "line 16: a section without a title"),
-        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 18: `Callers say:` without words"),
-        ("# Knowledge\n## A\nCallers say: b\n", "line 16: the section `A` is empty"),
-        ("# Knowledge\n## A\nCallers say: b\na\n", "line 17: `Callers say:` without text above"),
+        ("# Knowledge\n## A\na\nHand off:\n", "line 19: `Hand off:` without a reason"),
+        ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 20: a second `Hand off:`"),
+        ("# Knowledge\n## \na\n", "line 17: a section without a title"),
+        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 19: `Callers say:` without words"),
+        ("# Knowledge\n## A\nCallers say: b\n", "line 17: the section `A` is empty"),
+        ("# Knowledge\n## A\nCallers say: b\na\n", "line 18: `Callers say:` without text above"),
         (
             "# Knowledge\n## A\na\nCallers say: b\n\nCallers say: c\n",
-            "line 20: `Callers say:` without text above it",
+            "line 21: `Callers say:` without text above it",
         ),
     ];
     for (body, expected) in cases {
@@ -203,7 +205,7 @@ fn all_problems_come_at_once_in_the_order_of_the_lines() {
         with("greeting", "greting = \"\"").replace("goodbye = \"Goodbye.\"", "goodbye = 1");
     let found = problems(&file(&header, "# Knowledge\n## A\n"));
     let lines: Vec<&str> = found.iter().filter_map(|line| line.split(':').next()).collect();
-    assert_eq!(lines, ["line 1", "line 3", "line 7", "line 16"], "{found:#?}");
+    assert_eq!(lines, ["line 1", "line 3", "line 7", "line 17"], "{found:#?}");
 }
 
 proptest! {

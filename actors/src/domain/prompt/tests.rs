@@ -22,6 +22,7 @@ fn persona() -> Persona {
         escalation: phrase(),
         stay: phrase(),
         interrupted: phrase(),
+        more: phrase(),
         limit: phrase(),
         backchannel: Vec::new(),
         escalation_phrases: Vec::new(),
@@ -87,6 +88,10 @@ fn an_answer_that_is_not_whole_says_why_to_the_model_alone() {
         (cut("The fee is", true, Some(Reason::ModelFailed)), "The fee is [broke off here]"),
         (cut("The fee is", true, None), "The fee is"),
         (turn(1, Role::Agent, "The fee is nil."), "The fee is nil."),
+        (
+            Turn { reason: Some(Reason::TakenOver), ..turn(1, Role::Agent, "The fee is nil.") },
+            "The fee is nil.",
+        ),
     ];
     for (answer, expected) in cases {
         let transcript = Transcript::from_iter([answer]);

@@ -159,6 +159,6 @@ fn a_new_line_in_mid_answer_changes_nothing_about_the_answer() {
     talk.done(turn);
     assert_eq!(talk.heard(), "One two three.");
     assert_eq!(talk.questions().len(), 1);
-    talk.wait(60_000);
+    talk.wait(35_000);
     assert!(!talk.look().contains(&Effect::Finish));
 }

@@ -145,35 +145,17 @@ fn every_deadline_of_an_answer_has_a_spoken_outcome() {
 }
 
 #[test]
-fn a_model_that_fails_is_apologised_for_and_its_turn_is_marked() {
-    let mut talk = Talk::greeted();
-    let turn = talk.ask("Hello?");
-    talk.fail(turn);
-    assert_eq!(talk.heard(), "Sorry, say that again?");
-    let spoken = talk.agent(turn);
-    assert_eq!((spoken.reason, spoken.interrupted), (Some(Reason::ModelFailed), false));
-
-    let turn = talk.ask("Again: hello?");
-    talk.tokens(turn, "Your card is ");
-    talk.fail(turn);
-    assert_eq!(talk.heard(), "Your card is  Sorry, say that again?");
-    let spoken = talk.agent(turn);
-    assert_eq!((spoken.reason, spoken.interrupted), (Some(Reason::ModelFailed), true));
-    assert!(!talk.cycle_open);
-}
-
-#[test]
 fn a_long_answer_is_stored_as_far_as_it_went() {
     let mut talk = Talk::greeted();
     let turn = talk.ask("Tell me all.");
     talk.look();
     let mut open = Vec::new();
-    for _ in 0..25 {
+    for _ in 0..45 {
         talk.token(turn, "word ");
         talk.wait(100);
         open.extend(appended(&talk.look()));
     }
-    assert_eq!(open.len(), 2, "once a second");
+    assert_eq!(open.len(), 2, "every other second");
     assert!(
         open.iter()
             .all(|(id, role, text)| (*id, *role) == (turn.0, Role::Agent)
