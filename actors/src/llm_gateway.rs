@@ -5,6 +5,7 @@
 //! it is how an answer is stopped: the request to the provider is aborted. Every answer is a task
 //! of its own, so that one that panics ends no other.
 
+mod breaker;
 pub mod messages;
 pub mod model;
 mod policy;
@@ -16,10 +17,11 @@ use actix::{Actor, Context, Handler};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-pub use self::policy::Policy;
+pub use self::policy::{Patience, Policy};
 use self::{
     messages::{Generate, Refused, Tokens},
     model::Model,
+    relay::Relay,
 };
 
 /// Tokens on their way from the model to the session. More would only hide a slow caller from the
@@ -49,17 +51,15 @@ impl Handler<Generate> for LlmGateway {
     type Result = Result<Tokens, Refused>;
 
     fn handle(&mut self, ask: Generate, _: &mut Self::Context) -> Self::Result {
-        let permit = self.policy.admit()?;
+        fail::fail_point!("gateway");
+        let admission = self.policy.admit()?;
         let (tokens, receiver) = mpsc::channel(TOKENS_IN_FLIGHT);
         let model = Rc::clone(&self.model);
-        let span = ask.span;
-        actix::spawn(
-            async move {
-                relay::relay(&*model, ask.prompt, tokens).await;
-                drop(permit);
-            }
-            .instrument(span),
-        );
+        let relay = Relay { tokens, admission, fresh: ask.fresh };
+        actix::spawn(async move { relay.run(&*model, ask.prompt).await }.instrument(ask.span));
         Ok(Tokens(receiver))
     }
 }
+
+#[cfg(test)]
+mod tests;

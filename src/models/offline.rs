@@ -126,7 +126,11 @@ impl Offline {
 }
 
 impl Model for Offline {
-    fn open(&self, prompt: Prompt) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>> {
+    fn open(
+        &self,
+        prompt: Prompt,
+        _fresh: bool,
+    ) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>> {
         let Pace { first, gap } = self.pace;
         let answer = words::tokens(&self.reply(&prompt));
         async move {

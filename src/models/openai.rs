@@ -6,6 +6,7 @@
 mod answer;
 mod chunk;
 mod failure;
+mod words;
 
 use std::{fmt, time::Duration};
 
@@ -28,10 +29,8 @@ use switchhook_actors::{
 };
 use url::Url;
 
-use self::{
-    answer::{Answer, BodyKind},
-    failure::Cause,
-};
+pub use self::answer::{BodyKind, read_answer};
+use self::{answer::Answer, failure::Cause};
 
 /// To connect takes a few round trips: a second attempt after 3 s still fits into a turn.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -125,6 +124,9 @@ impl Endpoint {
 /// A model behind an OpenAI-compatible API. It belongs to the thread that made it.
 pub struct OpenAi {
     client: Client,
+    /// Its connections are closed after one answer, so it never has a used one. awc takes an idle
+    /// connection wherever it has one, and cannot be told not to.
+    fresh: Client,
     endpoint: Endpoint,
 }
 
@@ -142,27 +144,14 @@ impl OpenAi {
     /// Makes the client, on the thread that will use it. Connects to nothing yet.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        // HTTP/1.1 on purpose: awc's HTTP/2 sends no pings, so one dead connection would silence
-        // every caller of the thread, and a dropped answer must stop the model at once.
-        let connector = Connector::new()
-            .max_http_version(Version::HTTP_11)
-            .timeout(CONNECT)
-            .handshake_timeout(HANDSHAKE)
-            .conn_keep_alive(KEEP_ALIVE)
-            .conn_lifetime(LIFETIME)
-            .limit(endpoint.pool);
-        let client = Client::builder()
-            .connector(connector)
-            .disable_redirects()
-            .timeout(endpoint.first_byte)
-            .finish();
-        Self { client, endpoint }
+        Self { client: client(&endpoint), fresh: client(&endpoint), endpoint }
     }
 
-    fn request(&self) -> awc::ClientRequest {
-        let request = self
-            .client
-            .post(self.endpoint.uri.clone())
+    fn request(&self, fresh: bool) -> awc::ClientRequest {
+        let uri = self.endpoint.uri.clone();
+        let request =
+            if fresh { self.fresh.post(uri).force_close() } else { self.client.post(uri) };
+        let request = request
             .insert_header((header::USER_AGENT, USER_AGENT))
             .insert_header((header::ACCEPT, "text/event-stream"))
             .insert_header((header::CONTENT_TYPE, "application/json"));
@@ -173,6 +162,19 @@ impl OpenAi {
     }
 }
 
+fn client(endpoint: &Endpoint) -> Client {
+    // HTTP/1.1 on purpose: awc's HTTP/2 sends no pings, so one dead connection would silence every
+    // caller of the thread, and a dropped answer must stop the model at once.
+    let connector = Connector::new()
+        .max_http_version(Version::HTTP_11)
+        .timeout(CONNECT)
+        .handshake_timeout(HANDSHAKE)
+        .conn_keep_alive(KEEP_ALIVE)
+        .conn_lifetime(LIFETIME)
+        .limit(endpoint.pool);
+    Client::builder().connector(connector).disable_redirects().timeout(endpoint.first_byte).finish()
+}
+
 impl fmt::Debug for OpenAi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAi").field("endpoint", &self.endpoint).finish_non_exhaustive()
@@ -180,7 +182,11 @@ impl fmt::Debug for OpenAi {
 }
 
 impl Model for OpenAi {
-    fn open(&self, prompt: Prompt) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>> {
+    fn open(
+        &self,
+        prompt: Prompt,
+        fresh: bool,
+    ) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>> {
         let ask = Ask {
             model: &self.endpoint.model,
             messages: &prompt.messages,
@@ -188,14 +194,20 @@ impl Model for OpenAi {
             temperature: self.endpoint.temperature,
             max_tokens: self.endpoint.max_tokens,
         };
-        let body = serde_json::to_vec(&ask);
-        let request = self.request();
+        // To the point: a body that doubles as it grows keeps twice its size while it is sent.
+        let words: usize = prompt.messages.iter().map(|message| message.content.len()).sum();
+        let mut body = Vec::with_capacity(words + words / 16 + 64 * prompt.messages.len() + 256);
+        let body = serde_json::to_writer(&mut body, &ask).map(|()| body);
+        let request = self.request(fresh);
         async move {
             let body = body.map_err(|error| failure::unsendable(&error))?;
             let response =
                 request.send_body(body).await.map_err(|error| failure::unsent(&error))?;
             if !response.status().is_success() {
                 return Err(refusal(response).await);
+            }
+            if !is_framed(&response) {
+                return Err(failure::unframed());
             }
             let kind = body_kind(response.headers().get(header::CONTENT_TYPE))?;
             Ok(Answer::new(response, kind).boxed_local())
@@ -235,6 +247,15 @@ fn body_kind(content_type: Option<&HeaderValue>) -> Result<BodyKind, ModelFailur
         "text/html" | "application/xhtml+xml" => Err(failure::page()),
         _ => Ok(BodyKind::Events),
     }
+}
+
+/// Whether the end of the body is marked. HTTP/1.1 allows a body that ends with the connection (RFC
+/// 9112, 6.3); awc reads it as empty.
+fn is_framed(response: &awc::ClientResponse<impl Sized>) -> bool {
+    let headers = response.headers();
+    response.version() < Version::HTTP_11
+        || headers.contains_key(header::CONTENT_LENGTH)
+        || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// Reads why the provider refused, as far as that comes soon.

@@ -12,6 +12,10 @@ use crate::domain::{answer::AnswerEvent, prompt::Prompt};
 pub struct Generate {
     /// What the model is told.
     pub prompt: Prompt,
+    /// On a new connection: the last one was closed before a byte of the response
+    /// ([`FailureKind::Dropped`](crate::domain::answer::FailureKind::Dropped)), and others that wait
+    /// idle may be as dead.
+    pub fresh: bool,
     /// The call's span: what the gateway logs belongs to the call.
     pub span: Span,
 }
@@ -26,4 +30,17 @@ pub enum Refused {
     /// As many answers are being written as the engine is made for.
     #[error("too many answers are being written at once")]
     Saturated,
+    /// The breaker is open.
+    #[error("the model failed so often of late that it is not asked")]
+    Unavailable,
+}
+
+impl Refused {
+    /// A bounded label for metrics.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Saturated => "saturated",
+            Self::Unavailable => "unavailable",
+        }
+    }
 }

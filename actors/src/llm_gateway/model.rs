@@ -14,6 +14,11 @@ pub type AnswerStream = LocalBoxStream<'static, AnswerEvent>;
 pub trait Model: 'static {
     /// Asks; resolves when the model has begun to answer (or has refused).
     ///
-    /// The caller bounds the wait; dropping the future aborts the request.
-    fn open(&self, prompt: Prompt) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>>;
+    /// The caller bounds the wait; dropping the future aborts the request. `fresh`: not on a
+    /// connection that was used before.
+    fn open(
+        &self,
+        prompt: Prompt,
+        fresh: bool,
+    ) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>>;
 }

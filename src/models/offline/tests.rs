@@ -248,7 +248,7 @@ async fn words_come_one_by_one_at_the_pace_of_a_model() {
     let question = prompt(&["How much is the late fee?"]);
     let whole = offline.reply(&question);
     let begin = Instant::now();
-    let mut answer = offline.open(question).await.unwrap();
+    let mut answer = offline.open(question, false).await.unwrap();
     let (mut said, mut times) = (String::new(), Vec::new());
     while let Some(event) = answer.next().await {
         match event {
@@ -269,10 +269,10 @@ async fn words_come_one_by_one_at_the_pace_of_a_model() {
 async fn an_answer_that_nobody_waits_for_stops() {
     let offline = offline();
     let question = || prompt(&["How much is the late fee?"]);
-    let early = timeout(Duration::from_millis(100), offline.open(question())).await;
+    let early = timeout(Duration::from_millis(100), offline.open(question(), false)).await;
     assert!(early.is_err(), "the first word takes 200 ms");
 
-    let mut answer = offline.open(question()).await.unwrap();
+    let mut answer = offline.open(question(), false).await.unwrap();
     assert!(matches!(answer.next().await, Some(AnswerEvent::Token(_))));
     drop(answer);
     // It lives in its stream alone: no task goes on writing what nobody reads.

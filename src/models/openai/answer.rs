@@ -4,6 +4,7 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     fmt::Display,
     pin::Pin,
     task::{Context, Poll},
@@ -11,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, stream};
 use switchhook_actors::domain::answer::AnswerEvent;
 
 use super::{chunk::AnswerParser, failure};
@@ -26,11 +27,15 @@ const DRAIN_WAIT: Duration = Duration::from_secs(1);
 /// How long the rest of a finished body may be: `[DONE]`, a usage chunk, some vendor's farewell.
 const DRAIN_BYTES: usize = 64 * 1024;
 
+/// What may stand before an answer: a byte order mark and blanks.
+const LEADING: &[u8] = b" \t\r\n\xEF\xBB\xBF";
+
 /// What the head of the response promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyKind {
+pub enum BodyKind {
+    /// An event stream.
     Events,
-    /// From servers that do not heed `stream`; those that do may say so nevertheless.
+    /// JSON, from servers that do not heed `stream`; those that do may say so nevertheless.
     Json,
 }
 
@@ -65,19 +70,19 @@ where
         }
     }
 
-    fn take(&mut self, chunk: &[u8]) {
+    fn take(&mut self, mut chunk: &[u8]) {
         if let Shape::Unknown(kind) = self.shape {
-            // A byte order mark and blank lines say nothing.
-            let first = chunk.iter().find(|byte| !b" \t\r\n\xEF\xBB\xBF".contains(byte)).copied();
-            self.shape = match (first, kind) {
-                (None, _) => return,
+            // A byte order mark and blanks say nothing, in one piece with what follows or not.
+            let Some(at) = chunk.iter().position(|byte| !LEADING.contains(byte)) else { return };
+            chunk = chunk.get(at..).unwrap_or_default();
+            self.shape = match (chunk.first(), kind) {
                 (Some(b'<'), _) => return self.parser.fail(failure::page(), &mut self.events),
                 (Some(b'{' | b'['), BodyKind::Json) => Shape::Whole(Vec::new()),
                 (Some(b'{' | b'['), BodyKind::Events) => {
                     let failure = failure::garbage("not an event stream");
                     return self.parser.fail(failure, &mut self.events);
                 }
-                (Some(_), _) => Shape::Events(SseParser::new()),
+                _ => Shape::Events(SseParser::new()),
             };
         }
         match &mut self.shape {
@@ -113,6 +118,23 @@ where
             actix::spawn(drain(body));
         }
     }
+}
+
+/// The events of a body that came in these pieces and then ended: what the stream of an answer
+/// yields, without a connection.
+pub fn read_answer<'a>(
+    kind: BodyKind,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<AnswerEvent> {
+    let mut answer = Answer::new(stream::empty::<Result<Bytes, Infallible>>(), kind);
+    for piece in pieces {
+        Answer::take(&mut answer, piece);
+        if answer.parser.is_over() {
+            return answer.events.into();
+        }
+    }
+    answer.end();
+    answer.events.into()
 }
 
 impl<S, E> Stream for Answer<S>

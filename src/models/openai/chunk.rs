@@ -9,7 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use switchhook_actors::domain::answer::{AnswerEvent, Finish, ModelFailure};
 
-use super::failure::{self, Cause};
+use super::{
+    failure::{self, Cause},
+    words::Words,
+};
 
 /// The data of the event that ends a stream.
 const DONE: &str = "[DONE]";
@@ -24,14 +27,14 @@ struct Chunk {
 #[derive(Deserialize)]
 struct Choice {
     /// In a stream.
-    delta: Option<Words>,
+    delta: Option<Said>,
     /// As a whole.
-    message: Option<Words>,
+    message: Option<Said>,
     finish_reason: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Words {
+#[derive(Default, Deserialize)]
+struct Said {
     content: Option<String>,
     /// What the model says instead when it declines; the caller shall hear it.
     refusal: Option<String>,
@@ -41,6 +44,9 @@ struct Words {
 #[derive(Debug, Default)]
 pub(super) struct AnswerParser {
     over: bool,
+    /// The model has declined, in words of its own.
+    declined: bool,
+    words: Words,
 }
 
 impl AnswerParser {
@@ -88,26 +94,30 @@ impl AnswerParser {
     }
 
     fn finish(&mut self, finish: Finish, events: &mut VecDeque<AnswerEvent>) {
-        if !std::mem::replace(&mut self.over, true) {
-            events.push_back(AnswerEvent::Done(finish));
+        if std::mem::replace(&mut self.over, true) {
+            return;
         }
+        events.extend(self.words.finish().map(AnswerEvent::Token));
+        let finish = match finish {
+            Finish::Stop if self.declined => Finish::Refused,
+            other => other,
+        };
+        events.push_back(AnswerEvent::Done(finish));
     }
 
     fn choice(&mut self, choice: Option<Choice>, events: &mut VecDeque<AnswerEvent>) {
         let Some(choice) = choice else { return };
-        let words = choice.delta.or(choice.message);
-        let texts = words.map(|words| [words.content, words.refusal]);
-        for text in texts.into_iter().flatten().flatten().filter(|text| !text.is_empty()) {
-            if text.contains('\0') {
-                return self.fail(failure::garbage("a NUL in the answer"), events);
-            }
-            events.push_back(AnswerEvent::Token(text));
-        }
+        let Said { content, refusal } = choice.delta.or(choice.message).unwrap_or_default();
+        self.declined |= refusal.as_ref().is_some_and(|text| !text.is_empty());
+        let texts = [content, refusal].into_iter().flatten();
+        events.extend(texts.filter_map(|text| self.words.push(text)).map(AnswerEvent::Token));
         match choice.finish_reason.as_deref() {
             // Some servers send an empty one with every chunk.
             None | Some("") => {}
             Some("length") => self.finish(Finish::Length, events),
             Some("content_filter") => self.finish(Finish::Filtered, events),
+            // Claude's, which some bridges hand through.
+            Some("refusal") => self.finish(Finish::Refused, events),
             Some(_) => self.finish(Finish::Stop, events),
         }
     }
@@ -115,8 +125,15 @@ impl AnswerParser {
 
 /// The first choice of a chunk; none in the one that counts tokens (`choices: []`).
 fn read(json: &[u8]) -> Result<Option<Choice>, ModelFailure> {
-    let broken = |_| failure::garbage("an event that is not a chat completion");
-    let chunk: Chunk = serde_json::from_slice(json).map_err(broken)?;
+    let broken = |_: serde_json::Error| failure::garbage("an event that is not a chat completion");
+    let chunk: Chunk = match serde_json::from_slice(json) {
+        Ok(chunk) => chunk,
+        // Some servers forget to escape the control characters of a token.
+        Err(_) if json.iter().any(u8::is_ascii_control) => {
+            serde_json::from_slice(&without_controls(json)).map_err(broken)?
+        }
+        Err(error) => return Err(broken(error)),
+    };
     if let Some(error) = chunk.error {
         return Err(failure::upstream(&Cause::of_error(&error)));
     }
@@ -129,6 +146,11 @@ fn read(json: &[u8]) -> Result<Option<Choice>, ModelFailure> {
         };
     };
     Ok(choices.into_iter().next())
+}
+
+/// The JSON with a space for each bare control character, which no voice speaks anyway.
+fn without_controls(json: &[u8]) -> Vec<u8> {
+    json.iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }).collect()
 }
 
 #[cfg(test)]

@@ -119,13 +119,14 @@ pub(super) fn unsent(error: &SendRequestError) -> ModelFailure {
         SendRequestError::Timeout => {
             (FailureKind::Timeout, true, "no response head in time".to_owned())
         }
+        // awc's name for a stream that ended before a byte of the response.
         SendRequestError::Connect(ConnectError::Disconnected) => {
-            (FailureKind::Connect, true, "closed before the response".to_owned())
+            (FailureKind::Dropped, true, "closed before the response".to_owned())
         }
         SendRequestError::Connect(error) => (FailureKind::Connect, true, error.to_string()),
-        SendRequestError::Send(error) => (FailureKind::Connect, true, error.to_string()),
-        SendRequestError::Response(ParseError::Io(error)) => {
-            (FailureKind::Connect, true, error.to_string())
+        SendRequestError::Send(error) | SendRequestError::Response(ParseError::Io(error)) => {
+            let kind = if is_closed(error) { FailureKind::Dropped } else { FailureKind::Connect };
+            (kind, true, format!("no response: {error}"))
         }
         SendRequestError::Response(error) => {
             (FailureKind::Garbage, true, format!("not an HTTP response: {error}"))
@@ -133,6 +134,21 @@ pub(super) fn unsent(error: &SendRequestError) -> ModelFailure {
         other => (FailureKind::Connect, true, other.to_string()),
     };
     ModelFailure { kind, detail, retryable, after: None }
+}
+
+/// Whether the other end had closed an established connection: the ways TCP and TLS say so. A head
+/// that broke off in the middle is another kind of error.
+fn is_closed(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::NotConnected
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::WriteZero
+    )
 }
 
 /// The prompt is no JSON. Cannot happen with what a prompt holds today.
@@ -144,6 +160,12 @@ pub(super) fn unsendable(error: &serde_json::Error) -> ModelFailure {
 /// A web page: a portal in between, or a wrong address. It will be there again.
 pub(super) fn page() -> ModelFailure {
     let detail = "a web page instead of an answer".to_owned();
+    ModelFailure { kind: FailureKind::Garbage, detail, retryable: false, after: None }
+}
+
+/// A body that awc cannot read. The server will do the same again.
+pub(super) fn unframed() -> ModelFailure {
+    let detail = "a body without length or chunks, which this client cannot read".to_owned();
     ModelFailure { kind: FailureKind::Garbage, detail, retryable: false, after: None }
 }
 

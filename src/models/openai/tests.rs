@@ -49,9 +49,11 @@ async fn the_api_key_is_in_no_debug_output() {
     provider();
     let settings = settings("https://api.openai.com/v1");
     let model = OpenAi::new(Endpoint::new(settings.clone()).unwrap());
-    for shown in
-        [format!("{settings:?}"), format!("{model:?}"), format!("{:?}", model.request().headers())]
-    {
+    for shown in [
+        format!("{settings:?}"),
+        format!("{model:?}"),
+        format!("{:?}", model.request(true).headers()),
+    ] {
         assert!(!shown.contains("very-secret"), "{shown}");
     }
 }

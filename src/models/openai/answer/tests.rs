@@ -58,6 +58,24 @@ async fn a_page_is_garbage_whatever_it_is_called() {
     }
 }
 
+#[test]
+fn a_mark_or_blanks_before_an_answer_say_nothing_even_in_pieces_of_their_own() {
+    let events = [HELLO, STOP].concat();
+    let cases = [(BodyKind::Events, events.as_bytes()), (BodyKind::Json, WHOLE.as_bytes())];
+    for (kind, body) in cases {
+        let bare = read_answer(kind, [body]);
+        assert_eq!(bare.last(), Some(&AnswerEvent::Done(Finish::Stop)));
+        for leading in [&b"\xEF\xBB\xBF"[..], b" ", b"\r\n \t"] {
+            let whole = [leading, body].concat();
+            assert_eq!(read_answer(kind, [whole.as_slice()]), bare, "{leading:?}");
+            for at in 0..=leading.len() {
+                let (one, other) = whole.split_at(at);
+                assert_eq!(read_answer(kind, [one, other]), bare, "{leading:?} cut at {at}");
+            }
+        }
+    }
+}
+
 #[actix::test]
 async fn a_body_without_end_is_given_up() {
     let endless = stream::repeat(()).map(|()| piece(vec![b'{'; 4096]));

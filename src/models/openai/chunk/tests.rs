@@ -100,7 +100,15 @@ fn the_last_words_may_come_with_the_finish_reason() {
 #[test]
 fn a_refusal_is_spoken() {
     let refusal = r#"{"choices":[{"delta":{"refusal":"I can't help with that."}}]}"#;
-    assert_eq!(hear(&[refusal, STOP]), ["I can't help with that.", "<Stop>"]);
+    let words = "I can't help with that.";
+    assert_eq!(hear(&[refusal, STOP]), [words, "<Refused>"]);
+    assert_eq!(hear(&[refusal, DONE]), [words, "<Refused>"]);
+    assert_eq!(hear(&[refusal, &STOP.replace("stop", "length")]), [words, "<Length>"]);
+    assert_eq!(hear(&[HELLO, &STOP.replace("stop", "refusal")]), ["Hello", "<Refused>"]);
+    assert_eq!(hear(&[r#"{"choices":[{"delta":{"refusal":""}}]}"#, STOP]), ["<Stop>"]);
+    let whole =
+        r#"{"choices":[{"message":{"content":null,"refusal":"No."},"finish_reason":"stop"}]}"#;
+    assert_eq!(hear_whole(whole), ["No.", "<Refused>"]);
 }
 
 #[test]
@@ -125,12 +133,37 @@ fn garbage_is_not_spoken() {
         "[DONE",
         r#"{"choices":{}}"#,
         r#"{"choices":[{"delta":{"content":7}}]}"#,
-        "{\"choices\":[{\"delta\":{\"content\":\"a\0b\"}}]}",
-        r#"{"choices":[{"delta":{"content":"a\u0000b"}}]}"#,
+        "\0",
         r#"{"choices":[{"delta":{"content":"x"}}]} tail"#,
     ] {
         assert_eq!(hear(&[HELLO, garbage, STOP]), ["Hello", "<garbage>"], "{garbage}");
     }
+}
+
+#[test]
+fn a_character_that_cannot_be_spoken_costs_no_answer() {
+    for (chunk, heard) in [
+        (r#"{"choices":[{"delta":{"content":"a\u0000b\u0007"}}]}"#, "ab"),
+        (r#"{"choices":[{"delta":{"content":"a\u200b\udb40\udc41b"}}]}"#, "ab"),
+        ("{\"choices\":[{\"delta\":{\"content\":\"a\0b\"}}]}", "a b"),
+    ] {
+        assert_eq!(hear(&[HELLO, chunk, STOP]), ["Hello", heard, "<Stop>"], "{chunk}");
+    }
+    let nothing = r#"{"choices":[{"delta":{"content":"\u200b"}}]}"#;
+    assert_eq!(hear(&[HELLO, nothing, STOP]), ["Hello", "<Stop>"]);
+}
+
+#[test]
+fn thoughts_are_not_answers() {
+    let say = |text: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#);
+    let pieces = ["<th", "ink>Hm, a ca", "ller.</", "think>\\n", "\\nYes."].map(say);
+    let data: Vec<&str> = pieces.iter().map(String::as_str).chain([STOP]).collect();
+    assert_eq!(hear(&data), ["Yes.", "<Stop>"]);
+    assert_eq!(hear(&[&say("<think>Hm"), STOP]), ["<Stop>"]);
+    assert_eq!(hear(&[&say("<thi"), STOP]), ["<thi", "<Stop>"]);
+    assert_eq!(hear(&[&say("<thi")]), ["<cut>"]);
+    let whole = r#"{"choices":[{"message":{"content":"<think>Hm.</think>Yes."}}]}"#;
+    assert_eq!(hear_whole(whole), ["Yes.", "<Stop>"]);
 }
 
 #[test]

@@ -97,3 +97,40 @@ fn the_log_gets_codes_and_never_the_message() {
         assert_eq!(Cause::of_body(body.as_bytes()).detail(), detail, "{body}");
     }
 }
+
+#[test]
+fn a_connection_that_was_closed_before_the_response_is_told_from_one_that_never_was() {
+    use std::io::{Error, ErrorKind};
+    let io = |kind: ErrorKind| Error::from(kind);
+    for (error, kind) in [
+        (SendRequestError::Connect(ConnectError::Disconnected), FailureKind::Dropped),
+        (SendRequestError::Send(io(ErrorKind::BrokenPipe)), FailureKind::Dropped),
+        (SendRequestError::Send(io(ErrorKind::ConnectionReset)), FailureKind::Dropped),
+        (
+            SendRequestError::Response(ParseError::Io(io(ErrorKind::ConnectionReset))),
+            FailureKind::Dropped,
+        ),
+        // TLS without its farewell.
+        (
+            SendRequestError::Response(ParseError::Io(io(ErrorKind::UnexpectedEof))),
+            FailureKind::Dropped,
+        ),
+        // Half a head.
+        (SendRequestError::Response(ParseError::Io(io(ErrorKind::Other))), FailureKind::Connect),
+        (
+            SendRequestError::Connect(ConnectError::Io(io(ErrorKind::ConnectionRefused))),
+            FailureKind::Connect,
+        ),
+        (
+            SendRequestError::Connect(ConnectError::Io(io(ErrorKind::ConnectionReset))),
+            FailureKind::Connect,
+        ),
+        (SendRequestError::Connect(ConnectError::NoRecords), FailureKind::Connect),
+        (SendRequestError::Connect(ConnectError::Timeout), FailureKind::Connect),
+        (SendRequestError::Timeout, FailureKind::Timeout),
+        (SendRequestError::Response(ParseError::Version), FailureKind::Garbage),
+    ] {
+        let failure = unsent(&error);
+        assert_eq!((failure.kind, failure.retryable), (kind, true), "{error:?}");
+    }
+}
