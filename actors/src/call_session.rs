@@ -2,26 +2,34 @@
 //!
 //! It performs what [`Conversation`] decides and tells it what happened. It outlives its line: a
 //! socket that drops and returns finds it in mid-sentence. One file per partner: [`attached`] talks
-//! with the line, [`answering`] with the gateway, [`recording`] with the registry.
+//! with the line, [`answering`] with the gateway, [`claiming`] and [`recording`] with the registry.
+//! A fault in one ends that session alone: its line is closed, and the next session goes on.
 
 mod answering;
 mod attached;
+mod claiming;
 pub mod messages;
 mod observed;
+mod outbox;
+mod presence;
 mod recording;
 
-use std::{sync::Arc, time::Duration};
-
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture,
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
 };
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use tracing::Span;
 
 use self::{
     answering::Asking,
     attached::Mouth,
+    claiming::Claiming,
     messages::{Conclude, SessionFailed},
-    recording::Outbox,
+    presence::Presence,
+    recording::Recording,
 };
 use crate::{
     clock::Clock,
@@ -31,30 +39,24 @@ use crate::{
         ids::{CallSid, InstanceId},
         persona::Persona,
         prompt::PromptBuilder,
-        record::{CallRecord, NewCall},
+        record::CallRecord,
         time::Timestamp,
     },
+    keeper::Keeper,
     llm_gateway::LlmGateway,
-    registry::{Registry, messages::Claim, store::Claimed},
+    registry::Registry,
 };
 
 /// How many inputs wait in the mailbox at most. Twilio may replay 500 events after a reconnect.
 pub const MAILBOX: usize = 640;
 
-/// How long the registry may take to hand over the call, ms. The caller hears the greeting
-/// meanwhile; later than that the call is held without being stored.
-const CLAIM_PATIENCE: u64 = 3_000;
-
-/// Pause before a failed claim is tried again.
-const CLAIM_AGAIN: Duration = Duration::from_millis(300);
-
 /// Whom a session talks with, and what it talks like.
 #[derive(Clone)]
 pub struct Peers {
     /// Keeps the call.
-    pub registry: Addr<Registry>,
+    pub registry: Arc<Keeper<Registry>>,
     /// Answers, on the session's own thread.
-    pub gateway: Addr<LlmGateway>,
+    pub gateway: Arc<Keeper<LlmGateway>>,
     /// Where sockets find the session.
     pub directory: Arc<Directory<CallSession>>,
     /// This engine.
@@ -82,7 +84,13 @@ pub struct CallSession {
     early: Vec<Input>,
     mouth: Mouth,
     asking: Asking,
-    outbox: Outbox,
+    claiming: Claiming,
+    recording: Recording,
+    /// Its place in the directory; None once it has left.
+    presence: Option<Presence>,
+    /// It had a fault: what it knows is not to be relied on, and nothing is done any more but to
+    /// store what waits.
+    broken: bool,
     /// Reused: nothing is allocated for it on the path of a token.
     effects: Vec<Effect>,
     /// The one timer: when it rings, and what cancels it.
@@ -105,57 +113,14 @@ impl CallSession {
             early: Vec::new(),
             mouth: Mouth::default(),
             asking: Asking::default(),
-            outbox: Outbox::default(),
+            claiming: Claiming::default(),
+            recording: Recording::default(),
+            presence: None,
+            broken: false,
             effects: Vec::new(),
             alarm: None,
         };
         session.start()
-    }
-
-    /// Asks the registry for the call, until it answers or patience is over.
-    fn claim(&mut self, ctx: &mut Context<Self>) {
-        let now = self.clock.now();
-        let patience = (self.outbox.claim_by(now + CLAIM_PATIENCE)).since(now);
-        let claim = Claim { sid: self.sid, by: self.peers.instance.clone(), at: now };
-        let claimed = self.peers.registry.send(claim).timeout(Duration::from_millis(patience));
-        ctx.spawn(claimed.into_actor(self).map(|answer, this, ctx| {
-            let _in = this.span.clone().entered();
-            match answer {
-                Ok(Ok(Claimed::Yours(record))) => this.take_over(*record, ctx),
-                Ok(Ok(Claimed::Ended)) => {
-                    tracing::warn!("a line came for a call that is over");
-                    this.mouth.refuse();
-                    ctx.stop();
-                }
-                Ok(Err(error)) => this.claim_again(&error.to_string(), ctx),
-                Err(error) => this.claim_again(&error.to_string(), ctx),
-            }
-        }));
-    }
-
-    fn claim_again(&mut self, cause: &str, ctx: &mut Context<Self>) {
-        let now = self.clock.now();
-        if self.outbox.claim_by(now) > now {
-            ctx.run_later(CLAIM_AGAIN, |this, ctx| this.claim(ctx));
-            return;
-        }
-        tracing::error!("the call is held without being stored, the registry failed: {cause}");
-        let mut unknown = CallRecord::ringing(NewCall {
-            sid: self.sid,
-            caller: String::new(),
-            called: String::new(),
-            // Whether Twilio spoke a greeting is not known; two would be worse than none.
-            greeting: Some(String::new()),
-            at: now,
-        });
-        unknown.next_seq = 0;
-        self.converse(unknown, ctx);
-    }
-
-    fn take_over(&mut self, record: CallRecord, ctx: &mut Context<Self>) {
-        tracing::info!(epoch = record.epoch.0, "the call is held by this session");
-        self.outbox.own(record.epoch, record.next_seq);
-        self.converse(record, ctx);
     }
 
     fn converse(&mut self, record: CallRecord, ctx: &mut Context<Self>) {
@@ -169,6 +134,22 @@ impl CallSession {
 
     /// Tells the conversation what happened, and performs what it wants done.
     fn happen(&mut self, input: Input, ctx: &mut Context<Self>) {
+        // A context that is dropped by a panic handles its mailbox once more: a second panic then
+        // would end the process.
+        if self.broken || std::thread::panicking() {
+            return;
+        }
+        if catch_unwind(AssertUnwindSafe(|| self.step(input, ctx))).is_err() {
+            self.break_off(ctx);
+        }
+    }
+
+    fn step(&mut self, input: Input, ctx: &mut Context<Self>) {
+        fail::fail_point!(
+            "session",
+            matches!(&input, Input::Relay(crate::domain::relay::Inbound::Prompt(_))),
+            |_| ()
+        );
         let Some(talk) = &mut self.talk else {
             if self.early.len() < MAILBOX {
                 self.early.push(input);
@@ -184,9 +165,25 @@ impl CallSession {
         self.set_alarm(ctx);
     }
 
+    /// This session is at its end, its call is not: the line is closed at once, Twilio brings the
+    /// caller back, and a new session goes on from what is stored.
+    fn break_off(&mut self, ctx: &mut Context<Self>) {
+        tracing::error!("a fault ends this session; the call goes on with the next one");
+        self.broken = true;
+        self.talk = None;
+        self.early = Vec::new();
+        self.effects = Vec::new();
+        self.asking.stop(ctx);
+        self.mouth.break_off();
+        self.presence = None;
+        self.recording.claim_no_more();
+        self.finish(ctx);
+        self.write(ctx);
+    }
+
     fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
-            Effect::Ask { turn, prompt } => self.ask(turn, prompt, ctx),
+            Effect::Ask { turn, prompt, again } => self.ask(turn, prompt, again, ctx),
             Effect::StopAsking => self.asking.stop(ctx),
             Effect::Silence => self.mouth.silence(ctx),
             Effect::Say { turn, text, last } => self.say(turn, text, last, ctx),
@@ -224,14 +221,10 @@ impl Actor for CallSession {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        metrics::gauge!("switchhook_calls_live").increment(1.0);
+        let directory = Arc::clone(&self.peers.directory);
+        self.presence = Some(Presence::new(self.sid, ctx.address(), directory));
         let _in = self.span.clone().entered();
         self.claim(ctx);
-    }
-
-    fn stopped(&mut self, ctx: &mut Self::Context) {
-        metrics::gauge!("switchhook_calls_live").decrement(1.0);
-        self.peers.directory.leave(self.sid, &ctx.address());
     }
 }
 

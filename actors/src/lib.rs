@@ -4,5 +4,6 @@ pub mod call_session;
 pub mod clock;
 pub mod directory;
 pub mod domain;
+pub mod keeper;
 pub mod llm_gateway;
 pub mod registry;

@@ -95,6 +95,7 @@ impl<M: Operation> Handler<M> for Registry {
     type Result = ResponseFuture<Result<M::Answer, StoreError>>;
 
     fn handle(&mut self, operation: M, _: &mut Self::Context) -> Self::Result {
+        fail::fail_point!("registry");
         Box::pin(measured(M::NAME, operation.ask(&*self.store), M::outcome))
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         ids::TurnId,
         prompt::Prompt,
     },
-    llm_gateway::messages::{Generate, Tokens},
+    llm_gateway::messages::{Generate, Refused, Tokens},
 };
 
 /// How long the gateway may take to accept a question, ms: it only takes a permit and starts a
@@ -37,14 +37,24 @@ impl Asking {
 }
 
 impl CallSession {
-    pub(super) fn ask(&mut self, turn: TurnId, prompt: Prompt, ctx: &mut Context<Self>) {
+    pub(super) fn ask(
+        &mut self,
+        turn: TurnId,
+        prompt: Prompt,
+        fresh: bool,
+        ctx: &mut Context<Self>,
+    ) {
         self.asking.stop(ctx);
-        let question = Generate { prompt, span: self.span.clone() };
+        let question = Generate { prompt, fresh, span: self.span.clone() };
         let asked = self.peers.gateway.send(question).timeout(ADMISSION);
         let task = ctx.spawn(asked.into_actor(self).map(move |answer, this, ctx| match answer {
             Ok(Ok(tokens)) => this.listen(turn, tokens, ctx),
             Ok(Err(refused)) => {
-                this.fail(turn, FailureKind::Saturated, &refused.to_string(), ctx);
+                let kind = match refused {
+                    Refused::Saturated => FailureKind::Saturated,
+                    Refused::Unavailable => FailureKind::Unavailable,
+                };
+                this.fail(turn, kind, &refused.to_string(), ctx);
             }
             Err(error) => this.fail(turn, FailureKind::Saturated, &error.to_string(), ctx),
         }));
@@ -67,7 +77,9 @@ impl CallSession {
     fn fail(&mut self, turn: TurnId, kind: FailureKind, detail: &str, ctx: &mut Context<Self>) {
         let _in = self.span.clone().entered();
         tracing::warn!("the gateway did not take a question: {detail}");
-        self.happen(Input::Answer(turn, AnswerEvent::Failed(failure(kind, detail))), ctx);
+        // Who asks again at once is refused again.
+        let refusal = failure(kind, detail, false);
+        self.happen(Input::Answer(turn, AnswerEvent::Failed(refusal)), ctx);
     }
 }
 
@@ -80,13 +92,13 @@ fn until_the_end(tokens: Tokens) -> impl stream::Stream<Item = AnswerEvent> {
             Some(token @ AnswerEvent::Token(_)) => Some((token, Some(receiver))),
             Some(end) => Some((end, None)),
             None => {
-                let broken = failure(FailureKind::Cut, "the answer's task is gone");
+                let broken = failure(FailureKind::Cut, "the answer's task is gone", true);
                 Some((AnswerEvent::Failed(broken), None))
             }
         }
     })
 }
 
-fn failure(kind: FailureKind, detail: &str) -> ModelFailure {
-    ModelFailure { kind, detail: detail.to_owned(), retryable: true, after: None }
+fn failure(kind: FailureKind, detail: &str, retryable: bool) -> ModelFailure {
+    ModelFailure { kind, detail: detail.to_owned(), retryable, after: None }
 }

@@ -26,12 +26,12 @@ const UNSENT_FRAMES: usize = 64;
 #[derive(Default)]
 pub(super) struct Mouth {
     line: Option<Seat>,
+    /// The newest line, until it is gone: it may have been given up before.
+    newest: Option<LineId>,
     /// What waits for a line, or for room in its channel, in order.
     unsent: VecDeque<Unsent>,
     /// The wait for room, while there is one.
     waiting: Option<SpawnHandle>,
-    /// The turn that spoke last.
-    turn: TurnId,
 }
 
 struct Seat {
@@ -42,16 +42,21 @@ struct Seat {
 
 enum Unsent {
     Words { turn: TurnId, text: String, last: bool },
+    EndCycle,
     Control(String),
 }
 
-impl Unsent {
-    fn frame(self) -> LineFrame {
-        match self {
-            Self::Words { turn, text, last } => {
-                LineFrame::Words { turn, last, frame: Outbound::text(&text, last).encode() }
-            }
-            Self::Control(frame) => LineFrame::Control(frame),
+impl Seat {
+    /// What the line is given of it.
+    fn frame(&self, unsent: Unsent) -> LineFrame {
+        match unsent {
+            Unsent::Words { text, last, .. } => LineFrame::Words {
+                cuts: self.silenced.cuts(),
+                last,
+                frame: Outbound::text(&text, last).encode(),
+            },
+            Unsent::EndCycle => LineFrame::EndCycle,
+            Unsent::Control(frame) => LineFrame::Control(frame),
         }
     }
 }
@@ -60,14 +65,16 @@ impl Mouth {
     /// Forgets the words that were not sent, and lets the line drop those in its channel.
     pub(super) fn silence(&mut self, ctx: &mut Context<CallSession>) {
         if let Some(seat) = &self.line {
-            seat.silenced.up_to(self.turn);
+            seat.silenced.cut();
         }
-        let cycle_open =
-            self.unsent.iter().any(|unsent| matches!(unsent, Unsent::Words { last: true, .. }));
+        let cycle_open = self
+            .unsent
+            .iter()
+            .any(|unsent| matches!(unsent, Unsent::Words { last: true, .. } | Unsent::EndCycle));
         self.unsent.retain(|unsent| matches!(unsent, Unsent::Control(_)));
         if cycle_open {
             // The words that would have closed their cycle are gone: the cycle still ends.
-            self.unsent.push_back(Unsent::Control(Outbound::text("", true).encode()));
+            self.unsent.push_front(Unsent::EndCycle);
         }
         if self.unsent.is_empty() {
             self.stop_waiting(ctx);
@@ -82,9 +89,21 @@ impl Mouth {
         }
     }
 
+    /// Closes the line: its session cannot go on.
+    pub(super) fn break_off(&mut self) {
+        if let Some(seat) = self.line.take() {
+            let _ = seat.out.try_send(LineFrame::Broken);
+        }
+    }
+
+    pub(super) fn has_line(&self) -> bool {
+        self.line.is_some()
+    }
+
     fn take(&mut self, seat: Seat, ctx: &mut Context<CallSession>) {
         self.stop_waiting(ctx);
         self.refuse();
+        self.newest = Some(seat.id);
         self.line = Some(seat);
     }
 
@@ -112,10 +131,11 @@ impl Mouth {
         }
         let bytes: usize = self.unsent.iter().map(Unsent::len).sum();
         if bytes > UNSENT_MAX || self.unsent.len() > UNSENT_FRAMES {
-            tracing::warn!("the line is an hour of speech behind: it is given up");
-            metrics::counter!("switchhook_lines_total", "event" => "overrun").increment(1);
             self.unsent.clear();
-            self.line = None;
+            if self.line.take().is_some() {
+                tracing::warn!("the line is an hour of speech behind: it is given up");
+                metrics::counter!("switchhook_lines_total", "event" => "overrun").increment(1);
+            }
         }
     }
 }
@@ -124,6 +144,7 @@ impl Unsent {
     fn len(&self) -> usize {
         match self {
             Self::Words { text, .. } | Self::Control(text) => text.len(),
+            Self::EndCycle => 0,
         }
     }
 }
@@ -131,10 +152,9 @@ impl Unsent {
 impl CallSession {
     /// Words for the voice.
     pub(super) fn say(&mut self, turn: TurnId, text: String, last: bool, ctx: &mut Context<Self>) {
-        self.mouth.turn = turn;
         let words = match (text.is_empty(), last) {
             (true, false) => return,
-            (true, true) => Unsent::Control(Outbound::text("", true).encode()),
+            (true, true) => Unsent::EndCycle,
             (false, _) => Unsent::Words { turn, text, last },
         };
         self.send(words, ctx);
@@ -154,7 +174,7 @@ impl CallSession {
             && let Some(seat) = &mouth.line
         {
             let gone = match seat.out.try_reserve() {
-                Ok(room) => return room.send(unsent.frame()),
+                Ok(room) => return room.send(seat.frame(unsent)),
                 Err(refused) => matches!(refused, TrySendError::Closed(())),
             };
             if gone {
@@ -174,13 +194,14 @@ impl CallSession {
         let room = seat.out.clone().reserve_owned();
         let waiting = ctx.spawn(room.into_actor(self).map(|room, this, ctx| {
             this.mouth.waiting = None;
-            match (room, this.mouth.unsent.pop_front()) {
-                (Ok(room), Some(unsent)) => drop(room.send(unsent.frame())),
-                (Err(_), Some(unsent)) => {
-                    this.mouth.unsent.push_front(unsent);
-                    this.mouth.line = None;
+            let mouth = &mut this.mouth;
+            match (room, &mouth.line) {
+                (Ok(room), Some(seat)) => {
+                    if let Some(unsent) = mouth.unsent.pop_front() {
+                        room.send(seat.frame(unsent));
+                    }
                 }
-                (_, None) => {}
+                _ => mouth.line = None,
             }
             this.flush(ctx);
         }));
@@ -209,23 +230,12 @@ impl Handler<Heard> for CallSession {
             return;
         }
         let _in = self.span.clone().entered();
-        match Inbound::parse(&heard.frame) {
-            Ok(message) => {
-                metrics::counter!("switchhook_relay_frames_total", "type" => message.label())
-                    .increment(1);
-                if let Inbound::Error { description } = &message {
-                    // Twilio repeats our message, words and all: not for the ordinary log.
-                    tracing::warn!("twilio refused a message or failed");
-                    tracing::debug!("twilio says: {description}");
-                }
-                self.happen(Input::Relay(message), ctx);
-            }
-            Err(error) => {
-                metrics::counter!("switchhook_relay_frames_rejected_total", "reason" => error.label())
-                    .increment(1);
-                tracing::warn!("a frame that is no message was ignored: {}", error.label());
-            }
+        if let Inbound::Error { description } = &heard.message {
+            // Twilio repeats our message, words and all: not for the ordinary log.
+            tracing::warn!("twilio refused a message or failed");
+            tracing::debug!("twilio says: {description}");
         }
+        self.happen(Input::Relay(heard.message), ctx);
     }
 }
 
@@ -233,9 +243,11 @@ impl Handler<LineGone> for CallSession {
     type Result = ();
 
     fn handle(&mut self, gone: LineGone, ctx: &mut Self::Context) {
-        if !self.mouth.is(gone.line) {
+        // One that was given up or refused leaves the call without a line all the same.
+        if self.mouth.newest != Some(gone.line) {
             return;
         }
+        self.mouth.newest = None;
         let _in = self.span.clone().entered();
         tracing::info!(line = gone.line.0, clean = gone.clean, "the line is gone");
         let event = if gone.clean { "closed" } else { "lost" };

@@ -8,10 +8,7 @@ use std::sync::{
 use actix::Message;
 use tokio::sync::mpsc;
 
-use crate::domain::{
-    ids::{LineId, TurnId},
-    record::Status,
-};
+use crate::domain::{ids::LineId, record::Status, relay::Inbound};
 
 /// A line is there for the call: it speaks from now on, and any older one is closed.
 #[derive(Debug, Message)]
@@ -25,14 +22,14 @@ pub struct Attach {
     pub silenced: Silenced,
 }
 
-/// A line brought a text frame.
+/// A line brought a message.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Heard {
     /// Which line; an old one is not listened to.
     pub line: LineId,
-    /// The frame, fragments joined.
-    pub frame: String,
+    /// What it says.
+    pub message: Inbound,
 }
 
 /// A line is gone.
@@ -61,35 +58,42 @@ pub struct Conclude {
 /// What a line is given to send or do.
 #[derive(Debug)]
 pub enum LineFrame {
-    /// Words of a turn. Dropped when the turn has been silenced since.
+    /// Words for the voice. Dropped when the caller has cut in since.
     Words {
-        /// Whose.
-        turn: TurnId,
+        /// How often the caller had cut in before they were said.
+        cuts: u32,
         /// Whether they close their talk cycle.
         last: bool,
         /// The frame, JSON.
         frame: String,
     },
+    /// The talk cycle ends here. Not sent when none is open: Twilio would speak an empty turn.
+    EndCycle,
     /// Sent in any case.
     Control(String),
     /// The line is to be closed: it was replaced, or is not about this call.
     Close,
+    /// The line is to be closed: its session had a fault, and the call may come back.
+    Broken,
 }
 
-/// The turns whose words are not to be sent any more: shared with the line, since frames may wait
-/// in its channel when the caller cuts in.
+/// How often the caller has cut in: shared with the line, since words may wait in its channel when
+/// it happens. Those are dropped; what is said afterwards is not, whichever turn it belongs to.
 #[derive(Debug, Clone, Default)]
 pub struct Silenced(Arc<AtomicU32>);
 
 impl Silenced {
-    /// Whether words of that turn may still be sent.
+    /// Whether words that were said after so many cuts may still be sent.
     #[must_use]
-    pub fn allows(&self, turn: TurnId) -> bool {
-        // The stored number is the first turn that may speak.
-        turn.0 >= self.0.load(Ordering::Acquire)
+    pub fn allows(&self, cuts: u32) -> bool {
+        cuts == self.cuts()
     }
 
-    pub(super) fn up_to(&self, turn: TurnId) {
-        self.0.fetch_max(turn.next().0, Ordering::AcqRel);
+    pub(super) fn cuts(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn cut(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
     }
 }

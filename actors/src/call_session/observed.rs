@@ -18,6 +18,13 @@ pub(super) fn count(observation: Observation) {
         Observation::EscalationWish => {
             metrics::counter!("switchhook_escalation_wishes_total").increment(1);
         }
+        Observation::AskedAgain => {
+            metrics::counter!("switchhook_model_retries_total").increment(1);
+        }
+        Observation::Filled => metrics::counter!("switchhook_fillers_total").increment(1),
+        Observation::Reprompted(after) => {
+            metrics::counter!("switchhook_reprompts_total", "after" => after).increment(1);
+        }
         Observation::Ignored(what) => {
             metrics::counter!("switchhook_inputs_ignored_total", "input" => what).increment(1);
         }
@@ -49,6 +56,8 @@ fn outcome(reason: Option<Reason>) -> &'static str {
         Some(Reason::Stalled) => "stalled",
         Some(Reason::TurnTimeout) => "turn_timeout",
         Some(Reason::ModelFailed) => "model_failed",
+        Some(Reason::Cut) => "cut",
+        Some(Reason::Garbage) => "garbage",
         Some(Reason::Empty) => "empty",
         Some(Reason::Length) => "length",
         Some(Reason::Filtered) => "filtered",

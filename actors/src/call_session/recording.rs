@@ -1,16 +1,18 @@
 //! The session and the registry: turns and changes, made durable one after the other.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
-use super::CallSession;
+use super::{
+    CallSession, observed,
+    outbox::{Entry, Outbox},
+};
 use crate::{
     domain::{
         conversation::{Input, Observation},
         ids::{Epoch, TurnId},
         record::Change,
-        time::Timestamp,
         transcript::{Role, Turn},
     },
     registry::{
@@ -19,8 +21,6 @@ use crate::{
     },
 };
 
-use super::observed;
-
 /// How long one write may take before it is tried again, ms. The store's own queue is bounded, so
 /// a healthy one answers in a few.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
@@ -28,37 +28,40 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 /// Pause before a failed write is tried again.
 const WRITE_AGAIN: Duration = Duration::from_millis(500);
 
-/// How long a finished session keeps trying to store its last words.
-const FINISH_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a finished session keeps trying to store its last words: a store that is started again
+/// or given room is back by then. It takes a place among the live calls meanwhile.
+const FINISH_PATIENCE: Duration = Duration::from_secs(120);
 
-/// What waits to be durable. One write is under way at a time: a later sequence number never
+/// How the session writes. One write is under way at a time: a later sequence number never
 /// overtakes an earlier one.
 #[derive(Default)]
-pub(super) struct Outbox {
-    /// As whom the session writes; None while it has no claim, or has lost it.
-    owner: Option<Owner>,
-    /// Until when the claim is waited for.
-    claim_by: Option<Timestamp>,
-    waiting: VecDeque<Entry>,
-    /// Whether the first of `waiting` is under way.
+pub(super) struct Recording {
+    owner: Owner,
+    outbox: Outbox,
+    /// Whether the first that waits is under way.
     writing: bool,
-    /// Whether the first of `waiting` was sent, and may be stored: then it stays as it is, since a
-    /// repetition under the same number would be taken for the old version.
-    sent: bool,
+    /// The store failed last time it was asked: a caller's words wait for it, their answer does
+    /// not.
+    pub(super) is_down: bool,
     /// The session stops when nothing waits.
     finishing: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Owner {
-    epoch: Epoch,
-    next_seq: u64,
-}
-
-#[derive(Debug, Clone)]
-enum Entry {
-    Turn(Turn),
-    Change(Change, Timestamp),
+/// As whom the session writes.
+#[derive(Debug, Clone, Copy, Default)]
+enum Owner {
+    /// The claim is not answered yet: what is to be written waits.
+    #[default]
+    Awaited,
+    Claimed {
+        epoch: Epoch,
+        next_seq: u64,
+        /// What a turn's number is higher by in the record: so many exchanges were in there when
+        /// the call was held without it.
+        ahead: u32,
+    },
+    /// The call is another's, or over: nothing is to be written.
+    Nobody,
 }
 
 /// How a write ended.
@@ -73,31 +76,44 @@ enum Written {
     Failed(String),
 }
 
-impl Outbox {
-    /// Until when the claim is waited for: fixed by the first to ask.
-    pub(super) fn claim_by(&mut self, latest: Timestamp) -> Timestamp {
-        *self.claim_by.get_or_insert(latest)
-    }
-
+impl Recording {
     /// The call is ours.
-    pub(super) fn own(&mut self, epoch: Epoch, next_seq: u64) {
-        self.owner = Some(Owner { epoch, next_seq });
+    pub(super) fn own(&mut self, epoch: Epoch, next_seq: u64, ahead: u32) {
+        self.owner = Owner::Claimed { epoch, next_seq, ahead };
+        self.is_down = false;
     }
 
-    /// Queues a turn. A version of it that waits already is not worth writing any more.
-    fn put_turn(&mut self, turn: Turn) {
-        let under_way = usize::from(self.sent);
-        let same = |entry: &&mut Entry| matches!(entry, Entry::Turn(known) if (known.id, known.role) == (turn.id, turn.role));
-        match self.waiting.iter_mut().skip(under_way).find(same) {
-            Some(entry) => *entry = Entry::Turn(turn),
-            None => self.waiting.push_back(Entry::Turn(turn)),
+    /// The call will never be ours.
+    pub(super) fn disown(&mut self) {
+        self.owner = Owner::Nobody;
+    }
+
+    /// The next session of the call claims it: an answer that still comes is not for us.
+    pub(super) fn claim_no_more(&mut self) {
+        if matches!(self.owner, Owner::Awaited) {
+            self.owner = Owner::Nobody;
         }
+    }
+
+    pub(super) fn is_finishing(&self) -> bool {
+        self.finishing
+    }
+
+    /// How much waits.
+    pub(super) fn waiting(&self) -> usize {
+        self.outbox.len()
     }
 }
 
 impl CallSession {
     pub(super) fn append(&mut self, turn: Turn, ctx: &mut Context<Self>) {
-        self.outbox.put_turn(turn);
+        // Who asks a store that is down has waited long enough: what he said is stored later.
+        let unsaved = (self.recording.is_down && turn.role == Role::Customer).then_some(turn.id);
+        lost(self.recording.outbox.put_turn(turn));
+        if let Some(turn) = unsaved {
+            observed::count(Observation::Unsaved);
+            self.saved(turn, ctx);
+        }
         self.write(ctx);
     }
 
@@ -106,38 +122,41 @@ impl CallSession {
             tracing::info!(?status, "the call is over");
             observed::ended(*status, self.clock.now().since(self.begun_at));
         }
-        self.outbox.waiting.push_back(Entry::Change(change, self.clock.now()));
+        lost(self.recording.outbox.put_change(change, self.clock.now()));
         self.write(ctx);
     }
 
     /// The session stops as soon as its last words are stored.
     pub(super) fn finish(&mut self, ctx: &mut Context<Self>) {
-        self.outbox.finishing = true;
-        if self.outbox.waiting.is_empty() {
+        if std::mem::replace(&mut self.recording.finishing, true) {
+            return;
+        }
+        if self.recording.outbox.is_empty() {
             return ctx.stop();
         }
         ctx.run_later(FINISH_PATIENCE, |this, ctx| {
             let _in = this.span.clone().entered();
-            let lost = this.outbox.waiting.len();
-            tracing::error!(lost, "the end of the call could not be stored");
-            ctx.stop();
+            tracing::error!(left = this.recording.waiting(), "the end of the call is not stored");
+            this.give_up(ctx);
         });
     }
 
     /// Writes the first entry that waits, if none is under way.
-    fn write(&mut self, ctx: &mut Context<Self>) {
-        if self.outbox.writing {
+    pub(super) fn write(&mut self, ctx: &mut Context<Self>) {
+        if self.recording.writing {
             return;
         }
-        let Some(Owner { epoch, next_seq: seq }) = self.outbox.owner else {
-            return self.write_off(ctx);
+        let (epoch, seq, ahead) = match self.recording.owner {
+            Owner::Awaited => return,
+            Owner::Nobody => return self.give_up(ctx),
+            Owner::Claimed { epoch, next_seq, ahead } => (epoch, next_seq, ahead),
         };
-        let Some(entry) = self.outbox.waiting.front().cloned() else { return };
-        self.outbox.writing = true;
-        self.outbox.sent = true;
+        let Some(entry) = self.recording.outbox.begin() else { return };
+        self.recording.writing = true;
         let (sid, registry) = (self.sid, &self.peers.registry);
         match entry {
-            Entry::Turn(turn) => {
+            Entry::Turn(mut turn) => {
+                turn.id = TurnId(turn.id.0.saturating_add(ahead));
                 let append = registry.send(Append { sid, epoch, seq, turn });
                 let written = async move {
                     match append.timeout(WRITE_PATIENCE).await {
@@ -169,19 +188,23 @@ impl CallSession {
 
     fn written(&mut self, written: Written, ctx: &mut Context<Self>) {
         let _in = self.span.clone().entered();
-        self.outbox.writing = false;
+        self.recording.writing = false;
+        self.recording.is_down = matches!(written, Written::Failed(_));
         match written {
             Written::Done => self.entry_done(ctx),
             Written::Fenced => {
                 tracing::warn!("another engine owns the call now: this session falls silent");
-                self.outbox.owner = None;
-                self.outbox.waiting.clear();
+                self.recording.disown();
+                self.give_up(ctx);
                 self.happen(Input::Fenced, ctx);
             }
-            Written::Expected(seq) => {
-                tracing::warn!(seq, "the store counts the turns differently; its count is taken");
-                if let Some(owner) = &mut self.outbox.owner {
-                    owner.next_seq = seq;
+            Written::Expected(expected) => {
+                tracing::warn!(
+                    expected,
+                    "the store counts the turns differently; its count is taken"
+                );
+                if let Owner::Claimed { next_seq, .. } = &mut self.recording.owner {
+                    *next_seq = expected;
                 }
                 self.write(ctx);
             }
@@ -193,30 +216,31 @@ impl CallSession {
     }
 
     fn entry_done(&mut self, ctx: &mut Context<Self>) {
-        self.outbox.sent = false;
-        if let Some(Entry::Turn(turn)) = self.outbox.waiting.pop_front() {
-            if let Some(owner) = &mut self.outbox.owner {
-                owner.next_seq += 1;
+        if let Some(Entry::Turn(turn)) = self.recording.outbox.done() {
+            if let Owner::Claimed { next_seq, .. } = &mut self.recording.owner {
+                *next_seq += 1;
             }
             if turn.role == Role::Customer {
                 self.saved(turn.id, ctx);
             }
         }
         self.write(ctx);
-        if self.outbox.finishing && self.outbox.waiting.is_empty() {
+        if self.recording.finishing && self.recording.outbox.is_empty() {
             ctx.stop();
         }
     }
 
-    /// Nothing of this call can be stored: it is held all the same, and counted.
-    fn write_off(&mut self, ctx: &mut Context<Self>) {
-        for entry in std::mem::take(&mut self.outbox.waiting) {
-            observed::count(Observation::Unsaved);
-            if let Entry::Turn(Turn { id, role: Role::Customer, .. }) = entry {
-                self.saved(id, ctx);
+    /// Nothing of this call can be stored any more: it is held all the same, and what is lost is
+    /// counted.
+    fn give_up(&mut self, ctx: &mut Context<Self>) {
+        for entry in self.recording.outbox.give_up() {
+            let Entry::Turn(turn) = entry else { continue };
+            lost(1);
+            if turn.role == Role::Customer {
+                self.saved(turn.id, ctx);
             }
         }
-        if self.outbox.finishing {
+        if self.recording.finishing {
             ctx.stop();
         }
     }
@@ -227,6 +251,14 @@ impl CallSession {
             let _in = this.span.clone().entered();
             this.happen(Input::Saved(turn), ctx);
         }));
+    }
+}
+
+/// Counts turns that will never be stored.
+fn lost(turns: u32) {
+    if turns > 0 {
+        tracing::error!(turns, "what was said will not be in the record");
+        metrics::counter!("switchhook_lost_turns_total").increment(turns.into());
     }
 }
 
