@@ -50,6 +50,9 @@ fn nothing_set_gives_the_defaults_of_the_contract() {
         ("MAX_CALL_SECONDS", config.limits.max_call_seconds.to_string()),
         ("MAX_TURNS", config.limits.max_turns.to_string()),
         ("LINE_GRACE_SECONDS", config.limits.line_grace_seconds.to_string()),
+        ("LINE_PING_SECONDS", config.limits.line_ping_seconds.to_string()),
+        ("LINE_SILENT_SECONDS", config.limits.line_silent_seconds.to_string()),
+        ("LINE_STALL_SECONDS", config.limits.line_stall_seconds.to_string()),
         ("DRAIN_SECONDS", config.limits.drain_seconds.to_string()),
         ("DATA_DIR", config.store.data_dir.display().to_string()),
         ("RETENTION_HOURS", config.store.retention_hours.to_string()),
@@ -58,7 +61,7 @@ fn nothing_set_gives_the_defaults_of_the_contract() {
         assert_eq!(value, default(name), "{name}");
     }
     let with_default = VARIABLES.iter().filter(|variable| variable.default.is_some()).count();
-    assert_eq!(with_default, 22, "a default in the table that this test does not compare");
+    assert_eq!(with_default, 25, "a default in the table that this test does not compare");
     assert!(config.model.offline && config.access.open && !config.is_public);
     assert!(config.twilio.auth_tokens.is_empty() && config.limits.max_calls.is_none());
     assert_eq!((config.log.format, config.warnings.len()), (None, 0));
@@ -167,8 +170,16 @@ fn the_readme_names_every_variable_with_its_default() {
 
 #[test]
 fn a_setting_without_effect_in_this_version_is_not_taken_in_silence() {
-    let warnings = config(&[("SILENCE_SECONDS", "20"), ("PORT", "4000")]).warnings;
-    assert_eq!(warnings, ["SILENCE_SECONDS has no effect in this version"]);
+    let number = [("ESCALATION_NUMBER", "+12025550142"), ("PORT", "4000")];
+    let warnings = config(&number).warnings;
+    assert_eq!(warnings, ["ESCALATION_NUMBER has no effect in this version"]);
+}
+
+#[test]
+fn a_peer_is_pinged_before_it_counts_as_silent() {
+    assert_eq!(variables(&problems(&[("LINE_PING_SECONDS", "25")])), ["LINE_SILENT_SECONDS"]);
+    let quick = config(&[("LINE_PING_SECONDS", "1"), ("LINE_SILENT_SECONDS", "2")]).limits;
+    assert_eq!((quick.line_ping_seconds, quick.line_silent_seconds), (1, 2));
 }
 
 #[test]

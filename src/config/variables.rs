@@ -88,6 +88,9 @@ pub const VARIABLES: &[Variable] = &[
     variable("MAX_CALL_SECONDS", Some("3600"), "length of a call"),
     variable("MAX_TURNS", Some("200"), "turns of a call"),
     variable("LINE_GRACE_SECONDS", Some("30"), "how long a call waits for a lost line"),
+    variable("LINE_PING_SECONDS", Some("10"), "how often a line's peer is pinged, 1 to 60"),
+    variable("LINE_SILENT_SECONDS", Some("25"), "a peer that answers no ping for so long is dead, 1 to 600, more than LINE_PING_SECONDS"),
+    variable("LINE_STALL_SECONDS", Some("20"), "how long a peer may leave unread what it is sent, 1 to 600"),
     variable("DRAIN_SECONDS", Some("1800"), "how long a stop waits for calls to end"),
     variable("MAX_CALLS", None, "calls at the same time; unset: what the file descriptors allow"),
     // What is kept.
@@ -141,16 +144,12 @@ pub(super) fn warning(name: &str) -> Option<String> {
 }
 
 /// Variables that are read and checked, and that nothing in this version uses yet.
-const WITHOUT_EFFECT: [&str; 11] = [
+const WITHOUT_EFFECT: [&str; 7] = [
     "TWILIO_WORKSPACE_SID",
     "TWILIO_WORKFLOW_SID",
     "TWILIO_TASKROUTER_URL",
     "ESCALATION_NUMBER",
     "ESCALATION_ALLOW",
-    "FILLER_MS",
-    "SILENCE_SECONDS",
-    "MAX_CALL_SECONDS",
-    "MAX_TURNS",
     "TRANSCRIPT_KEYS",
     "LINK_KEYS",
 ];

@@ -5,18 +5,22 @@
 //! reading freezes it, timers and all. That is why it only moves frames and pings: the call itself
 //! is held by a CallSession, which no socket can stop.
 
+mod fragments;
+mod pace;
+mod wire;
+
 use std::{
+    cell::RefCell,
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, StreamHandler, fut};
-use actix_http::ws::Item;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{
-    CloseCode, Message, ProtocolError, WebsocketContext, WsResponseBuilder,
+    CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder,
 };
-use bytes::BytesMut;
 use futures_util::stream::poll_fn;
 use switchhook_actors::{
     call_session::{
@@ -26,25 +30,33 @@ use switchhook_actors::{
     directory::Directory,
     domain::{
         ids::{CallSid, LineId},
-        relay::Outbound,
+        relay::{Inbound, Outbound},
     },
 };
 use tokio::sync::mpsc;
 
+use self::{
+    fragments::{Fragments, Unfit},
+    wire::{Guarded, MESSAGE_MAX, Refusal, Wire},
+};
 use super::error::HttpError;
-
-/// A text message, fragments joined, at most: 64 KiB, as OpenAI's and other servers bound it.
-const MESSAGE_MAX: usize = 64 * 1024;
 
 /// Frames on their way to the socket. When they are that many, the session joins words.
 const FRAMES_OUT: usize = 64;
 
-/// How often the peer is pinged; also keeps proxies from reaping an idle line.
-const PING_EVERY: Duration = Duration::from_secs(10);
+/// Text frames in a row that are no messages: as many as Twilio takes from us.
+const UNREADABLE_MAX: u32 = 10;
 
-/// A peer that has answered a ping, and is then silent for this long, is dead. Whether every
-/// Twilio edge answers pings is not documented: one that never did is not judged by it.
-const SILENT_MAX: Duration = Duration::from_secs(25);
+/// How long a line may be quiet before its peer counts as dead.
+#[derive(Debug, Clone, Copy)]
+pub struct Pings {
+    /// How often the peer is pinged; also keeps proxies from reaping an idle line.
+    pub ping: Duration,
+    /// A peer that has answered a ping, and is then silent for this long, is dead. So is one that
+    /// never said anything, and one that does not end what it has begun to say. Whether every
+    /// Twilio edge answers pings is not documented: one that speaks and never did is not judged.
+    pub silent: Duration,
+}
 
 /// Answers the upgrade and attaches a new line to the call's session, here or on another worker,
 /// or to one that starts now.
@@ -54,42 +66,66 @@ pub(super) fn connect(
     sid: CallSid,
     directory: &Directory<CallSession>,
     peers: &Arc<Peers>,
+    pings: Pings,
 ) -> Result<HttpResponse, actix_web::Error> {
     // A request that is no upgrade must not start a session.
     actix_http::ws::handshake(request.head())
         .map_err(|error| HttpError::BadRequest(format!("expected a WebSocket upgrade: {error}")))?;
     let session = directory.seat(sid, || CallSession::begin(sid, Arc::clone(peers)));
+    let now = Instant::now();
+    let wire = Rc::new(RefCell::new(Wire::new(now)));
+    let payload = Guarded::new(payload, Rc::clone(&wire));
     let line = Line {
         sid,
+        pings,
+        wire,
         id: directory.next_line(),
         session,
         silenced: Silenced::default(),
+        cycle_open: false,
         fragments: Fragments::default(),
-        heard_at: Instant::now(),
+        heard_at: now,
+        spoken: false,
         answers_pings: false,
+        unreadable: 0,
         clean: false,
+        closed: false,
     };
     WsResponseBuilder::new(line, request, payload).frame_size(MESSAGE_MAX).start()
 }
 
 struct Line {
     sid: CallSid,
+    pings: Pings,
+    /// Shared with the stream of what comes in.
+    wire: Rc<RefCell<Wire>>,
     id: LineId,
     session: Addr<CallSession>,
-    /// Which turns the session has silenced: their words may still be in the channel.
+    /// How often the caller has cut in: words from before may still be in the channel.
     silenced: Silenced,
+    /// Whether a talk cycle was opened on this socket and not closed yet.
+    cycle_open: bool,
     fragments: Fragments,
     /// When the peer last gave a sign of life.
     heard_at: Instant,
+    /// Whether it has said anything at all.
+    spoken: bool,
     answers_pings: bool,
+    /// Text frames in a row that were no messages.
+    unreadable: u32,
     /// Whether the peer closed in good order; told to the session at the end.
     clean: bool,
+    /// Whether its last frame is out: nothing is sent or heard after a close.
+    closed: bool,
 }
 
 impl Actor for Line {
     type Context = WebsocketContext<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        let thread = std::thread::current();
+        let worker = thread.name().unwrap_or("unnamed");
+        tracing::info!(call.sid = %self.sid, line = self.id.0, worker, "a line is open");
         let (out, mut frames) = mpsc::channel(FRAMES_OUT);
         let frames = fut::wrap_stream::<_, Self>(poll_fn(move |cx| frames.poll_recv(cx)));
         // The session drops its end when it is over, or when a newer line has taken its place.
@@ -102,7 +138,9 @@ impl Actor for Line {
         ctx.spawn(actix::ActorStreamExt::finish(all_sent).map(|(), line, ctx| {
             line.close(CloseCode::Normal, ctx);
         }));
-        ctx.run_interval(PING_EVERY, Self::ping);
+        // At once as well: a peer that answers is known before it can fall silent.
+        ctx.ping(b"");
+        ctx.run_interval(self.pings.ping, Self::ping);
         let attach = Attach { line: self.id, out, silenced: self.silenced.clone() };
         if self.session.try_send(attach).is_err() {
             tracing::error!(call.sid = %self.sid, "the session of a new line is not there");
@@ -122,31 +160,74 @@ impl Actor for Line {
 impl Line {
     fn send(&mut self, frame: LineFrame, ctx: &mut WebsocketContext<Self>) {
         match frame {
-            LineFrame::Words { turn, frame, .. } if self.silenced.allows(turn) => ctx.text(frame),
-            // Silenced while it waited. The cycle it would have closed still ends.
-            LineFrame::Words { last: true, .. } => ctx.text(Outbound::text("", true).encode()),
-            LineFrame::Words { .. } => {}
+            _ if self.closed => {}
+            LineFrame::Words { cuts, last, frame } if self.silenced.allows(cuts) => {
+                self.cycle_open = !last;
+                ctx.text(frame);
+            }
+            // Words that were silenced while they waited. The cycle they would have closed still ends.
+            LineFrame::Words { last: false, .. } => {}
+            LineFrame::Words { last: true, .. } | LineFrame::EndCycle => {
+                if std::mem::take(&mut self.cycle_open) {
+                    ctx.text(Outbound::text("", true).encode());
+                }
+            }
             LineFrame::Control(frame) => ctx.text(frame),
             LineFrame::Close => self.close(CloseCode::Policy, ctx),
+            LineFrame::Broken => self.close(CloseCode::Error, ctx),
         }
     }
 
-    fn hear(&mut self, frame: String, ctx: &mut WebsocketContext<Self>) {
-        if self.session.try_send(Heard { line: self.id, frame }).is_err() {
+    fn hear(&mut self, frame: &str, ctx: &mut WebsocketContext<Self>) {
+        let reading = match Inbound::read(frame) {
+            Ok(reading) => reading,
+            Err(error) => return self.ignore(error.label(), ctx),
+        };
+        self.unreadable = 0;
+        metrics::counter!("switchhook_relay_frames_total", "type" => reading.message.label())
+            .increment(1);
+        if reading.shortened {
+            tracing::warn!(call.sid = %self.sid, "the caller's words were too many: the last are dropped");
+            metrics::counter!("switchhook_inputs_ignored_total", "input" => "prompt_tail")
+                .increment(1);
+        }
+        if self.session.try_send(Heard { line: self.id, message: reading.message }).is_err() {
             tracing::error!(call.sid = %self.sid, "the session does not keep up: its line is closed");
             self.close(CloseCode::Again, ctx);
         }
     }
 
+    /// A frame that is no message; a peer that says nothing else is not Twilio's.
+    fn ignore(&mut self, reason: &'static str, ctx: &mut WebsocketContext<Self>) {
+        self.unreadable += 1;
+        if self.unreadable >= UNREADABLE_MAX {
+            return self.reject(reason, CloseCode::Invalid, ctx);
+        }
+        tracing::warn!(call.sid = %self.sid, reason, "a frame that is no message was ignored");
+        rejected(reason);
+    }
+
     fn close(&mut self, code: CloseCode, ctx: &mut WebsocketContext<Self>) {
-        ctx.close(Some(code.into()));
-        ctx.stop();
+        self.hang_up(Some(code.into()), ctx);
+    }
+
+    fn hang_up(&mut self, reason: Option<CloseReason>, ctx: &mut WebsocketContext<Self>) {
+        if !std::mem::replace(&mut self.closed, true) {
+            ctx.close(reason);
+            ctx.stop();
+        }
     }
 
     fn ping(&mut self, ctx: &mut WebsocketContext<Self>) {
-        if self.answers_pings && self.heard_at.elapsed() >= SILENT_MAX {
-            tracing::warn!(call.sid = %self.sid, "the line is dead: its peer answers no more pings");
+        let now = Instant::now();
+        let silent = now.duration_since(self.heard_at) >= self.pings.silent;
+        if silent && (self.answers_pings || !self.spoken) {
+            tracing::warn!(call.sid = %self.sid, "the line is dead: its peer gives no sign of life");
             return ctx.stop();
+        }
+        let unfinished = self.wire.borrow().unfinished(now);
+        if unfinished.is_some_and(|since| since >= self.pings.silent) {
+            return self.reject("unfinished", CloseCode::Policy, ctx);
         }
         ctx.ping(b"");
     }
@@ -154,19 +235,26 @@ impl Line {
     /// The peer broke the protocol: this socket ends, the call can come back on another.
     fn reject(&mut self, reason: &'static str, code: CloseCode, ctx: &mut WebsocketContext<Self>) {
         tracing::warn!(call.sid = %self.sid, reason, "a frame was rejected and its line closed");
-        metrics::counter!("switchhook_relay_frames_rejected_total", "reason" => reason)
-            .increment(1);
+        rejected(reason);
         self.close(code, ctx);
     }
 }
 
+fn rejected(reason: &'static str) {
+    metrics::counter!("switchhook_relay_frames_rejected_total", "reason" => reason).increment(1);
+}
+
 impl StreamHandler<Result<Message, ProtocolError>> for Line {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Self::Context) {
+        if self.closed {
+            return;
+        }
         self.heard_at = Instant::now();
+        self.spoken = true;
         match message {
-            Ok(Message::Text(text)) => self.hear(text.into(), ctx),
+            Ok(Message::Text(text)) => self.hear(&text, ctx),
             Ok(Message::Continuation(part)) => match self.fragments.push(part) {
-                Ok(Some(text)) => self.hear(text, ctx),
+                Ok(Some(text)) => self.hear(&text, ctx),
                 Ok(None) => {}
                 Err(Unfit::Oversize) => self.reject("oversize", CloseCode::Size, ctx),
                 Err(Unfit::NotText) => self.reject("binary", CloseCode::Unsupported, ctx),
@@ -177,104 +265,25 @@ impl StreamHandler<Result<Message, ProtocolError>> for Line {
             Ok(Message::Pong(_)) => self.answers_pings = true,
             Ok(Message::Close(reason)) => {
                 self.clean = true;
-                ctx.close(reason);
-                ctx.stop();
+                self.hang_up(reason, ctx);
             }
             Ok(Message::Nop) => {}
             Err(ProtocolError::Overflow) => self.reject("oversize", CloseCode::Size, ctx),
-            Err(ProtocolError::Io(error)) => {
-                tracing::debug!(call.sid = %self.sid, "the line broke: {error}");
-                ctx.stop();
-            }
+            // The stream gives no other error of this kind: it ends when the connection breaks.
+            Err(ProtocolError::Io(_)) => self.reject("not_utf8", CloseCode::Invalid, ctx),
             Err(_) => self.reject("protocol", CloseCode::Protocol, ctx),
         }
     }
-}
 
-/// Joins the fragments of a text message.
-#[derive(Default)]
-struct Fragments {
-    joined: BytesMut,
-    /// False while the fragments of a binary message come in.
-    text: bool,
-}
-
-/// A fragmented message that is not taken.
-#[derive(Debug, PartialEq, Eq)]
-enum Unfit {
-    Oversize,
-    NotText,
-    NotUtf8,
-}
-
-impl Fragments {
-    /// Takes a part; returns the message when it was the last one.
-    fn push(&mut self, part: Item) -> Result<Option<String>, Unfit> {
-        let (bytes, last) = match part {
-            Item::FirstText(bytes) => {
-                self.joined.clear();
-                self.text = true;
-                (bytes, false)
-            }
-            Item::FirstBinary(_) => {
-                self.text = false;
-                return Err(Unfit::NotText);
-            }
-            Item::Continue(bytes) => (bytes, false),
-            Item::Last(bytes) => (bytes, true),
-        };
-        if !self.text {
-            return Err(Unfit::NotText);
+    /// Nothing more is read, by the peer's will or by ours.
+    fn finished(&mut self, ctx: &mut Self::Context) {
+        let refused = self.wire.borrow().refused();
+        match refused {
+            _ if self.closed => {}
+            Some(Refusal::Oversize) => self.reject("oversize", CloseCode::Size, ctx),
+            Some(Refusal::Flood) => self.reject("flood", CloseCode::Policy, ctx),
+            Some(Refusal::Protocol) => self.reject("protocol", CloseCode::Protocol, ctx),
+            Some(Refusal::Broken) | None => ctx.stop(),
         }
-        if self.joined.len() + bytes.len() > MESSAGE_MAX {
-            self.joined.clear();
-            return Err(Unfit::Oversize);
-        }
-        self.joined.extend_from_slice(&bytes);
-        if !last {
-            return Ok(None);
-        }
-        let text = String::from_utf8(self.joined.split().to_vec()).map_err(|_| Unfit::NotUtf8)?;
-        Ok(Some(text))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn part(text: &str) -> Bytes {
-        Bytes::copy_from_slice(text.as_bytes())
-    }
-
-    #[test]
-    fn a_message_in_fragments_is_one_message() {
-        let mut fragments = Fragments::default();
-        let (head, tail) = "über".as_bytes().split_at(1);
-        assert_eq!(fragments.push(Item::FirstText(Bytes::copy_from_slice(head))), Ok(None));
-        assert_eq!(fragments.push(Item::Continue(Bytes::copy_from_slice(tail))), Ok(None));
-        assert_eq!(fragments.push(Item::Last(part("!"))), Ok(Some("über!".to_owned())));
-        assert_eq!(fragments.push(Item::FirstText(part("a"))), Ok(None));
-        assert_eq!(fragments.push(Item::Last(part("b"))), Ok(Some("ab".to_owned())));
-    }
-
-    #[test]
-    fn fragments_are_bounded_together() {
-        let mut fragments = Fragments::default();
-        let half = "x".repeat(MESSAGE_MAX / 2);
-        assert_eq!(fragments.push(Item::FirstText(part(&half))), Ok(None));
-        assert_eq!(fragments.push(Item::Continue(part(&half))), Ok(None));
-        assert_eq!(fragments.push(Item::Last(part("x"))), Err(Unfit::Oversize));
-    }
-
-    #[test]
-    fn binary_and_broken_text_are_refused() {
-        let mut fragments = Fragments::default();
-        assert_eq!(fragments.push(Item::FirstBinary(part("x"))), Err(Unfit::NotText));
-        assert_eq!(fragments.push(Item::Last(part("x"))), Err(Unfit::NotText));
-        assert_eq!(fragments.push(Item::FirstText(Bytes::from_static(b"\xff"))), Ok(None));
-        assert_eq!(fragments.push(Item::Last(part("x"))), Err(Unfit::NotUtf8));
     }
 }

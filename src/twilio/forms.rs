@@ -6,11 +6,17 @@
 use std::{fmt, time::Duration};
 
 use percent_encoding::percent_decode;
-use switchhook_actors::domain::ids::CallSid;
+use switchhook_actors::domain::{ids::CallSid, legible::label};
 use url::form_urlencoded;
 
 /// Bound on the fields of a form. A voice webhook has about 40; custom SIP headers add to it.
 const FIELDS_MAX: usize = 200;
+
+/// Characters of a number or an address: a SIP address has about 100.
+const PHONE_MAX: usize = 256;
+
+/// Twilio's code for an error whose code cannot be read. It has none of this number.
+const UNKNOWN_ERROR: u32 = 0;
 
 /// A form that is not what Twilio sends. The texts name the field, never its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,11 +99,11 @@ impl Form {
         Ok(self.only(name)?.map(str::to_owned))
     }
 
-    /// A number that may be absent; Twilio sends some fields empty instead.
-    fn number(&self, field: &'static str) -> Result<Option<u32>, FormError> {
-        let wrong = FormError::Wrong { field, expected: "a whole number" };
+    /// A number that may be absent; Twilio sends some fields empty instead. One that cannot be
+    /// read is unknown: no figure is worth a caller who is left in silence.
+    fn number(&self, field: &'static str) -> Result<Option<Figure>, FormError> {
         let given = self.only(field)?.filter(|text| !text.is_empty());
-        given.map(|text| text.parse().map_err(|_| wrong)).transpose()
+        Ok(given.map(|text| text.parse().map_or(Figure::Unreadable, Figure::Known)))
     }
 
     fn call(&self) -> Result<CallSid, FormError> {
@@ -112,15 +118,21 @@ impl Form {
     }
 }
 
+/// A number of Twilio's.
+enum Figure {
+    Known(u32),
+    Unreadable,
+}
+
 /// Who calls or is called: E.164, `client:…`, `sip:…`, or a word for a withheld number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Phone(String);
 
 impl Phone {
-    /// Takes it as Twilio wrote it.
+    /// Takes it as far as it is legible, and no longer than names are: callers set it themselves.
     #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    pub fn new(text: &str) -> Self {
+        Self(label(text, PHONE_MAX))
     }
 
     /// All of it: for the record of the call, never for a log.
@@ -267,11 +279,11 @@ pub struct SessionEnd {
     pub session_status: Option<SessionStatus>,
     /// The string of our `end` message, as it was; absent when it had none.
     pub handoff_data: Option<String>,
-    /// Twilio's error, 64105 for a lost socket.
+    /// Twilio's error, 64105 for a lost socket; 0 for one whose code cannot be read.
     pub error_code: Option<u32>,
     /// Its words for it.
     pub error_message: Option<String>,
-    /// How long the session was.
+    /// How long the session was, when that can be read.
     pub session_duration: Option<Duration>,
 }
 
@@ -281,13 +293,20 @@ impl SessionEnd {
     /// # Errors
     /// When a field is missing, doubled or wrong.
     pub fn read(form: &Form) -> Result<Self, FormError> {
-        let seconds = form.number("SessionDuration")?;
+        let seconds = match form.number("SessionDuration")? {
+            Some(Figure::Known(seconds)) => Some(seconds),
+            Some(Figure::Unreadable) | None => None,
+        };
+        let error_code = form.number("ErrorCode")?.map(|code| match code {
+            Figure::Known(code) => code,
+            Figure::Unreadable => UNKNOWN_ERROR,
+        });
         Ok(Self {
             sid: form.call()?,
             call_status: form.call_status()?,
             session_status: form.only("SessionStatus")?.map(SessionStatus::from),
             handoff_data: form.owned("HandoffData")?,
-            error_code: form.number("ErrorCode")?,
+            error_code,
             error_message: form.owned("ErrorMessage")?,
             session_duration: seconds.map(|seconds| Duration::from_secs(seconds.into())),
         })
