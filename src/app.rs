@@ -7,12 +7,14 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    num::NonZeroUsize,
     rc::Rc,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
-use actix::{Actor, Addr, Arbiter};
+use actix::{Actor, Arbiter};
 use actix_cors::Cors;
 use actix_web::{
     App, HttpServer,
@@ -29,14 +31,16 @@ use switchhook_actors::{
         persona::{Persona, PersonaProblems},
         prompt::PromptBuilder,
     },
-    llm_gateway::{LlmGateway, Policy, model::Model},
+    keeper::Keeper,
+    llm_gateway::{LlmGateway, Patience, Policy, model::Model},
     registry::Registry,
 };
 
 use crate::{
     clock,
     config::{Config, PublicUrl},
-    http::{self, Access, Readiness, UnderWay, Web},
+    http::{self, Access, Admission, Pings, Readiness, UnderWay, Web},
+    limits::Descriptors,
     models::{
         offline::{Offline, Pace},
         openai::{Endpoint, OpenAi, OpenAiError, OpenAiSettings},
@@ -52,12 +56,11 @@ use crate::{
 /// The persona that answers when no other is configured.
 pub const OWL_BANK: &str = include_str!("../deploy/personas/owl-bank.md");
 
-/// How long written data may stay unacknowledged before the kernel gives the socket up. It is the
-/// only thing that frees a line whose peer has stopped reading; a slow reader needs some time.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// How long the server waits for open connections once the calls are gone, s.
 const SERVER_PATIENCE: u64 = 2;
+
+/// Worker threads at most: what the server accepts.
+const WORKERS_MAX: usize = 512;
 
 /// Connections that may wait to be accepted: a burst of calls.
 const BACKLOG: i32 = 4_096;
@@ -109,7 +112,12 @@ pub struct Engine {
 /// # Errors
 /// When a part of the configuration only turns out to be wrong where it is used: a file, a port, a
 /// directory.
-pub fn start(config: &Config, metrics: Metrics, max_calls: usize) -> Result<Engine, StartError> {
+pub fn start(
+    config: &Config,
+    metrics: Metrics,
+    max_calls: usize,
+    descriptors: Arc<Descriptors>,
+) -> Result<Engine, StartError> {
     let persona = Arc::new(persona(config)?);
     let relay = session::relay(&config.relay, &persona).map_err(StartError::Relay)?;
     let signatures = signatures(config)?;
@@ -123,14 +131,21 @@ pub fn start(config: &Config, metrics: Metrics, max_calls: usize) -> Result<Engi
     let directory = Arc::new(Directory::<CallSession>::default());
     let instance = InstanceId(uuid::Uuid::now_v7().simple().to_string());
     let registry = registry(&store, &directory, config.store.retention_hours);
-    let policy = Arc::new(Policy::new(max_calls));
+    let patience =
+        Patience { first_token: config.model.first_token_ms, token_gap: config.model.token_gap_ms };
+    let policy = Arc::new(Policy::new(max_calls, patience));
     let public_url = config.public_url.on_port(&config.listen, address.port());
     let greeting = config.relay.welcome_greeting.clone();
     let web = web::Data::new(Web {
-        registry: registry.clone(),
+        registry: Arc::clone(&registry),
         store_alive: Box::new({
             let store = Arc::clone(&store);
             move || store.is_alive()
+        }),
+        policy: Arc::clone(&policy),
+        store_failing: Box::new({
+            let store = Arc::clone(&store);
+            move || store.is_failing()
         }),
         directory: Arc::clone(&directory),
         instance: instance.clone(),
@@ -140,7 +155,8 @@ pub fn start(config: &Config, metrics: Metrics, max_calls: usize) -> Result<Engi
         greeting: greeting.unwrap_or_else(|| persona.greeting.clone()),
         relay,
         persona: Arc::clone(&persona),
-        max_calls,
+        pings: pings(config),
+        admission: Admission::new(max_calls, Arc::clone(&descriptors)),
         under_way: UnderWay::default(),
         readiness: Readiness::default(),
         metrics,
@@ -149,7 +165,9 @@ pub fn start(config: &Config, metrics: Metrics, max_calls: usize) -> Result<Engi
     let prompts = Arc::new(PromptBuilder::new(&persona));
     let rules = rules(config, &persona);
     let worker = Worker { registry, directory, instance, persona, prompts, rules, policy, model };
-    let server = serve(listener, web.clone(), worker, config.cors_origins.clone())
+    let stall = Duration::from_secs(config.limits.line_stall_seconds);
+    let origins = config.cors_origins.clone();
+    let server = serve(listener, web.clone(), worker, descriptors, origins, stall)
         .map_err(|error| StartError::Listen(address, error))?;
     web.readiness.ready();
     Ok(Engine { address, public_url, web, store, handle: server.handle(), server })
@@ -185,7 +203,9 @@ fn signatures(config: &Config) -> Result<Option<Signatures>, StartError> {
     Ok(Some(Signatures::new(tokens.iter().cloned())?))
 }
 
-fn rules(config: &Config, persona: &Persona) -> Rules {
+/// Deadlines and bounds of a conversation with that persona.
+#[must_use]
+pub fn rules(config: &Config, persona: &Persona) -> Rules {
     let spoken = config.relay.attributes.spoken_language();
     let language = persona.language.clone().or_else(|| spoken.map(ToString::to_string));
     Rules {
@@ -199,6 +219,13 @@ fn rules(config: &Config, persona: &Persona) -> Rules {
         line_grace: config.limits.line_grace_seconds * 1_000,
         history_tokens: config.model.history_tokens,
         language: language.unwrap_or_default(),
+    }
+}
+
+fn pings(config: &Config) -> Pings {
+    Pings {
+        ping: Duration::from_secs(config.limits.line_ping_seconds),
+        silent: Duration::from_secs(config.limits.line_silent_seconds),
     }
 }
 
@@ -222,13 +249,16 @@ fn registry(
     store: &Arc<Embedded>,
     directory: &Arc<Directory<CallSession>>,
     retention_hours: u64,
-) -> Addr<Registry> {
+) -> Arc<Keeper<Registry>> {
     let shared = Arbiter::new().handle();
     let (store, directory) = (Arc::clone(store), Arc::clone(directory));
-    Registry::start_in_arbiter(&shared, move |_| {
-        let attended = Box::new(move || directory.calls());
-        Registry::new(store, attended, Box::new(clock::now), retention_hours * 3_600_000)
-    })
+    Arc::new(Keeper::new("registry", move || {
+        let (store, directory) = (Arc::clone(&store), Arc::clone(&directory));
+        Registry::start_in_arbiter(&shared, move |_| {
+            let attended = Box::new(move || directory.calls());
+            Registry::new(store, attended, Box::new(clock::now), retention_hours * 3_600_000)
+        })
+    }))
 }
 
 /// Which model answers, chosen once and made anew on every thread: HTTP clients cannot move.
@@ -269,7 +299,7 @@ impl ModelChoice {
 /// What every worker thread builds its own peers from.
 #[derive(Clone)]
 struct Worker {
-    registry: Addr<Registry>,
+    registry: Arc<Keeper<Registry>>,
     directory: Arc<Directory<CallSession>>,
     instance: InstanceId,
     persona: Arc<Persona>,
@@ -282,9 +312,14 @@ struct Worker {
 impl Worker {
     /// Runs on the worker's thread: its gateway starts there.
     fn peers(&self) -> Peers {
+        let (model, policy) = (self.model.clone(), Arc::clone(&self.policy));
+        // Sessions of this thread alone ask it: a new one starts here as well.
+        let gateway = Keeper::new("gateway", move || {
+            LlmGateway::new(model.make(), Arc::clone(&policy)).start()
+        });
         Peers {
-            registry: self.registry.clone(),
-            gateway: LlmGateway::new(self.model.make(), Arc::clone(&self.policy)).start(),
+            registry: Arc::clone(&self.registry),
+            gateway: Arc::new(gateway),
             directory: Arc::clone(&self.directory),
             instance: self.instance.clone(),
             persona: Arc::clone(&self.persona),
@@ -294,12 +329,18 @@ impl Worker {
     }
 }
 
+/// `stall`: how long written data may stay unacknowledged before the kernel gives the socket up. It
+/// is the only thing that frees a line whose peer has stopped reading.
 fn serve(
     listener: TcpListener,
     web: web::Data<Web>,
     worker: Worker,
+    descriptors: Arc<Descriptors>,
     origins: Vec<String>,
+    stall: Duration,
 ) -> io::Result<Server> {
+    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(WORKERS_MAX);
+    let connections = (descriptors.connections_max() / workers).max(1);
     let factory = move || {
         App::new()
             .app_data(web.clone())
@@ -308,11 +349,15 @@ fn serve(
             .configure(http::routes)
     };
     let server = HttpServer::new(factory)
-        .on_connect(|connection, _| {
+        .workers(workers)
+        // More would wait in the backlog anyway, and take the descriptors of calls that are held.
+        .max_connections(connections)
+        .on_connect(move |connection, extensions| {
+            extensions.insert(descriptors.accepted());
             if let Some(tcp) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
                 let socket = socket2::SockRef::from(tcp);
                 // A socket that refuses has been closed by its peer: it ends by itself.
-                let _ = socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT));
+                let _ = socket.set_tcp_user_timeout(Some(stall));
                 let _ = socket.set_tcp_nodelay(true);
             }
         })

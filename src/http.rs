@@ -5,6 +5,7 @@
 //! balancers. [`signed`] and [`access`] decide who may ask.
 
 mod access;
+mod admission;
 mod conversation;
 mod error;
 mod line;
@@ -17,16 +18,22 @@ mod voice;
 
 use std::sync::Arc;
 
-use actix::Addr;
 use actix_web::{FromRequest, Handler, Resource, Responder, web};
 use switchhook_actors::{
     call_session::CallSession,
     directory::Directory,
-    domain::{ids::InstanceId, persona::Persona},
+    domain::{
+        ids::{CallSid, InstanceId},
+        persona::Persona,
+    },
+    keeper::Keeper,
+    llm_gateway::Policy,
     registry::Registry,
 };
 
-pub use self::{access::Access, probes::Readiness, under_way::UnderWay};
+pub use self::{
+    access::Access, admission::Admission, line::Pings, probes::Readiness, under_way::UnderWay,
+};
 use crate::{
     config::PublicUrl,
     telemetry::Metrics,
@@ -36,9 +43,13 @@ use crate::{
 /// What every route may use. One for the process.
 pub struct Web {
     /// Keeps the calls.
-    pub registry: Addr<Registry>,
+    pub registry: Arc<Keeper<Registry>>,
     /// Whether the store behind it still works.
     pub store_alive: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Whether the model is asked.
+    pub policy: Arc<Policy>,
+    /// Whether it cannot write now, and tries to.
+    pub store_failing: Box<dyn Fn() -> bool + Send + Sync>,
     /// The sessions of this process.
     pub directory: Arc<Directory<CallSession>>,
     /// This engine.
@@ -55,8 +66,10 @@ pub struct Web {
     pub greeting: String,
     /// Whose phrases a caller hears when no session can speak.
     pub persona: Arc<Persona>,
-    /// How many calls this engine takes at once.
-    pub max_calls: usize,
+    /// How long a quiet line counts as alive.
+    pub pings: Pings,
+    /// How many calls this engine takes at once, and what it has left for them.
+    pub admission: Admission,
     /// Webhooks that are being answered.
     pub under_way: UnderWay,
     /// Starting, ready or draining.
@@ -66,12 +79,13 @@ pub struct Web {
 }
 
 impl Web {
-    /// Why a new call is not taken now, if it is not. Calls that are held already are never refused.
-    fn refuses_new_calls(&self) -> Option<&'static str> {
+    /// Takes a new call, or says why it is not taken now. Calls that are held already are never
+    /// refused.
+    fn take_new_call(&self, sid: CallSid) -> Result<(), &'static str> {
         if self.readiness.is_draining() {
-            return Some("draining");
+            return Err("draining");
         }
-        (self.directory.len() >= self.max_calls).then_some("full")
+        self.admission.take(sid, self.directory.len())
     }
 }
 

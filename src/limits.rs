@@ -1,8 +1,27 @@
-//! File descriptors: how many the process may open, and so how many calls it may take.
+//! File descriptors: how many the process may open, and so how many calls and connections it may
+//! take; and how many are open.
 //!
-//! Called once at the start, before anything listens.
+//! `serve` asks before anything listens, admission with every new call.
+
+use std::{
+    fs, io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::signal::unix::SignalKind;
 
 use crate::config::CALLS_MAX;
+
+/// How often open descriptors are counted: within that time calls and connections are counted one
+/// by one.
+pub const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// "File size limit exceeded", on Linux and the BSDs alike.
+const SIGXFSZ: i32 = 25;
 
 /// Descriptors of a call that talks: its line, and its connection to the model.
 const PER_CALL: u64 = 2;
@@ -64,6 +83,127 @@ pub fn max_calls(configured: Option<usize>, soft: u64) -> CallLimit {
     CallLimit { calls: wanted.min(room), warning }
 }
 
+/// Descriptors of the engine itself: the store, the log, the threads, names being looked up.
+const OWN: u64 = 128;
+
+/// Descriptors, and connections, that new calls never get: live calls may need them to come back,
+/// and probes to ask.
+const SPARE: usize = 16;
+
+/// Where Linux lists the open descriptors.
+const OPEN: &str = "/proc/self/fd";
+
+/// What is open, against what may be.
+///
+/// Connections are accepted only as long as every call could still reach its model: a flood of
+/// sockets waits outside, and a live call talks on. See [`Descriptors::connections_max`].
+#[derive(Debug)]
+pub struct Descriptors {
+    /// Connections at most.
+    connections_max: usize,
+    /// Connections that are open now.
+    connections: AtomicUsize,
+    /// How many descriptors may be open. Somebody may change it from outside.
+    soft: AtomicUsize,
+    /// How many were, at the last look.
+    open: AtomicUsize,
+}
+
+impl Default for Descriptors {
+    /// Without bounds.
+    fn default() -> Self {
+        Self {
+            connections_max: usize::MAX,
+            connections: AtomicUsize::new(0),
+            soft: AtomicUsize::new(usize::MAX),
+            open: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Descriptors {
+    /// Of a process that may open `soft` descriptors and takes that many calls.
+    #[must_use]
+    pub fn new(soft: u64, calls: usize) -> Self {
+        let own = OWN.min(soft / 2);
+        let left = usize::try_from(soft.saturating_sub(own)).unwrap_or(usize::MAX);
+        Self {
+            connections_max: left.saturating_sub(calls).max(1),
+            soft: AtomicUsize::new(usize::try_from(soft).unwrap_or(usize::MAX)),
+            ..Self::default()
+        }
+    }
+
+    /// How many connections may be accepted: what is left when the engine has its own descriptors
+    /// and every call its connection to the model.
+    #[must_use]
+    pub fn connections_max(&self) -> usize {
+        self.connections_max
+    }
+
+    /// A connection was accepted: it counts until what is returned is dropped.
+    #[must_use]
+    pub fn accepted(self: &Arc<Self>) -> Accepted {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Accepted(Arc::clone(self))
+    }
+
+    /// Looks how many descriptors are open. To be called every [`LOOK_EVERY`].
+    pub fn look(&self) {
+        if let Ok(soft) = rlimit::Resource::NOFILE.get_soft() {
+            self.soft.store(usize::try_from(soft).unwrap_or(usize::MAX), Ordering::Relaxed);
+        }
+        let open = match count_open() {
+            Ok(open) => open,
+            // Where there is no such list, connections alone are counted.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            // It takes a descriptor to count them.
+            Err(_) => self.soft.load(Ordering::Relaxed),
+        };
+        self.open.store(open, Ordering::Relaxed);
+        metrics::gauge!("switchhook_descriptors_open").set(u32::try_from(open).unwrap_or(u32::MAX));
+    }
+
+    /// For how many more calls there is room.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        let soft = self.soft.load(Ordering::Relaxed);
+        let spare = SPARE.min(soft / 4);
+        let free = soft.saturating_sub(self.open.load(Ordering::Relaxed)).saturating_sub(spare);
+        let connections = self.connections_max - self.connections_max.min(spare);
+        let connections = connections.saturating_sub(self.connections.load(Ordering::Relaxed));
+        connections.min(free / PER_CALL as usize)
+    }
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+pub struct Accepted(Arc<Descriptors>);
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn count_open() -> io::Result<usize> {
+    // Since Linux 6.2 the size of the list is its length, which costs no descriptor.
+    let size = fs::metadata(OPEN)?.len();
+    if size > 0 {
+        return Ok(usize::try_from(size).unwrap_or(usize::MAX));
+    }
+    Ok(fs::read_dir(OPEN)?.count())
+}
+
+/// Lets a write beyond the largest file that the process may make fail, instead of ending the
+/// process: a store that cannot grow is survived like a disk that is full.
+///
+/// # Errors
+/// When the signal cannot be taken.
+pub fn survive_file_size_limit() -> io::Result<()> {
+    tokio::signal::unix::signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +241,31 @@ mod tests {
         let raised = raise_nofile();
         assert_eq!(raised.soft, raised.hard);
         assert_eq!(raise_nofile(), raised);
+    }
+
+    #[test]
+    fn connections_leave_every_call_its_way_to_the_model() {
+        for (soft, calls, connections) in
+            [(1_024, 384, 512), (20_000, 9_872, 10_000), (128, 1, 63), (64, 1, 31), (2, 1, 1)]
+        {
+            let descriptors = Descriptors::new(soft, calls);
+            assert_eq!(descriptors.connections_max(), connections, "{soft} {calls}");
+            assert!(connections + calls <= usize::try_from(soft).unwrap());
+        }
+    }
+
+    #[test]
+    fn there_is_room_until_connections_or_descriptors_come_near_their_end() {
+        let descriptors = Arc::new(Descriptors::new(1_024, 384));
+        assert_eq!(descriptors.room(), 496);
+        let held: Vec<_> = (0..496).map(|_| descriptors.accepted()).collect();
+        assert_eq!(descriptors.room(), 0);
+        drop(held);
+        descriptors.open.store(1_004, Ordering::Relaxed);
+        assert_eq!(descriptors.room(), 2);
+        descriptors.open.store(1_024, Ordering::Relaxed);
+        assert_eq!(descriptors.room(), 0);
+        descriptors.look();
+        assert!(descriptors.open.load(Ordering::Relaxed) > 2);
     }
 }

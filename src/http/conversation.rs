@@ -28,7 +28,11 @@ pub(super) async fn connect(
         .and_then(|sid| sid.parse().ok())
         .ok_or_else(|| HttpError::NotFound("no such call".to_owned()))?;
     admit(&web, sid).await?;
-    line::connect(&request, payload, sid, &web.directory, &Arc::clone(&peers))
+    let peers = Arc::clone(&peers);
+    let answer = line::connect(&request, payload, sid, &web.directory, &peers, web.pings);
+    // From here on its session counts.
+    web.admission.arrived(sid);
+    answer
 }
 
 /// Whether a line may be held for that call.
@@ -47,14 +51,10 @@ async fn admit(web: &Web, sid: CallSid) -> Result<(), HttpError> {
     match status {
         Some(status) if status.is_final() => Err(HttpError::Over),
         // Nobody opened it: a new call, and as any new call it needs room.
-        None => match web.refuses_new_calls() {
-            Some(reason) => {
-                metrics::counter!("switchhook_calls_refused_total", "reason" => reason)
-                    .increment(1);
-                Err(HttpError::Unavailable(format!("no new calls are taken: {reason}")))
-            }
-            None => Ok(()),
-        },
+        None => web.take_new_call(sid).map_err(|reason| {
+            metrics::counter!("switchhook_calls_refused_total", "reason" => reason).increment(1);
+            HttpError::Unavailable(format!("no new calls are taken: {reason}"))
+        }),
         Some(_) => Ok(()),
     }
 }

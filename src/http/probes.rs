@@ -67,16 +67,31 @@ pub(super) async fn readyz(web: web::Data<Web>, peers: web::Data<Peers>) -> Http
     match web.readiness.0.load(Ordering::Acquire) {
         STARTING => HttpResponse::ServiceUnavailable().json(state(&web, "starting")),
         READY => {
-            let degraded = dead(&web, &peers);
+            let degraded = degraded(&web, &peers);
             let status = if degraded.is_empty() { "ready" } else { "degraded" };
             let calls = web.directory.len();
             HttpResponse::Ok().json(json!({
                 "status": status, "degraded": degraded,
-                "calls": calls, "maxCalls": web.max_calls, "instance": web.instance,
+                "calls": calls, "maxCalls": web.admission.max_calls(), "instance": web.instance,
             }))
         }
         _ => HttpResponse::NotFound().json(state(&web, "draining")),
     }
+}
+
+/// What is dead, and what does not work now and tries to.
+fn degraded(web: &Web, peers: &Peers) -> Vec<&'static str> {
+    let mut parts = dead(web, peers);
+    if (web.store_failing)() && !parts.contains(&"store") {
+        parts.push("store");
+    }
+    if web.policy.is_breaker_open() {
+        parts.push("model");
+    }
+    if web.admission.is_short_of_descriptors() {
+        parts.push("descriptors");
+    }
+    parts
 }
 
 fn dead(web: &Web, peers: &Peers) -> Vec<&'static str> {

@@ -13,6 +13,7 @@ use switchhook_actors::{
         time::{Millis, Timestamp},
         transcript::Turn,
     },
+    llm_gateway::Patience,
     registry::store::{
         Appended, CallStore, Claimed, Feed, Key, Opened, Settled, StoreError, Stored, Sweep, Swept,
     },
@@ -86,12 +87,15 @@ fn web(store: Broken) -> Web {
     let config = Config::from_pairs([]).unwrap();
     let persona =
         Arc::new(Persona::parse(include_str!("../../deploy/personas/owl-bank.md")).unwrap());
-    let registry =
-        Registry::new(Arc::new(store), Box::new(Vec::new), Box::new(crate::clock::now), 0).start();
+    let registry = Arc::new(Keeper::new("registry", move || {
+        Registry::new(Arc::new(store), Box::new(Vec::new), Box::new(crate::clock::now), 0).start()
+    }));
     let (_, metrics) = Metrics::record().unwrap();
     Web {
         registry,
         store_alive: Box::new(|| true),
+        policy: Arc::new(Policy::new(1, Patience { first_token: 1, token_gap: 1 })),
+        store_failing: Box::new(|| false),
         directory: Arc::default(),
         instance: InstanceId("test".to_owned()),
         public_url: config.public_url.clone(),
@@ -100,7 +104,8 @@ fn web(store: Broken) -> Web {
         relay: session::relay(&config.relay, &persona).unwrap(),
         greeting: persona.greeting.clone(),
         persona,
-        max_calls: 10,
+        pings: Pings { ping: Duration::from_secs(10), silent: Duration::from_secs(25) },
+        admission: Admission::new(10, Arc::default()),
         under_way: UnderWay::default(),
         readiness: Readiness::default(),
         metrics,

@@ -54,6 +54,9 @@ struct Line<'a> {
     estimated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    /// Turns that were said before this one and could not be stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_before: Option<u32>,
 }
 
 impl<'a> Line<'a> {
@@ -66,6 +69,7 @@ impl<'a> Line<'a> {
             interrupted: turn.interrupted,
             estimated: turn.estimated,
             reason: turn.reason,
+            lost_before: Some(turn.lost_before).filter(|&lost| lost > 0),
         }
     }
 }

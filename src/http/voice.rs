@@ -11,6 +11,7 @@ use switchhook_actors::{
     domain::{
         handoff::{HandoffNote, Next, SessionOver},
         ids::CallSid,
+        legible::label,
         record::{CallRecord, Change, NewCall, Status},
     },
     registry::{
@@ -35,6 +36,9 @@ const REGISTRY_PATIENCE: Duration = Duration::from_millis(300);
 /// How long a webhook's reply is kept for its repetitions, ms.
 const REPLY_TTL: u64 = 60_000;
 
+/// Characters of a field that becomes part of a reply's name: a `SessionId` has 34.
+const NAME_MAX: usize = 64;
+
 /// How long a session may take to hear that its call is over.
 const CONCLUDE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -50,8 +54,8 @@ pub(super) async fn incoming(
 }
 
 async fn ring(web: &Web, call: &Incoming) -> Response {
-    if let Some(reason) = web.refuses_new_calls().filter(|_| web.directory.find(call.sid).is_none())
-    {
+    let held = web.directory.find(call.sid).is_some();
+    if !held && let Err(reason) = web.take_new_call(call.sid) {
         tracing::warn!(call.sid = %call.sid, reason, "a call is refused");
         metrics::counter!("switchhook_calls_refused_total", "reason" => reason).increment(1);
         return farewell(web);
@@ -154,6 +158,7 @@ pub(super) async fn status(signed: Signed, web: web::Data<Web>) -> Result<HttpRe
 /// Brings a call to its end: through its session if that is here, which notes what was heard, else
 /// in the record.
 async fn conclude(web: &Web, sid: CallSid, record: Option<CallRecord>, status: Status) {
+    web.admission.arrived(sid);
     if let Some(session) = web.directory.find(sid) {
         let told = session.send(Conclude { status }).timeout(CONCLUDE_PATIENCE).await;
         if told.is_ok() {
@@ -250,7 +255,9 @@ fn reply_key(route: &str, signed: &Signed, sid: CallSid, part: &str) -> String {
     match &signed.idempotency {
         Some(token) => format!("{route}:{sid}:token:{token}"),
         None => {
-            format!("{route}:{sid}:{part}:{}", signed.form.get("CallStatus").unwrap_or_default())
+            let status = signed.form.get("CallStatus").unwrap_or_default();
+            let (part, status) = (label(part, NAME_MAX), label(status, NAME_MAX));
+            format!("{route}:{sid}:{part}:{status}")
         }
     }
 }

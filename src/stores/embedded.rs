@@ -18,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
 };
@@ -44,9 +45,10 @@ use writer::{Job, Opener, Writer};
 /// The file within the data directory.
 const FILE: &str = "calls.redb";
 
-/// Memory for pages of the file, bytes: some ten thousand calls' last turns. The library's own
-/// default is a gibibyte.
-const CACHE: usize = 64 << 20;
+/// Memory for pages of the file, bytes: those of the calls that are being written. What is read, an
+/// index in memory finds; more pages were measured to save no time. The library's own default is a
+/// gibibyte.
+const CACHE: usize = 8 << 20;
 
 /// The store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +131,8 @@ pub struct Embedded {
     /// None once it is closed.
     jobs: Mutex<Option<SyncSender<Box<dyn Job>>>>,
     index: Arc<Mutex<Index>>,
+    /// Whether the last commit came to nothing.
+    failing: Arc<AtomicBool>,
     /// Closed when the thread is over and has let go of the file.
     ended: watch::Receiver<()>,
 }
@@ -153,7 +157,8 @@ impl Embedded {
             why: trouble.to_string(),
         })?;
         let index = Arc::new(Mutex::new(Index::new(live, now)));
-        let writer = Writer::new(opener, database, Arc::clone(&index));
+        let failing = Arc::new(AtomicBool::new(false));
+        let writer = Writer::new(opener, database, Arc::clone(&index), Arc::clone(&failing));
         let (jobs, asked) = sync_channel(writer::QUEUE);
         let (end, ended) = watch::channel(());
         let work = move || {
@@ -166,13 +171,19 @@ impl Embedded {
             .name("call-store".into())
             .spawn(work)
             .map_err(OpenError::Thread)?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), index, ended })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), index, failing, ended })
     }
 
     /// Whether the store still works. Once false, it stays so.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.ended.has_changed().is_ok()
+    }
+
+    /// Whether it cannot write now: the disk is full or broken. It goes on trying by itself.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Takes no more operations, and resolves when all that were accepted are durable and the

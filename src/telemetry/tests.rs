@@ -152,3 +152,47 @@ fn a_long_message_of_a_panic_is_cut() {
     let long: &'static str = Box::leak("é".repeat(500).into_boxed_str());
     assert_eq!(message(&long).chars().count(), MESSAGE_MAX);
 }
+
+/// The most memory that this process ever held, KiB, as Linux tells it.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn a_process_that_panics() {
+    init(&Log { filter: "info".to_owned(), format: Some(Format::Json) }, false).unwrap();
+    install_panic_hook();
+    let before = peak();
+    assert!(catch_unwind(|| panic!("planted")).is_err());
+    eprintln!("\ngrown by {} KiB", peak() - before);
+}
+
+#[test]
+fn a_panic_is_told_by_its_place_alone_whatever_the_environment_asks_for() {
+    /// Reading what a backtrace is made of takes tens of MiB.
+    const GROWN_MAX: u64 = 16 * 1024;
+    for wish in ["1", "full"] {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "telemetry::tests::a_process_that_panics", "--ignored"])
+            .arg("--nocapture")
+            .env("RUST_BACKTRACE", wish)
+            .env("RUST_LIB_BACKTRACE", wish)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        let grown =
+            said.lines().find_map(|line| line.strip_prefix("grown by ")?.strip_suffix(" KiB"));
+        let grown: u64 = grown.expect(&said).parse().unwrap();
+        assert!(grown < GROWN_MAX, "{grown} KiB\n{said}");
+        let lines: Vec<_> = said.lines().filter(|line| line.contains("panic")).collect();
+        assert_eq!(lines.len(), 1, "{said}");
+        assert!(lines[0].contains(r#""place":"src/telemetry/tests.rs:"#), "{said}");
+        for trace in ["backtrace", "rust_begin_unwind", "core::panicking", "   0:"] {
+            assert!(!said.contains(trace), "{trace} in {said}");
+        }
+    }
+}

@@ -102,9 +102,13 @@ async fn a_failed_commit_is_told_and_leaves_no_trace_in_memory() {
         }
         assert_eq!(store.live().await.unwrap()[0].turns, 0);
     }
-    assert!(store.is_alive());
+    assert!(store.is_alive() && store.is_failing());
 
     disk.broken.store(false, Ordering::SeqCst);
+    // It finds out by itself, though nobody asks.
+    while store.is_failing() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
     // Whether the first landed was not known, so it is repeated under the same number.
     let repeated = store.append(sid(), Epoch(1), 1, says(1)).await.unwrap();
     assert!(matches!(repeated, Appended::Appended | Appended::Duplicate), "{repeated:?}");
@@ -186,7 +190,7 @@ async fn a_dead_thread_is_seen_and_every_later_operation_refused() {
     claimed(&store).await;
     disk.broken.store(true, Ordering::SeqCst);
     disk.cursed.store(true, Ordering::SeqCst);
-    // The first finds the disk broken, the second has the file opened again.
+    // The first finds the disk broken; a moment later the file is opened again.
     for seq in [1, 1, 1] {
         let answer = store.append(sid(), Epoch(1), seq, says(seq)).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
