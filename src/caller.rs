@@ -27,18 +27,6 @@ mod validate;
 mod voice;
 mod wire;
 
-pub use self::{
-    address::AddressError,
-    element::XmlError,
-    error::CallerError,
-    history::{Answer, Ending, Entry, Happening, StaleToken},
-    options::RingOptions,
-    relay::{By, Relay},
-    twiml_reader::{Connect, Enqueue, TwimlError, Verb, read as read_twiml},
-    validate::{Text, Told, Violation, read as read_frame},
-    voice::{Cut, DEFAULT_PACE, Pace, Played},
-    wire::{Reply, WireError, client},
-};
 use self::{
     address::Route,
     history::{History, Shared},
@@ -46,6 +34,18 @@ use self::{
     phone::{Ask, Order, Phone, call_fields},
     voice::Voice,
     wire::Wire,
+};
+pub use self::{
+    address::{AddressError, check_base},
+    element::XmlError,
+    error::CallerError,
+    history::{Answer, Ending, Entry, Happening, StaleToken},
+    options::{Ear, RingOptions},
+    relay::{By, Relay},
+    twiml_reader::{Connect, Enqueue, TwimlError, Verb, read as read_twiml},
+    validate::{Text, Told, Violation, read as read_frame},
+    voice::{Cut, DEFAULT_PACE, Pace, Played},
+    wire::{Reply, WireError, client},
 };
 
 /// From ringing to the socket; a call may be passed on a few times before.

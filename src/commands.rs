@@ -2,4 +2,5 @@
 
 pub mod call;
 pub mod check;
+pub mod load;
 pub mod serve;

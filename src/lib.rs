@@ -1,15 +1,17 @@
 //! The program around `switchhook-actors`: everything that touches the outside.
 //!
 //! [`app`] wires it; [`http`] is the door for Twilio and for people; [`twilio`], [`models`] and
-//! [`stores`] speak with the outside; [`caller`] plays Twilio; [`commands`] are what a person types.
+//! [`stores`] speak with the outside; [`caller`] plays Twilio and [`load`] a thousand of it; [`commands`] are what a person types.
 
 pub mod app;
 pub mod caller;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod faults;
 pub mod http;
 pub mod limits;
+pub mod load;
 pub mod models;
 pub mod stop;
 pub mod stores;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use switchhook::{
-    commands::{call, check, serve},
+    commands::{call, check, load, serve},
     config::Config,
 };
 
@@ -28,6 +28,9 @@ enum Command {
     /// Be the caller, in the terminal, against any ConversationRelay server.
     #[command(long_about = call::LONG_ABOUT)]
     Call(Box<call::CallArgs>),
+    /// Be many callers at once, and report what the server makes of them; or be the model.
+    #[command(long_about = load::LONG_ABOUT)]
+    Load(Box<load::LoadArgs>),
     /// Say what is configured, reachable and missing.
     Check,
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&config),
         Command::Call(arguments) => call::run(*arguments, &config),
+        Command::Load(arguments) => load::run(*arguments, &config),
         Command::Check => check::run(&config),
     }
 }

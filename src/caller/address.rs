@@ -22,6 +22,14 @@ pub(super) struct Target {
     pub(super) connect: String,
 }
 
+/// Whether calls can be made to this base address.
+///
+/// # Errors
+/// When it is not scheme, host and perhaps a port of the web.
+pub fn check_base(address: &str) -> Result<(), AddressError> {
+    base(address).map(drop)
+}
+
 /// The two bases.
 #[derive(Debug, Clone)]
 pub(super) struct Route {

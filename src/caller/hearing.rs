@@ -134,6 +134,18 @@ impl Caller {
         self.shared.with(|history| history.sessions)
     }
 
+    /// How long each webhook that fetched TwiML took to be answered.
+    #[must_use]
+    pub fn webhook_times(&self) -> Vec<Duration> {
+        self.shared.with(|history| history.webhooks.clone())
+    }
+
+    /// How long each socket took from the connect to the upgrade.
+    #[must_use]
+    pub fn connect_times(&self) -> Vec<Duration> {
+        self.shared.with(|history| history.connects.clone())
+    }
+
     /// How the call ended, if it has.
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {

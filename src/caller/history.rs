@@ -132,6 +132,10 @@ pub(super) struct History {
     pub(super) stale: Vec<StaleToken>,
     /// How many sockets were opened.
     pub(super) sessions: u32,
+    /// How long each webhook took to be answered.
+    pub(super) webhooks: Vec<Duration>,
+    /// How long each socket took to be opened.
+    pub(super) connects: Vec<Duration>,
     /// What the last `end` carried.
     pub(super) handoff: Option<String>,
     pub(super) ending: Option<Ending>,
@@ -144,7 +148,7 @@ impl History {
             started: Instant::now(),
             entries: VecDeque::new(),
             first: 0,
-            limit: limit.max(1),
+            limit,
             violations: Vec::new(),
             cycles: Vec::new(),
             asked: None,
@@ -154,6 +158,8 @@ impl History {
             interrupted: false,
             stale: Vec::new(),
             sessions: 0,
+            webhooks: Vec::new(),
+            connects: Vec::new(),
             handoff: None,
             ending: None,
         }
@@ -169,7 +175,15 @@ impl History {
         self.started.checked_add(clock).unwrap_or_else(Instant::now)
     }
 
+    /// Whether anything is kept at all.
+    pub(super) fn is_kept(&self) -> bool {
+        self.limit > 0
+    }
+
     pub(super) fn record(&mut self, what: Happening) {
+        if !self.is_kept() {
+            return;
+        }
         if self.entries.len() >= self.limit {
             self.entries.pop_front();
             self.first += 1;
@@ -204,8 +218,8 @@ impl History {
         self.interrupted = true;
     }
 
-    /// A text frame arrived.
-    pub(super) fn text(&mut self, at: Instant, text: &Text) {
+    /// A text frame arrived. Whether it begins or ends an answer.
+    pub(super) fn text(&mut self, at: Instant, text: &Text) -> bool {
         if self.interrupted {
             let token = StaleToken { text: text.token.clone(), last: text.last, at };
             self.stale.push(token);
@@ -213,7 +227,7 @@ impl History {
         let closes_older = text.token.is_empty() && text.last && self.before_open;
         self.before_open = false;
         if closes_older {
-            return;
+            return false;
         }
         if self.cycles.last().is_none_or(|cycle| cycle.complete) {
             self.cycles.push(Answer::default());
@@ -228,8 +242,10 @@ impl History {
                 cycle.first_token = cycle
                     .first_token
                     .or_else(|| asked.map(|asked| at.saturating_duration_since(asked)));
+                return cycle.tokens == 1 || text.last;
             }
         }
+        text.last
     }
 
     /// The next complete answer that was not taken yet.

@@ -15,7 +15,7 @@ use self::socket::{Incoming, Socket};
 use super::{
     CallerError,
     address::Target,
-    history::Happening,
+    history::{Happening, History},
     options::new_sid,
     phone::{Ask, Order, Phone},
     relay::{By, Relay},
@@ -204,18 +204,28 @@ impl<'a> Line<'a> {
     /// A text frame of the engine.
     async fn frame(&mut self, frame: String) -> ControlFlow<Outcome> {
         let at = Instant::now();
-        let told = validate::read(&frame);
-        self.phone.shared.change(|history| {
-            history.record(Happening::Received(frame.clone()));
-        });
-        match told {
+        match validate::read(&frame) {
             Ok(told) => {
                 self.malformed = 0;
+                self.received(frame);
                 self.perform(at, told);
                 ControlFlow::Continue(())
             }
-            Err(violation) => self.malformed(&frame, format!("{violation} in {frame}")).await,
+            Err(violation) => {
+                self.received(frame.clone());
+                self.malformed(&frame, format!("{violation} in {frame}")).await
+            }
         }
+    }
+
+    fn received(&self, frame: String) {
+        if self.is_kept() {
+            self.phone.shared.change(|history| history.record(Happening::Received(frame)));
+        }
+    }
+
+    fn is_kept(&self) -> bool {
+        self.phone.shared.with(|history| history.is_kept())
     }
 
     async fn malformed(&mut self, frame: &str, problem: String) -> ControlFlow<Outcome> {
@@ -236,17 +246,10 @@ impl<'a> Line<'a> {
 
     fn perform(&mut self, at: Instant, told: Told) {
         match told {
-            Told::Text(text) => {
-                let piece = self.piece(&text);
-                self.phone.shared.change(|history| {
-                    history.text(at, &text);
-                    let now = history.clock(at);
-                    history.voice.push(now, piece);
-                });
-            }
+            Told::Text(text) => self.text(at, text),
             Told::Play { times, interruptible, preemptible, .. } => {
                 let text = Text { interruptible, preemptible, last: true, ..Text::default() };
-                let piece = self.piece(&text);
+                let piece = self.piece(text);
                 self.voice(|voice, now| voice.play(now, times, piece));
             }
             Told::SendDigits { .. } => {}
@@ -260,14 +263,28 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn piece(&self, text: &Text) -> Piece {
+    fn text(&mut self, at: Instant, text: Text) {
+        if let Some(ear) = &self.phone.options.ear {
+            ear(at, &text);
+        }
+        let shared = &self.phone.shared;
+        let news = shared.with(|history| history.text(at, &text) || history.is_kept());
+        let piece = self.piece(text);
+        let push = |history: &mut History| {
+            let now = history.clock(at);
+            history.voice.push(now, piece);
+        };
+        if news { shared.change(push) } else { shared.with(push) }
+    }
+
+    fn piece(&self, text: Text) -> Piece {
         let interruptible = match text.interruptible {
             Some(true) => By::Any,
             Some(false) => By::None,
             None => self.relay.interruptible(),
         };
         Piece {
-            text: text.token.clone(),
+            text: text.token,
             interruptible,
             preemptible: text.preemptible.unwrap_or_else(|| self.relay.preemptible()),
             last: text.last,
@@ -287,6 +304,9 @@ impl<'a> Line<'a> {
 
     async fn send_text(&mut self, frame: String) -> Result<(), Lost> {
         let replayed = self.relay.application_reconnect();
+        if !self.is_kept() {
+            return self.socket.send(Message::Text(frame.into()), replayed).await;
+        }
         let sent = self.socket.send(Message::Text(frame.clone().into()), replayed).await;
         if sent.is_ok() {
             self.phone.shared.change(|history| history.record(Happening::Sent(frame)));

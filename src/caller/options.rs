@@ -1,9 +1,10 @@
 //! How a call is made: where to, as whom, and how its voice behaves.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc, time::Instant};
 
 use super::{
     relay::Relay,
+    validate::Text,
     voice::{Pace, Played},
 };
 use crate::twilio::signature::Signatures;
@@ -11,6 +12,9 @@ use crate::twilio::signature::Signatures;
 /// Frames and notes a call remembers; the oldest make room. A call of an hour with a token every
 /// 100 ms fits.
 const DEFAULT_HISTORY: usize = 40_000;
+
+/// Hears every text frame of the engine at the moment it arrives.
+pub type Ear = Rc<dyn Fn(Instant, &Text)>;
 
 /// How to ring. `RingOptions { url, ..RingOptions::default() }` is an ordinary call.
 #[derive(Clone)]
@@ -54,8 +58,11 @@ pub struct RingOptions {
     pub keep_session_id: bool,
     /// Whether `applicationReconnect` is honoured when the engine loses the socket.
     pub reconnect: bool,
-    /// How many frames and notes are kept.
+    /// How many frames and notes are kept. With 0, for a load of thousands of calls, those who wait
+    /// are woken when an answer begins and when it ends, and not by every word.
     pub history: usize,
+    /// Hears the words as they arrive.
+    pub ear: Option<Ear>,
     /// The HTTP client; one a thread is enough for all its calls. None makes a new one.
     pub client: Option<awc::Client>,
 }
@@ -87,6 +94,7 @@ impl Default for RingOptions {
             keep_session_id: false,
             reconnect: true,
             history: DEFAULT_HISTORY,
+            ear: None,
             client: None,
         }
     }

@@ -225,7 +225,9 @@ impl Phone {
         method: &str,
         fields: &[(String, String)],
     ) -> Result<Document, CallerError> {
+        let asked = Instant::now();
         let reply = self.wire.request(target, method, fields).await?;
+        self.shared.with(|history| history.webhooks.push(asked.elapsed()));
         let Reply { status, content_type, body } = reply;
         let url = target.written.clone();
         self.note(format!("{method} {url} {}: {status} {body}", told(fields)));

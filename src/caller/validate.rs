@@ -3,6 +3,9 @@
 //! A frame that is not is dropped and answered with an `error` message (64107), ten in a row end
 //! the session. Source: <https://www.twilio.com/docs/voice/conversationrelay/websocket-messages>.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// What the engine told Twilio to do.
@@ -65,6 +68,41 @@ pub struct Violation(String);
 /// # Errors
 /// When Twilio would answer it with `Invalid message received`.
 pub fn read(frame: &str) -> Result<Told, Violation> {
+    match serde_json::from_str::<PlainText<'_>>(frame) {
+        Ok(plain) if plain.kind == "text" => Ok(Told::Text(plain.into())),
+        _ => read_any(frame),
+    }
+}
+
+/// A text frame as it should be, which nearly all frames are. What does not fit in here is read
+/// again, with words for what is wrong.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainText<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    token: String,
+    #[serde(default)]
+    last: bool,
+    #[serde(default, deserialize_with = "not_null")]
+    interruptible: Option<bool>,
+    #[serde(default, deserialize_with = "not_null")]
+    preemptible: Option<bool>,
+}
+
+/// `null` is not the same as nothing.
+fn not_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    bool::deserialize(from).map(Some)
+}
+
+impl From<PlainText<'_>> for Text {
+    fn from(plain: PlainText<'_>) -> Self {
+        let PlainText { token, last, interruptible, preemptible, .. } = plain;
+        Self { token, last, lang: None, interruptible, preemptible }
+    }
+}
+
+fn read_any(frame: &str) -> Result<Told, Violation> {
     let value: Value = serde_json::from_str(frame).map_err(|error| wrong("not JSON", error))?;
     let Value::Object(fields) = value else {
         return Err(Violation("not a JSON object".to_owned()));

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-use awc::ws::{Frame, Message};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use actix_web::dev::{Service as _, fn_service};
+use awc::{
+    http::Uri,
+    ws::{Frame, Message},
+};
 use futures_util::{Sink, Stream};
+use tokio::net::TcpStream;
 use url::form_urlencoded;
 
 use super::address::Target;
@@ -79,7 +85,9 @@ pub(super) struct Wire {
 pub fn client() -> awc::Client {
     awc::Client::builder()
         // Every open line counts as a connection: no limit but the system's.
-        .connector(awc::Connector::new().limit(0).timeout(CONNECT_DEADLINE))
+        .connector(
+            awc::Connector::new().connector(fn_service(connect)).limit(0).timeout(CONNECT_DEADLINE),
+        )
         // ConversationRelay upgrades HTTP/1.1.
         .max_http_version(awc::http::Version::HTTP_11)
         // Twilio's redirects lose the form, so they are errors here.
@@ -87,6 +95,15 @@ pub fn client() -> awc::Client {
         .timeout(WEBHOOK_DEADLINE)
         .add_default_header((awc::http::header::USER_AGENT, "TwilioProxy/1.1"))
         .finish()
+}
+
+/// Connects as Twilio does: a frame leaves when it is written. Otherwise a prompt that follows other
+/// frames would wait 40 ms for the engine's acknowledgement of those.
+async fn connect(info: ConnectInfo<Uri>) -> Result<Connection<Uri, TcpStream>, ConnectError> {
+    let connecting = actix_tls::connect::Connector::default().service();
+    let connection = connecting.call(info).await?;
+    connection.io_ref().set_nodelay(true).map_err(ConnectError::Io)?;
+    Ok(connection)
 }
 
 impl Wire {

@@ -91,6 +91,18 @@ not empty, and the server sent nothing that Twilio would refuse.";
 #[derive(Clone)]
 pub struct AuthToken(Signatures);
 
+impl AuthToken {
+    /// The first one of the engine's own configuration.
+    pub(super) fn configured(config: &Config) -> Option<Self> {
+        let first = config.twilio.auth_tokens.first().cloned()?;
+        Signatures::new([first]).ok().map(Self)
+    }
+
+    pub(super) fn into_signatures(self) -> Signatures {
+        self.0
+    }
+}
+
 impl fmt::Debug for AuthToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuthToken")
@@ -108,7 +120,7 @@ impl FromStr for AuthToken {
     }
 }
 
-fn pace(text: &str) -> Result<Pace, String> {
+pub(super) fn pace(text: &str) -> Result<Pace, String> {
     if text == "fast" {
         return Ok(Pace::Instant);
     }
@@ -145,9 +157,7 @@ pub enum CallCommandError {
 /// Calls. What the command line leaves open comes from the configuration of the engine that is
 /// called: the first auth token, and `PUBLIC_URL` when an operator has set it.
 pub fn run(mut args: CallArgs, config: &Config) -> ExitCode {
-    let configured = config.twilio.auth_tokens.first().cloned();
-    let configured = configured.and_then(|token| Signatures::new([token]).ok()).map(AuthToken);
-    args.token = args.token.or(configured);
+    args.token = args.token.or_else(|| AuthToken::configured(config));
     args.public_url = args.public_url.or(config.public_url.given().map(str::to_owned));
     match actix::System::new().block_on(call(args)) {
         Ok(failures) if failures.is_empty() => ExitCode::SUCCESS,
@@ -182,7 +192,7 @@ fn options(args: CallArgs) -> RingOptions {
         url: args.url,
         public_url: args.public_url,
         ws_url: args.ws,
-        signatures: args.token.map(|AuthToken(signatures)| signatures),
+        signatures: args.token.map(AuthToken::into_signatures),
         from: args.from,
         to: args.to,
         pace: args.pace,

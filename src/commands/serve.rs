@@ -1,11 +1,12 @@
 //! `switchhook serve`: takes calls until it is told to stop.
 
-use std::{io::IsTerminal, process::ExitCode, time::Duration};
+use std::{io::IsTerminal, process::ExitCode, sync::Arc, time::Duration};
 
 use crate::{
     app::{self, Engine},
     config::Config,
-    limits::{self, CallLimit},
+    faults,
+    limits::{self, CallLimit, Descriptors},
     stop,
     telemetry::{self, Metrics, UPKEEP_EVERY},
 };
@@ -34,10 +35,18 @@ pub fn run(config: &Config) -> ExitCode {
         }
     };
     telemetry::install_panic_hook();
+    faults::take_orders();
     let served = actix::System::new().block_on(async {
-        let max_calls = capacity(config);
-        let engine = app::start(config, metrics, max_calls)?;
+        limits::survive_file_size_limit()?;
+        let (max_calls, descriptors) = capacity(config);
+        let engine = app::start(config, metrics, max_calls, Arc::clone(&descriptors))?;
         announce(&engine, config);
+        actix::spawn(async move {
+            loop {
+                descriptors.look();
+                actix::clock::sleep(limits::LOOK_EVERY).await;
+            }
+        });
         let metrics = engine.web.metrics.clone();
         actix::spawn(async move {
             loop {
@@ -59,7 +68,7 @@ pub fn run(config: &Config) -> ExitCode {
 }
 
 /// How many calls the machine can carry, from its descriptors.
-fn capacity(config: &Config) -> usize {
+fn capacity(config: &Config) -> (usize, Arc<Descriptors>) {
     let nofile = limits::raise_nofile();
     let CallLimit { calls: max_calls, warning } =
         limits::max_calls(config.limits.max_calls, nofile.soft);
@@ -70,7 +79,7 @@ fn capacity(config: &Config) -> usize {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    max_calls
+    (max_calls, Arc::new(Descriptors::new(nofile.soft, max_calls)))
 }
 
 /// Says where to look next, and what is real and what is embedded.
@@ -103,5 +112,5 @@ fn announce(engine: &Engine, config: &Config) {
         (false, false) => format!("webhooks at {}/voice/incoming", engine.public_url.origin()),
     };
     println!("  Twilio          {twilio}");
-    println!("  calls at most   {}", engine.web.max_calls);
+    println!("  calls at most   {}", engine.web.admission.max_calls());
 }

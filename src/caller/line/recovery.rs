@@ -9,12 +9,14 @@ const RECONNECT_AFTER_MS: [u64; 6] = [0, 250, 500, 1_000, 2_000, 4_000];
 impl Line<'_> {
     /// Connects and introduces the call.
     pub(super) async fn open(&mut self) -> Result<(), String> {
+        let began = Instant::now();
         let opened = self.phone.wire.open(self.target).await;
         let frames = opened.map_err(|error| {
             self.broken(error.to_string());
             error.to_string()
         })?;
         self.socket.put(frames);
+        self.phone.shared.with(|history| history.connects.push(began.elapsed()));
         let setup = self.setup();
         self.phone.note(format!("connected to {}", self.target.connect));
         if let Err(lost) = self.send(&setup).await {

@@ -79,6 +79,32 @@ fn every_frame_that_twilio_drops_is_a_violation_that_says_why() {
 
 proptest! {
     #[test]
+    fn the_short_way_to_read_a_text_frame_says_what_the_long_one_says(
+        fields in proptest::sample::subsequence(
+            vec![
+                r#""type":"text""#,
+                r#""type":"play""#,
+                r#""token":"a \u0041\n""#,
+                r#""token":5"#,
+                r#""last":true"#,
+                r#""last":null"#,
+                r#""lang":"sv-SE""#,
+                r#""interruptible":false"#,
+                r#""interruptible":null"#,
+                r#""preemptible":"true""#,
+                r#""preemptible":true"#,
+                r#""more":1"#,
+            ],
+            0..=7,
+        ),
+    ) {
+        let frame = format!("{{{}}}", fields.join(","));
+        prop_assert_eq!(read(&frame), read_any(&frame), "{}", frame);
+    }
+}
+
+proptest! {
+    #[test]
     fn whatever_the_engine_can_write_is_accepted(
         token in ".*", last: bool, interruptible: Option<bool>, handoff in proptest::option::of(".*"),
     ) {
