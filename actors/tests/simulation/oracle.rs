@@ -1,0 +1,112 @@
+//! What may never happen, whatever the order of events. Every chapter looks at one side of it after
+//! every step; [`heard`] is told by the world what the caller really heard.
+
+pub(crate) mod heard;
+pub(crate) mod record;
+pub(crate) mod spoken;
+pub(crate) mod waits;
+pub(crate) mod words;
+
+use std::fmt;
+
+use switchhook_actors::domain::{
+    conversation::{Effect, Input, Rules},
+    persona::Persona,
+    time::Timestamp,
+};
+
+use super::machine::Machine;
+
+/// Effects of one input at most: a cut may change as many turns as playback remembers.
+const EFFECTS_MAX: usize = 16;
+
+/// The promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Invariant {
+    /// No word of an old turn is spoken.
+    Stale,
+    /// Every talk cycle is closed exactly once.
+    Cycle,
+    /// The transcript is what was heard.
+    Heard,
+    /// What is known in memory is told to the store, and knowledge never shrinks.
+    Recorded,
+    /// Every caller turn has an answer or a reason.
+    Answered,
+    /// No wait exceeds its deadline.
+    Deadline,
+    /// The model's answer is spoken whole, and without its marks.
+    Whole,
+    /// One question at a time.
+    Questions,
+    /// Nothing follows the end.
+    Over,
+    /// Effects and ticks stay bounded.
+    Bounded,
+    /// Nothing panics.
+    Panic,
+}
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) invariant: Invariant,
+    pub(crate) detail: String,
+}
+
+impl Violation {
+    pub(crate) fn of(invariant: Invariant, detail: impl Into<String>) -> Self {
+        Self { invariant, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.invariant, self.detail)
+    }
+}
+
+/// Whether all is well.
+pub(crate) type Verdict = Result<(), Violation>;
+
+/// One step of the machine, as it is judged.
+pub(crate) struct Seen<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) input: &'a Input,
+    pub(crate) effects: &'a [Effect],
+    pub(crate) machine: &'a dyn Machine,
+    pub(crate) persona: &'a Persona,
+    pub(crate) rules: &'a Rules,
+}
+
+/// All chapters that need nothing but the machine's own account.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    pub(crate) spoken: spoken::Spoken,
+    pub(crate) waits: waits::Waits,
+    pub(crate) record: record::Record,
+    pub(crate) words: words::Words,
+}
+
+impl Oracle {
+    pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Verdict {
+        if seen.effects.len() > EFFECTS_MAX {
+            let detail = format!("{} effects of one input", seen.effects.len());
+            return Err(Violation::of(Invariant::Bounded, detail));
+        }
+        self.spoken.judge(seen)?;
+        self.waits.judge(seen)?;
+        self.words.judge(seen)?;
+        self.record.judge(seen)
+    }
+}
+
+/// The letters and digits of a text, in lower case: what is compared of words.
+pub(crate) fn letters(text: &str) -> String {
+    text.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether it is a phrase that only covers a wait.
+pub(crate) fn is_filler(persona: &Persona, text: &str) -> bool {
+    persona.fillers.iter().any(|filler| filler == text.trim())
+}

@@ -1,0 +1,104 @@
+//! What the model wrote is what is spoken: all of it, nothing else, and never a mark.
+
+use switchhook_actors::domain::{
+    answer::AnswerEvent,
+    conversation::{Effect, Input},
+    escalation::MarkerScanner,
+    ids::TurnId,
+    speech::Speech,
+};
+
+use super::{Invariant, Seen, Verdict, Violation, is_filler, letters};
+
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    /// The question that is open.
+    turn: Option<TurnId>,
+    /// The question that was asked last.
+    last: TurnId,
+    /// What the model wrote.
+    written: String,
+    /// Letters that were said for it before it was asked again.
+    before: String,
+    /// Letters that were said for it since it was asked.
+    said: String,
+    /// The model is done.
+    done: bool,
+    /// The model was stopped.
+    stopped: bool,
+}
+
+impl Words {
+    pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Verdict {
+        if let Input::Answer(turn, event) = seen.input
+            && self.turn == Some(*turn)
+            && !self.done
+            && !self.stopped
+        {
+            match event {
+                AnswerEvent::Token(token) => self.written.push_str(token),
+                AnswerEvent::Done(_) => self.done = true,
+                AnswerEvent::Failed(_) => self.stopped = true,
+            }
+        }
+        for effect in seen.effects {
+            match effect {
+                Effect::Ask { turn, .. } => self.asked(*turn),
+                Effect::StopAsking => self.stopped = true,
+                Effect::Say { turn, text, last }
+                    if self.turn == Some(*turn) && !is_filler(seen.persona, text) =>
+                {
+                    let new = letters(text);
+                    let before = [self.before.as_str(), &self.said].concat();
+                    // What a failed session had not spoken is said once more.
+                    if *seen.input != Input::SessionFailed || !before.ends_with(&new) {
+                        self.said.push_str(&new);
+                    }
+                    if *last {
+                        self.closed(seen)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, turn: TurnId) {
+        let mut before = std::mem::take(&mut self.before);
+        before.push_str(&self.said);
+        if self.last != turn {
+            before.clear();
+        }
+        *self = Self { turn: Some(turn), last: turn, before, ..Self::default() };
+    }
+
+    /// Its last word was said: all of it, or the beginning when it was stopped, and then at most
+    /// what the persona has to say about it.
+    fn closed(&mut self, seen: &Seen<'_>) -> Verdict {
+        self.turn = None;
+        let mut unmarked = String::new();
+        let mut markers = MarkerScanner::new();
+        markers.push(&self.written, &mut unmarked);
+        markers.finish(&mut unmarked);
+        let written = letters(&Speech::clean(&seen.rules.language, &unmarked));
+        let persona = seen.persona;
+        let phrases = [
+            &persona.apology,
+            &persona.unavailable,
+            &persona.goodbye,
+            &persona.escalation,
+            &persona.more,
+        ];
+        let is_written = |said: &str| {
+            if self.done { said == written } else { written.starts_with(said) }
+        };
+        let with_phrase =
+            |phrase: &&String| self.said.strip_suffix(&letters(phrase)).is_some_and(is_written);
+        if is_written(&self.said) || phrases.iter().any(with_phrase) {
+            return Ok(());
+        }
+        let detail = format!("written {written:?}, said {:?}", self.said);
+        Err(Violation::of(Invariant::Whole, detail))
+    }
+}

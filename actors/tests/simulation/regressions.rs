@@ -1,0 +1,219 @@
+//! Schedules that broke a promise once, as they were found.
+
+use switchhook_actors::domain::answer::{FailureKind, Finish};
+
+use super::{
+    machine::Cast,
+    schedule::{Farewell, Greeting, Noise, Report, Schedule, Setting, Step},
+    search::verdict,
+};
+
+#[track_caller]
+fn keeps(setting: Setting, steps: Vec<Step>) {
+    let verdict = verdict(&Cast::sound(), &Schedule { setting, steps });
+    assert_eq!(verdict, Ok(()));
+}
+
+fn prompt() -> Step {
+    Step::Prompt { words: "Hello?".to_owned(), last: true }
+}
+
+fn token(text: &str) -> Step {
+    Step::Token(text.to_owned())
+}
+
+fn interrupt() -> Step {
+    Step::Interrupt { report: Report::Missing, timed: false, lag: 0 }
+}
+
+#[test]
+fn nothing_is_noted_after_a_call_that_ends_before_its_greeting_is() {
+    keeps(
+        Setting { late: 5_000, ..Setting::default() },
+        vec![Step::Attach, Step::Wait(600), Step::Concluded { completed: true }],
+    );
+}
+
+#[test]
+fn an_answer_that_was_resumed_and_then_superseded_is_closed() {
+    let resumed = [Step::Attach, prompt(), Step::Wait(1), token("w")];
+    for gone in [Step::Drop { clean: true }, Step::Bye] {
+        let mut steps = resumed.to_vec();
+        steps.extend([gone, Step::Attach, prompt()]);
+        keeps(Setting { farewell: Farewell::Patience, ..Setting::default() }, steps);
+    }
+}
+
+#[test]
+fn an_interrupt_of_a_resumed_answer_before_its_next_word_leaves_what_was_heard() {
+    let cut_in = [Step::Attach, interrupt(), token("a"), Step::Done(Finish::Stop)];
+    for gone in [Step::Drop { clean: true }, Step::TakeOver { lost: false }] {
+        let mut steps = vec![Step::Attach, prompt(), Step::Wait(1), token("o"), gone];
+        steps.extend(cut_in.clone());
+        keeps(Setting::default(), steps);
+    }
+}
+
+#[test]
+fn a_session_that_fails_takes_older_turns_with_it_too() {
+    keeps(
+        Setting::default(),
+        vec![Step::Attach, prompt(), Step::Wait(1), token("o"), Step::SessionFailed],
+    );
+}
+
+#[test]
+fn an_answer_whose_words_were_all_heard_does_not_end_a_cycle_that_the_new_session_never_had() {
+    keeps(
+        Setting { played: 31, ..Setting::default() },
+        vec![
+            Step::Attach,
+            Step::Wait(3_000),
+            prompt(),
+            Step::Wait(1),
+            token("o"),
+            Step::SessionFailed,
+            Step::Done(Finish::Stop),
+        ],
+    );
+}
+
+#[test]
+fn a_call_whose_line_was_refused_ends_all_the_same() {
+    keeps(
+        Setting { farewell: Farewell::Broken, ..Setting::default() },
+        vec![Step::Attach, Step::Setup { foreign: true }],
+    );
+}
+
+#[test]
+fn a_line_that_comes_after_the_end_is_not_talked_to() {
+    keeps(
+        Setting { greeting: Greeting::Nobody, farewell: Farewell::Closed, ..Setting::default() },
+        vec![
+            Step::Attach,
+            prompt(),
+            token("e\nEND_CALL"),
+            Step::Done(Finish::Stop),
+            Step::Wait(2_900),
+            Step::Attach,
+        ],
+    );
+}
+
+#[test]
+fn a_greeting_that_a_failed_session_cut_off_is_not_noted_as_heard() {
+    keeps(
+        Setting { farewell: Farewell::Patience, ..Setting::default() },
+        vec![Step::Attach, Step::SessionFailed, Step::Attach],
+    );
+}
+
+#[test]
+fn a_filler_does_not_part_a_resumed_answer_in_two() {
+    keeps(
+        Setting { farewell: Farewell::Patience, ..Setting::default() },
+        vec![Step::Attach, prompt(), Step::Wait(1), token("t"), Step::Bye, Step::Attach],
+    );
+}
+
+#[test]
+fn a_goodbye_is_not_repeated_behind_the_end_of_its_session() {
+    keeps(
+        Setting { max_turns: 2, ..Setting::default() },
+        vec![
+            Step::Attach,
+            prompt(),
+            prompt(),
+            prompt(),
+            Step::SessionFailed,
+            Step::Wait(3_000),
+            Step::SessionFailed,
+        ],
+    );
+}
+
+#[test]
+fn keys_that_are_due_when_a_line_returns_are_asked_about_once() {
+    keeps(
+        Setting { late: 5_000, ..Setting::default() },
+        vec![
+            Step::Attach,
+            Step::Setup { foreign: false },
+            Step::Wait(1_800),
+            Step::Key('3'),
+            Step::Wait(1_000),
+            Step::SessionFailed,
+            Step::Wait(2_000),
+            Step::Attach,
+            Step::Setup { foreign: false },
+        ],
+    );
+}
+
+#[test]
+fn what_is_said_while_a_line_is_down_takes_nothing_back_that_was_heard() {
+    keeps(
+        Setting { farewell: Farewell::Broken, ..Setting::default() },
+        vec![Step::Attach, Step::Wait(4_000), Step::Key('*')],
+    );
+}
+
+#[test]
+fn an_answer_that_failed_is_not_asked_for_again_when_its_last_words_are_held_back() {
+    let kind = FailureKind::Garbage;
+    keeps(
+        Setting::default(),
+        vec![
+            Step::Attach,
+            prompt(),
+            Step::Wait(2_180),
+            Step::Fail { kind, retryable: true, after: None },
+            interrupt(),
+            Step::Jump(1_885),
+            Step::Wait(1),
+        ],
+    );
+}
+
+#[test]
+fn a_voice_that_starts_again_takes_nothing_back_that_was_heard() {
+    keeps(
+        Setting { info: true, filler: 300, ..Setting::default() },
+        vec![
+            Step::Attach,
+            prompt(),
+            token("e wanrso"),
+            Step::Wait(5_000),
+            prompt(),
+            Step::Drop { clean: false },
+            Step::Wait(276),
+            Step::Attach,
+            Step::Wait(24),
+        ],
+    );
+}
+
+#[test]
+fn a_session_is_ended_once_on_a_line() {
+    keeps(
+        Setting { max_turns: 2, ..Setting::default() },
+        vec![
+            Step::Attach,
+            Step::Setup { foreign: false },
+            Step::Wait(480),
+            prompt(),
+            Step::Wait(800),
+            prompt(),
+            Step::Wait(1_450),
+            prompt(),
+            Step::Wait(1_928),
+            Step::Drop { clean: false },
+            Step::Wait(1_000),
+            Step::SessionFailed,
+            Step::Wait(1_000),
+            Step::Attach,
+            Step::Noise(Noise::OtherInfo),
+        ],
+    );
+}

@@ -1,0 +1,268 @@
+//! The world around a call: it plays a schedule and lets the oracle judge every step. Chapters:
+//! [`line`] is what lies between the engine and Twilio's voice, [`happening`] what a step does.
+
+mod happening;
+mod line;
+
+use switchhook_actors::domain::{
+    conversation::{Effect, Input, Rules},
+    ids::TurnId,
+    record::{CallRecord, Change, NewCall, Status},
+    relay::Inbound,
+    time::{Millis, Timestamp},
+    transcript::Role,
+};
+
+use self::line::Line;
+use super::{
+    machine::{Cast, GREETING, Machine},
+    oracle::{Invariant, Oracle, Seen, Verdict, Violation, heard::Heard},
+    schedule::{Farewell, Greeting, Schedule, Setting},
+    store::Store,
+};
+
+pub(crate) const SID: &str = "CA0123456789abcdef0123456789abcdef";
+
+const START: Timestamp = Timestamp(1_000_000);
+
+/// A timer that rings more often at one moment without effect goes round in circles.
+const IDLE_TICKS_MAX: u32 = 3;
+
+/// How long a call that is left alone may last, ms: longer than every deadline together.
+const PATIENCE: Millis = 150_000;
+
+pub(crate) struct World<'a> {
+    cast: &'a Cast,
+    setting: &'a Setting,
+    rules: Rules,
+    now: Timestamp,
+    machine: Box<dyn Machine>,
+    oracle: Oracle,
+    heard: Heard,
+    line: Line,
+    store: Store,
+    /// The question that the model answers.
+    question: Option<TurnId>,
+    /// The last one that was stopped.
+    stopped: Option<TurnId>,
+    /// What the caller said last.
+    prompted: String,
+    /// When Twilio closes the line, after `end`.
+    closes_at: Option<Timestamp>,
+    /// Twilio has greeted, as far as it does.
+    greeted: bool,
+    /// When the first line came, as long as the engine has not noted what Twilio greets with.
+    greeted_at: Option<Timestamp>,
+    idle_ticks: u32,
+    /// Since the last tick nothing was done.
+    ticked_for_nothing: bool,
+    effects: Vec<Effect>,
+}
+
+/// Plays a schedule to the end of its call.
+pub(crate) fn play(cast: &Cast, schedule: &Schedule) -> Verdict {
+    let mut world = World::new(cast, &schedule.setting)?;
+    for step in &schedule.steps {
+        world.step(step)?;
+    }
+    world.end()
+}
+
+impl<'a> World<'a> {
+    fn new(cast: &'a Cast, setting: &'a Setting) -> Result<Self, Violation> {
+        let rules = setting.rules();
+        let Some(record) = record(setting) else {
+            return Err(Violation::of(Invariant::Panic, "no call sid"));
+        };
+        Ok(Self {
+            cast,
+            setting,
+            now: START,
+            machine: cast.machine(record, rules.clone()),
+            rules,
+            oracle: Oracle::default(),
+            heard: Heard::new(setting.pace, START),
+            line: Line::new(setting, START),
+            store: Store::new(setting.save_after),
+            question: None,
+            stopped: None,
+            prompted: "Hello?".to_owned(),
+            closes_at: None,
+            greeted: setting.greeting != Greeting::Twilio,
+            greeted_at: None,
+            idle_ticks: 0,
+            ticked_for_nothing: false,
+            effects: Vec::new(),
+        })
+    }
+
+    /// Tells the machine what happened, judges what it wants done, and does it.
+    fn give(&mut self, input: Input) -> Verdict {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.machine.on(self.now, input.clone(), &mut effects);
+        let seen = Seen {
+            now: self.now,
+            input: &input,
+            effects: &effects,
+            machine: &*self.machine,
+            persona: &self.cast.persona,
+            rules: &self.rules,
+        };
+        self.oracle.judge(&seen)?;
+        self.ticked_for_nothing &= effects.is_empty();
+        let resaid = input == Input::SessionFailed;
+        for effect in effects.drain(..) {
+            self.perform(effect, resaid);
+        }
+        self.line.flush(self.now);
+        self.effects = effects;
+        Ok(())
+    }
+
+    fn perform(&mut self, effect: Effect, resaid: bool) {
+        match effect {
+            Effect::Ask { turn, .. } => self.question = Some(turn),
+            Effect::StopAsking => {
+                self.stopped = self.question.take().or(self.stopped);
+            }
+            Effect::Silence => {
+                for (turn, from) in self.line.silence() {
+                    self.heard.dropped(self.now, turn, from);
+                }
+            }
+            Effect::Say { turn, text, last } => self.say(turn, &text, last, resaid),
+            Effect::End { .. } => {
+                let spoken = self.line.voice.ends_at().unwrap_or(self.now);
+                let closes = self.setting.farewell != Farewell::Patience && self.line.is_up();
+                self.closes_at = closes.then_some(spoken + 500);
+            }
+            Effect::RefuseLine => {
+                self.line.refused(self.now);
+                self.heard.line_lost(Some(self.now));
+            }
+            Effect::Append(turn) => {
+                if let Some(at) = self.greeted_at.take_if(|_| turn.id == TurnId(0)) {
+                    // The engine's count begins when it notes what Twilio speaks already.
+                    self.heard.delayed(self.now.since(at));
+                }
+                self.store.write(self.now, turn);
+            }
+            Effect::Settle(Change::Ended { .. }) => {
+                self.fall_silent();
+            }
+            Effect::Settle(_) | Effect::Observe(_) => {}
+            Effect::Finish => {
+                self.question = None;
+                self.closes_at = None;
+            }
+        }
+    }
+
+    /// The caller hears nothing more, or nothing more of this session.
+    fn fall_silent(&mut self) {
+        if self.line.is_foreign() {
+            self.heard.cast_adrift();
+        }
+        let (at, reached) = self.line.fell_silent(self.now);
+        self.heard.silenced(at, &reached);
+    }
+
+    /// Lets time pass and meets every deadline.
+    fn wait(&mut self, millis: Millis) -> Verdict {
+        let end = self.now + millis;
+        self.tell_backlog()?;
+        while let Some(next) = self.next_event().filter(|&next| next <= end) {
+            self.now = self.now.max(next);
+            if !self.happens_by_itself()? {
+                self.tick()?;
+            }
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    fn next_event(&self) -> Option<Timestamp> {
+        let tick = self.ticks_at();
+        [self.store.due(), self.line.next_event(), self.closes_at, tick].into_iter().flatten().min()
+    }
+
+    fn ticks_at(&self) -> Option<Timestamp> {
+        self.machine.next_deadline().map(|due| due + self.setting.late)
+    }
+
+    fn tick(&mut self) -> Verdict {
+        let (now, due) = (self.now, self.machine.next_deadline());
+        self.ticked_for_nothing = true;
+        self.give(Input::Tick)?;
+        let moved = self.machine.next_deadline() != due || !self.ticked_for_nothing;
+        self.idle_ticks = if moved { 0 } else { self.idle_ticks + 1 };
+        if self.idle_ticks > IDLE_TICKS_MAX {
+            let detail = format!("the timer rings for nothing at {now:?}, due {due:?}");
+            return Err(Violation::of(Invariant::Bounded, detail));
+        }
+        Ok(())
+    }
+
+    /// Whether something was due besides the timer; it has happened then.
+    fn happens_by_itself(&mut self) -> Result<bool, Violation> {
+        if let Some(turn) = self.store.written(self.now) {
+            if turn.role == Role::Customer {
+                self.give(Input::Saved(turn.id))?;
+            }
+            return Ok(true);
+        }
+        if let Some(info) = self.line.tells(self.now) {
+            self.hear(Inbound::Info(info))?;
+            return Ok(true);
+        }
+        if self.closes_at.is_some_and(|at| at <= self.now) {
+            self.closes_at = None;
+            self.lose_line(true)?;
+            if self.setting.farewell == Farewell::Webhook {
+                self.give(Input::Concluded(Status::Completed))?;
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// The call ends, in one way or another, and everything is as it should be.
+    fn end(&mut self) -> Verdict {
+        match self.setting.farewell {
+            _ if !self.line.was_ever_up() => self.give(Input::Concluded(Status::Failed))?,
+            Farewell::Webhook => self.give(Input::Concluded(Status::Completed))?,
+            Farewell::Closed => self.lose_line(true)?,
+            Farewell::Broken => self.lose_line(false)?,
+            Farewell::Patience => {
+                self.wait(PATIENCE)?;
+                self.give(Input::Concluded(Status::Completed))?;
+            }
+        }
+        self.wait(self.rules.line_grace + self.setting.late + 10_000)?;
+        if self.greeted_at.is_some() {
+            // The engine slept from the first moment to the last.
+            self.heard.unnoted(TurnId(0));
+        }
+        self.compare(true)?;
+        self.oracle.record.close()
+    }
+
+    fn compare(&self, at_end: bool) -> Verdict {
+        self.heard.compare(self.machine.transcript(), self.oracle.waits.unfinished(), at_end)
+    }
+}
+
+fn record(setting: &Setting) -> Option<CallRecord> {
+    let greeting = match setting.greeting {
+        Greeting::Twilio => Some(GREETING.to_owned()),
+        Greeting::Engine => None,
+        Greeting::Nobody => Some(String::new()),
+    };
+    Some(CallRecord::ringing(NewCall {
+        sid: SID.parse().ok()?,
+        caller: if setting.unknown { String::new() } else { "+14155550100".to_owned() },
+        called: "+18005550199".to_owned(),
+        greeting,
+        at: START,
+    }))
+}
