@@ -8,7 +8,8 @@ use std::{fmt, fs, io, path::Path};
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
 /// Folders, at the top or below, that are made, not written.
-const MADE: [&str; 5] = [".git", "target", "data", "node_modules", "mutants.out"];
+const MADE: [&str; 7] =
+    [".git", "target", "data", "node_modules", "mutants.out", "corpus", "artifacts"];
 
 /// A file of the repository.
 #[derive(Debug, Clone)]

@@ -5,6 +5,8 @@
 pub(crate) mod door;
 pub(crate) mod engine;
 pub(crate) mod model;
+pub(crate) mod proxy;
+pub(crate) mod raw;
 
 /// Installs the TLS provider that the engine's `main` installs; awc panics without one.
 pub(crate) fn provider() {

@@ -7,18 +7,8 @@ use switchhook::caller::{Caller, Ending, Pace, RingOptions};
 use crate::harness::{
     engine::{Engine, SOON, command, turns, words},
     model::{Gate, ScriptedModel, Step},
+    raw::unannounced,
 };
-
-/// The socket of a call that no webhook announces.
-fn socket(engine: &Engine, sid: &str) -> RingOptions {
-    let url = engine.url.replacen("http", "ws", 1);
-    RingOptions {
-        ws_url: Some(format!("{url}/conversation/{sid}")),
-        call_sid: Some(sid.to_owned()),
-        reconnect: false,
-        ..engine.caller()
-    }
-}
 
 #[actix_web::test]
 async fn an_engine_that_is_killed_in_mid_call_goes_on_with_it_after_a_restart() {
@@ -159,11 +149,11 @@ async fn a_second_socket_takes_the_call_over_and_the_first_is_closed() {
     let model = ScriptedModel::saying("Yes.");
     let engine = Engine::with_model(&model, &[]);
     let sid = "CA0123456789abcdef0123456789abcdef";
-    let first = engine.ring_as(socket(&engine, sid)).await;
+    let first = engine.ring_as(unannounced(&engine, sid)).await;
     assert!(first.answer(SOON).await.complete, "the greeting");
     first.say("One?").await.expect("a conversation");
     assert!(first.answer(SOON).await.complete);
-    let second = engine.ring_as(socket(&engine, sid)).await;
+    let second = engine.ring_as(unannounced(&engine, sid)).await;
     let lost = |entry: &str| entry.contains("1008");
     let begun = std::time::Instant::now();
     while !lost(&first.log()) {
@@ -181,7 +171,7 @@ async fn a_second_socket_takes_the_call_over_and_the_first_is_closed() {
 async fn a_socket_that_no_webhook_announced_is_greeted_by_the_engine_itself() {
     let model = ScriptedModel::saying("Yes.");
     let engine = Engine::with_model(&model, &[]);
-    let caller = engine.ring_as(socket(&engine, "CA0123456789abcdef0123456789abcdef")).await;
+    let caller = engine.ring_as(unannounced(&engine, "CA0123456789abcdef0123456789abcdef")).await;
     assert!(caller.heard_until(SOON, |heard| heard.contains("thank you for calling")).await);
     let call = engine.transcript_when(caller.call_sid(), |call| call["callerPhone"] != "").await;
     assert_eq!(call["callerPhone"], "+12025550142");
@@ -192,7 +182,7 @@ async fn a_socket_that_no_webhook_announced_is_greeted_by_the_engine_itself() {
 #[actix_web::test]
 async fn a_setup_of_another_call_is_refused_with_1008() {
     let engine = Engine::start(&[]);
-    let mut options = socket(&engine, "CA0123456789abcdef0123456789abcdef");
+    let mut options = unannounced(&engine, "CA0123456789abcdef0123456789abcdef");
     options.call_sid = Some("CAffffffffffffffffffffffffffffffff".to_owned());
     let caller = engine.ring_as(options).await;
     let begun = std::time::Instant::now();
@@ -231,6 +221,6 @@ async fn a_status_callback_ends_a_call_whose_socket_never_says_so() {
         engine.transcript_when(caller.call_sid(), |call| call["status"] == "completed").await;
     assert!(call["endTime"].is_string());
     assert_eq!(engine.metric("switchhook_calls_live").await, 0.0);
-    let again = Caller::ring(socket(&engine, caller.call_sid())).await;
+    let again = Caller::ring(unannounced(&engine, caller.call_sid())).await;
     assert!(again.is_err_and(|error| error.to_string().contains("410")), "a call that is over");
 }

@@ -13,4 +13,5 @@ mod lines;
 mod models;
 mod operators;
 mod talking;
+mod unbroken;
 mod webhooks;

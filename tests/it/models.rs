@@ -1,9 +1,12 @@
 //! The adapter to OpenAI-compatible models, against a model that misbehaves on demand.
 #![expect(clippy::expect_used, clippy::panic, reason = "what a test listens with may fail it")]
 
+mod breaker;
+mod connections;
+
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, future::join_all};
+use futures_util::StreamExt as _;
 use secrecy::SecretString;
 use switchhook::models::openai::{Endpoint, OpenAi, OpenAiSettings};
 use switchhook_actors::{
@@ -50,8 +53,16 @@ fn prompt(words: &str) -> Prompt {
 
 /// All tokens as one text, and the end.
 async fn hear(model: &OpenAi, words: &str) -> Result<(String, AnswerEvent), ModelFailure> {
+    hear_on(model, words, false).await
+}
+
+async fn hear_on(
+    model: &OpenAi,
+    words: &str,
+    fresh: bool,
+) -> Result<(String, AnswerEvent), ModelFailure> {
     let listening = async {
-        let mut events: Vec<_> = model.open(prompt(words)).await?.collect().await;
+        let mut events: Vec<_> = model.open(prompt(words), fresh).await?.collect().await;
         let end = events.pop().expect("an answer without end");
         let text = events.into_iter().map(|event| match event {
             AnswerEvent::Token(text) => text,
@@ -74,6 +85,10 @@ async fn hear_failure(steps: Vec<Step>) -> (String, ModelFailure) {
 
 fn token(text: &str) -> Step {
     Step::Token(text.to_owned())
+}
+
+fn wire(text: &str) -> Step {
+    Step::Wire(text.as_bytes().to_vec())
 }
 
 fn raw(text: &str) -> Step {
@@ -119,7 +134,8 @@ async fn a_word_is_heard_before_the_next_is_written() {
     let gate = Gate::new();
     let steps = [token("Well,"), Step::WaitFor(gate.clone()), token(" yes."), Step::Done];
     let server = ScriptedModel::start(move |_, _| steps.to_vec());
-    let mut answer = client(settings(&server.url())).open(prompt("Is it?")).await.expect("a head");
+    let mut answer =
+        client(settings(&server.url())).open(prompt("Is it?"), false).await.expect("a head");
     let first = tokio::time::timeout(SOON, answer.next()).await.expect("the first word waits");
     assert_eq!(first, Some(AnswerEvent::Token("Well,".to_owned())));
     gate.open();
@@ -141,9 +157,7 @@ async fn the_end_is_known_although_the_connection_stays_open() {
 async fn events_may_be_torn_anywhere() {
     let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"Grüß Gott 🦉\"}}]}\r\n\r\n\
         : note\r\ndata: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n";
-    let server = ScriptedModel::start(move |_, _| {
-        stream.bytes().map(|byte| Step::Raw(vec![byte])).collect()
-    });
+    let server = ScriptedModel::start(move |_, _| Step::trickle(stream.as_bytes()));
     let heard = hear(&client(settings(&server.url())), "Servus").await.expect("an answer");
     assert_eq!(heard, done("Grüß Gott 🦉"));
 }
@@ -159,6 +173,39 @@ async fn a_server_that_does_not_stream_is_understood() {
 }
 
 #[actix::test]
+async fn an_answer_is_heard_without_what_no_voice_can_say() {
+    let stop = || Step::Finish("stop".to_owned());
+    for (steps, heard, finish) in [
+        (vec![token("<thi"), token("nk>Hm.</think>\n"), token("Yes.")], "Yes.", Finish::Stop),
+        (vec![token("<think>And on, and on")], "", Finish::Stop),
+        (vec![token("Y\0e\u{200B}s\u{E0041}.\u{202E}")], "Yes.", Finish::Stop),
+        (
+            vec![Step::Decline("I can't".to_owned()), Step::Decline(".".to_owned())],
+            "I can't.",
+            Finish::Refused,
+        ),
+        (vec![token("Well"), Step::Finish("length".to_owned())], "Well", Finish::Length),
+        (vec![token("Well"), Step::Finish("content_filter".to_owned())], "Well", Finish::Filtered),
+        (vec![Step::Labelled("text/plain".to_owned()), token("Yes.")], "Yes.", Finish::Stop),
+        (vec![Step::Labelled("application/json".to_owned()), token("Yes.")], "Yes.", Finish::Stop),
+    ] {
+        let steps = [steps, vec![stop(), Step::Done]].concat();
+        let described = format!("{steps:?}");
+        let server = ScriptedModel::start(move |_, _| steps.clone());
+        let answer = hear(&client(settings(&server.url())), "Hello?").await.expect("an answer");
+        assert_eq!(answer, (heard.to_owned(), AnswerEvent::Done(finish)), "{described}");
+    }
+}
+
+#[actix::test]
+async fn a_body_that_only_ends_with_its_connection_is_named_as_the_cause() {
+    let body = "data: {\"choices\":[{\"delta\":{\"content\":\"Hello.\"}}]}\n\n".to_owned();
+    let (_, failure) = hear_failure(vec![Step::Unframed(body)]).await;
+    let cause = "a body without length or chunks, which this client cannot read";
+    assert_eq!((failure.detail.as_str(), failure.retryable), (cause, false));
+}
+
+#[actix::test]
 async fn a_refusal_tells_whether_and_when_to_ask_again() {
     let limit = "rate_limit_exceeded";
     for (status, headers, code, retryable, after) in [
@@ -170,6 +217,8 @@ async fn a_refusal_tells_whether_and_when_to_ask_again() {
         (429, &[("Retry-After", "2"), ("Retry-After-Ms", "1500")], limit, true, Some(1500)),
         (429, &[("Retry-After", "Fri, 01 Jan 2016 00:00:00 GMT")], limit, true, Some(0)),
         (429, &[("Retry-After", "soon")], limit, true, None),
+        (429, &[("Retry-After", "0")], limit, true, Some(0)),
+        (429, &[("Retry-After", "60")], limit, true, Some(60_000)),
         (429, &[("Retry-After", "2")], "insufficient_quota", false, Some(2000)),
         (500, &[], "server_error", true, None),
         (503, &[], "server_is_overloaded", true, None),
@@ -208,11 +257,15 @@ async fn a_refusal_does_not_wait_for_a_body_that_does_not_come() {
 
 #[actix::test]
 async fn a_broken_answer_says_how_it_broke_and_keeps_what_was_said() {
-    let page = vec![("content-type".to_owned(), "text/html".to_owned())];
     let unlabelled = Step::Status(200, vec![], "<html></html>".to_owned());
     let endless = Step::Raw(vec![b'x'; 1024 * 1024]);
     for (steps, text, kind) in [
-        (vec![Step::Cut], "", FailureKind::Connect),
+        (vec![Step::Cut], "", FailureKind::Dropped),
+        (vec![Step::Reset], "", FailureKind::Dropped),
+        (vec![wire("HTTP/1.1 200 O"), Step::Cut], "", FailureKind::Connect),
+        (vec![wire("SSH-2.0-OpenSSH_9.2\r\n"), Step::Cut], "", FailureKind::Garbage),
+        (vec![Step::Unframed("data: [DONE]\n\n".to_owned())], "", FailureKind::Garbage),
+        (vec![token("Well"), Step::Reset], "Well", FailureKind::Cut),
         (vec![Step::Head, Step::Cut], "", FailureKind::Cut),
         (vec![token("Well"), Step::Cut], "Well", FailureKind::Cut),
         (vec![token("Well")], "Well", FailureKind::Cut),
@@ -223,12 +276,8 @@ async fn a_broken_answer_says_how_it_broke_and_keeps_what_was_said() {
         (vec![token("Well"), endless], "Well", FailureKind::Garbage),
         (vec![raw("<html>Please log in</html>")], "", FailureKind::Garbage),
         (vec![unlabelled], "", FailureKind::Garbage),
-        (vec![Step::Status(200, page, "Please log in".to_owned())], "", FailureKind::Garbage),
-        (
-            vec![token("Well"), raw("data: {\"error\":{\"code\":\"server_error\"}}\n\n")],
-            "Well",
-            FailureKind::Upstream,
-        ),
+        (vec![Step::page()], "", FailureKind::Garbage),
+        (vec![token("Well"), Step::error("server_error")], "Well", FailureKind::Upstream),
         (vec![raw("data: {\"error\":\"overloaded\"}\n\n")], "", FailureKind::Upstream),
     ] {
         let described = format!("{steps:?}").chars().take(200).collect::<String>();
@@ -260,7 +309,7 @@ async fn a_model_that_does_not_begin_in_time_is_a_timeout() {
 async fn a_model_stops_writing_when_nobody_listens_any_more() {
     let server = ScriptedModel::start(|_, _| vec![token("Once"), Step::Hang]);
     let mut answer =
-        client(settings(&server.url())).open(prompt("A story!")).await.expect("a head");
+        client(settings(&server.url())).open(prompt("A story!"), false).await.expect("a head");
     assert_eq!(answer.next().await, Some(AnswerEvent::Token("Once".to_owned())));
     let dropped = Instant::now();
     drop(answer);
@@ -273,60 +322,8 @@ async fn a_model_stops_writing_when_nobody_listens_any_more() {
 async fn a_model_is_told_although_it_had_not_begun() {
     let server = ScriptedModel::start(|_, _| vec![Step::Hang]);
     let model = client(settings(&server.url()));
-    let asking = actix::spawn(model.open(prompt("Hello?")));
+    let asking = actix::spawn(model.open(prompt("Hello?"), false));
     server.asked(0, SOON).await.expect("no request");
     asking.abort();
     server.aborted(0, AT_ONCE).await.expect("the model was not told");
-}
-
-#[actix::test]
-async fn three_hundred_callers_do_not_wait_for_one_another() {
-    const CALLERS: usize = 300;
-    let gate = Gate::new();
-    let server = ScriptedModel::start({
-        let gate = gate.clone();
-        move |request, _| {
-            let mut steps = vec![Step::Head, Step::WaitFor(gate.clone())];
-            steps.extend(Step::answer(&echo_of(request.last_words())));
-            steps
-        }
-    });
-    let model = client(OpenAiSettings { pool: CALLERS, ..settings(&server.url()) });
-    let words: Vec<String> = (0..CALLERS).map(|caller| format!("I am caller {caller}.")).collect();
-    let answers = join_all(words.iter().map(|words| hear(&model, words)));
-    let all_ask = async {
-        // Nobody has been answered when the last one asks: so nobody waited for another's end.
-        assert!(server.asked(CALLERS - 1, SOON).await.is_some(), "some wait for the others");
-        gate.open();
-    };
-    let (answers, ()) = futures_util::future::join(answers, all_ask).await;
-    for (words, answer) in words.iter().zip(answers) {
-        assert_eq!(answer.expect("an answer"), done(&echo_of(words)));
-    }
-}
-
-#[actix::test]
-async fn a_caller_beyond_the_pool_waits_no_longer_than_for_the_first_byte() {
-    let server = ScriptedModel::start(|_, _| vec![Step::Head, Step::Hang]);
-    let first_byte = Duration::from_millis(200);
-    let model = client(OpenAiSettings { pool: 1, first_byte, ..settings(&server.url()) });
-    let _talking = model.open(prompt("Hello?")).await.expect("a head");
-    let failure = model.open(prompt("And me?")).await.err().expect("a second connection");
-    assert_eq!(failure.kind, FailureKind::Timeout);
-    assert_eq!(server.requests().len(), 1);
-}
-
-#[actix::test]
-async fn callers_who_ask_one_after_the_other_share_a_connection() {
-    const TURNS: usize = 10;
-    let server = ScriptedModel::echoing();
-    let model = client(settings(&server.url()));
-    for turn in 0..TURNS {
-        let words = format!("Question {turn}?");
-        assert_eq!(hear(&model, &words).await.expect("an answer"), done(&echo_of(&words)));
-        server.answered(turn, SOON).await.expect("a whole answer");
-    }
-    // The rest of a body is read in passing: a turn that comes very soon may find it unread.
-    let connections = server.connections();
-    assert!(connections < TURNS / 2, "{connections} connections for {TURNS} answers");
 }

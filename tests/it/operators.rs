@@ -1,6 +1,7 @@
 //! The program on the command line: what it says to operators, and with which exit code it goes.
 
 mod calling;
+mod loading;
 mod stopping;
 
 use std::{net::TcpListener, path::Path, process::Output};
@@ -184,7 +185,7 @@ async fn the_program_says_its_version_and_how_it_is_used_whatever_the_environmen
     let help = run(home.path(), &["--help"], &broken).await;
     assert_eq!(help.status.code(), Some(0));
     let said = text(&help.stdout);
-    for command in ["serve", "call", "check"] {
+    for command in ["serve", "call", "load", "check"] {
         assert!(said.lines().any(|line| line.trim_start().starts_with(command)), "{said}");
     }
     let help = run(home.path(), &["call", "--help"], &broken).await;

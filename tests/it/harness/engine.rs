@@ -1,7 +1,7 @@
 //! The real program, started by a story with a directory and a port of its own.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
@@ -34,6 +34,8 @@ pub(crate) struct Engine {
     readers: Vec<JoinHandle<()>>,
     /// The last of its access tokens, if it has any: the story's own.
     token: Option<String>,
+    /// What its shell is told before it begins, such as `ulimit -n 64`.
+    under: Option<String>,
 }
 
 impl Engine {
@@ -42,7 +44,18 @@ impl Engine {
         provider();
         let home = Arc::new(TempDir::new().expect("a directory"));
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self::start_in(home, env.collect(), "0")
+        Self::start_in(home, env.collect(), "0", None)
+    }
+
+    /// Starts with a scripted model behind it, under a limit that a shell sets.
+    pub(crate) fn under(limit: &str, model: &ScriptedModel, env: &[(&str, &str)]) -> Self {
+        provider();
+        let home = Arc::new(TempDir::new().expect("a directory"));
+        let url = model.url();
+        let model = [("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", "sk-test")];
+        let env = model.iter().chain(env);
+        let env = env.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::start_in(home, env.collect(), "0", Some(limit.to_owned()))
     }
 
     /// Starts with a scripted model behind it.
@@ -52,9 +65,15 @@ impl Engine {
         Self::start(&[&model, env].concat())
     }
 
-    fn start_in(home: Arc<TempDir>, env: Vec<(String, String)>, port: &str) -> Self {
-        let mut child = command(home.path(), &env)
+    fn start_in(
+        home: Arc<TempDir>,
+        env: Vec<(String, String)>,
+        port: &str,
+        under: Option<String>,
+    ) -> Self {
+        let mut child = command_under(under.as_deref(), home.path(), &env)
             .env("PORT", port)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -90,7 +109,7 @@ impl Engine {
         let tokens = env.iter().find(|(name, _)| name == "ACCESS_TOKENS");
         let token = tokens.and_then(|(_, list)| list.rsplit_once(':'));
         let token = token.map(|(_, token)| token.to_owned());
-        Self { child, url, env, home, log, said, readers: vec![logged, printed], token }
+        Self { child, url, env, home, log, said, readers: vec![logged, printed], token, under }
     }
 
     /// Kills it as a crash does: no signal is handled, nothing is flushed.
@@ -102,7 +121,8 @@ impl Engine {
     /// Starts it again after [`Engine::kill`], on the same directory and port.
     pub(crate) fn restart(&mut self) {
         let port = self.url.rsplit(':').next().unwrap_or("0").to_owned();
-        let again = Self::start_in(Arc::clone(&self.home), self.env.clone(), &port);
+        let again =
+            Self::start_in(Arc::clone(&self.home), self.env.clone(), &port, self.under.clone());
         *self = again;
     }
 
@@ -114,6 +134,15 @@ impl Engine {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The most memory that it ever held, KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = std::fs::read_to_string(path).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let figure = line.and_then(|line| line.split_whitespace().next());
+        figure.and_then(|figure| figure.parse().ok()).expect("a figure")
     }
 
     /// What it logged so far.
@@ -129,6 +158,20 @@ impl Engine {
     /// Sends it a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.pid(), name);
+    }
+
+    /// Orders a fault, such as `store=pause`; it is in force when this returns. Only an engine that
+    /// was started with `FAILPOINTS` takes orders: see `src/faults.rs`.
+    pub(crate) async fn order(&mut self, fault: &str) {
+        let taken = format!("a fault on order: {fault}");
+        let before = self.log().matches(&taken).count();
+        let orders = self.child.stdin.as_mut().expect("its input");
+        writeln!(orders, "{fault}").expect("it listens");
+        let begun = Instant::now();
+        while self.log().matches(&taken).count() == before {
+            assert!(begun.elapsed() < SOON, "{fault} is not taken\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Whether it is still there.
@@ -219,7 +262,8 @@ impl Drop for Engine {
         // It may be gone already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !std::thread::panicking() {
+        let ordered = self.env.iter().any(|(name, _)| name == "FAILPOINTS");
+        if !std::thread::panicking() && !ordered {
             let log = self.log();
             assert!(!log.contains("panic"), "the engine panicked:\n{log}");
         }
@@ -228,7 +272,14 @@ impl Drop for Engine {
 
 /// The program with these variables and no others.
 pub(crate) fn command(home: &Path, env: &[(String, String)]) -> Command {
-    let mut command = Command::new(PROGRAM);
+    command_under(None, home, env)
+}
+
+fn command_under(under: Option<&str>, home: &Path, env: &[(String, String)]) -> Command {
+    let mut command = Command::new(if under.is_some() { "/bin/sh" } else { PROGRAM });
+    if let Some(limit) = under {
+        command.args(["-c", &format!("{limit} && exec {PROGRAM}")]);
+    }
     command.current_dir(home).env_clear().env("LOG", "info").env("DATA_DIR", home.join("data"));
     command.envs(env.iter().map(|(name, value)| (name, value)));
     command

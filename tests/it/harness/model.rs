@@ -76,16 +76,28 @@ pub(crate) enum Step {
     Head,
     /// A whole response of another kind instead: status, headers, body.
     Status(u16, Vec<(String, String)>, String),
+    /// The head of the response with another content type.
+    Labelled(String),
+    /// A response whose body has neither length nor chunks and ends with the connection.
+    Unframed(String),
     /// These bytes as the next piece of the body.
     Raw(Vec<u8>),
+    /// These bytes instead of a response, or in the middle of one, as they are.
+    Wire(Vec<u8>),
+    /// One piece of the words in which the model declines.
+    Decline(String),
     /// The chunk that says why the answer ends.
     Finish(String),
     /// The chunk that counts the tokens.
     Usage,
     /// `data: [DONE]`
     Done,
-    /// Closes the connection in the middle of the body.
+    /// Closes the connection in the middle of the body, or before the head.
     Cut,
+    /// Resets the connection, likewise.
+    Reset,
+    /// The end of the body, and then the connection is closed.
+    Close,
     /// Nothing more until the other side goes.
     Hang,
 }
@@ -101,6 +113,23 @@ impl Step {
         let mut steps = vec![Self::Tokens(text.to_owned(), gap)];
         steps.extend([Self::Finish("stop".to_owned()), Self::Usage, Self::Done]);
         steps
+    }
+
+    /// These bytes one by one, a piece of the body each.
+    pub(crate) fn trickle(bytes: &[u8]) -> Vec<Self> {
+        bytes.iter().map(|byte| Self::Raw(vec![*byte])).collect()
+    }
+
+    /// An error object in the stream.
+    pub(crate) fn error(code: &str) -> Self {
+        let error = serde_json::json!({"error": {"message": "You said something.", "code": code}});
+        Self::Raw(format!("data: {error}\n\n").into_bytes())
+    }
+
+    /// A web page instead of an answer.
+    pub(crate) fn page() -> Self {
+        let html = ("content-type".to_owned(), "text/html".to_owned());
+        Self::Status(200, vec![html], "<!doctype html><title>Please log in</title>".to_owned())
     }
 
     /// A refusal with an error object of that code.

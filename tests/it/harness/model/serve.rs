@@ -83,7 +83,22 @@ async fn perform(steps: Vec<Step>, mouth: &mut Mouth) -> io::Result<ControlFlow<
             Step::Finish(reason) => mouth.choice(json!({}), Some(&reason)).await?,
             Step::Usage => mouth.usage().await?,
             Step::Done => mouth.piece(b"data: [DONE]\n\n").await?,
+            Step::Labelled(kind) => mouth.head_of(&kind).await?,
+            Step::Unframed(body) => {
+                mouth.unframed(&body).await?;
+                return Ok(ControlFlow::Break(()));
+            }
+            Step::Wire(bytes) => mouth.wire(&bytes).await?,
+            Step::Decline(text) => mouth.choice(json!({"refusal": text}), None).await?,
             Step::Cut => return Ok(ControlFlow::Break(())),
+            Step::Reset => {
+                mouth.reset()?;
+                return Ok(ControlFlow::Break(()));
+            }
+            Step::Close => {
+                mouth.end().await?;
+                return Ok(ControlFlow::Break(()));
+            }
             Step::Hang => std::future::pending().await,
         }
     }

@@ -1,6 +1,9 @@
 //! The bytes of the wire: HTTP/1.1 requests in, chunked event streams out.
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -10,9 +13,8 @@ use tokio::{
 
 use super::Request;
 
-/// The head of an answer, as OpenAI sends it.
-const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
-    cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
+/// The content type of an answer, as OpenAI writes it.
+const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 /// The reading half of a connection.
 pub(super) struct Ear {
@@ -80,10 +82,36 @@ impl Mouth {
     }
 
     pub(super) async fn head(&mut self) -> io::Result<()> {
-        if !std::mem::replace(&mut self.begun, true) {
-            self.socket.write_all(HEAD).await?;
+        self.head_of(EVENTS).await
+    }
+
+    /// The head with that content type, unless it is out.
+    pub(super) async fn head_of(&mut self, kind: &str) -> io::Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
         }
-        Ok(())
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncache-control: no-cache\r\n\
+            transfer-encoding: chunked\r\n\r\n"
+        );
+        self.socket.write_all(head.as_bytes()).await
+    }
+
+    /// A response whose end is that of the connection.
+    pub(super) async fn unframed(&mut self, body: &str) -> io::Result<()> {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {EVENTS}\r\nconnection: close");
+        self.wire(format!("{head}\r\n\r\n{body}").as_bytes()).await
+    }
+
+    /// Bytes as they are; nothing else of a response goes out before them.
+    pub(super) async fn wire(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.begun = true;
+        self.socket.write_all(bytes).await
+    }
+
+    /// The connection will be reset when it is dropped.
+    pub(super) fn reset(&mut self) -> io::Result<()> {
+        socket2::SockRef::from(self.socket.as_ref()).set_linger(Some(Duration::ZERO))
     }
 
     /// A piece of the body, in one chunk and one write.
