@@ -22,9 +22,9 @@ const SAVE_PATIENCE: Millis = 1_000;
 /// refused is not helped by a second request in the same instant.
 const RETRY_PAUSE: Millis = 250;
 
-/// The longest answer, bytes: a quarter of an hour of speech, which no caller listens to. A model that
-/// writes on without end is stopped there as by its own limit.
-const ANSWER_MAX: usize = 12 * 1024;
+/// The longest answer, bytes: an hour of speech, which no caller listens to. A model that writes on
+/// without end is stopped there as by its own limit.
+const ANSWER_MAX: usize = 64 * 1024;
 
 /// An answer that is being written, or waits to be spoken.
 #[derive(Debug)]
