@@ -13,6 +13,13 @@ use super::script::{head, is_mark, is_unspaced, tail};
 /// A tag of speech markup is not longer, in bytes; a `<` without its `>` within them is text.
 const TAG_MAX: usize = 256;
 
+/// Letters that words must have to prove more than what comes next: shorter ones stand in many
+/// places, and what lies before the wrong one would count as heard.
+const SURE: usize = 8;
+
+/// Fewer letters are believed so near to the estimate, bytes.
+const CLOSE: usize = 24;
+
 /// A letter or digit as it is compared.
 #[derive(Debug, Clone, Copy)]
 struct Letter {
@@ -44,7 +51,11 @@ pub fn locate(spoken: &str, utterance: &str, near: usize) -> Option<usize> {
         .min_by_key(nearest);
     let matched = match matched {
         Some(matched) => matched,
-        None => letters.get(..overlap(&letters, &heard)?)?,
+        None => {
+            let overlap = letters.get(..overlap(&letters, &heard)?)?;
+            let close = nearest(&overlap) <= CLOSE;
+            if close || overlap.len() >= SURE { overlap } else { return None }
+        }
     };
     Some(match matched.last() {
         Some(last) if last.ends_word => closed(spoken, last.end, utterance, &heard),
@@ -59,9 +70,11 @@ pub fn floor_word(text: &str, at: usize) -> usize {
     ends.take_while(|end| *end <= at).last().unwrap_or(0)
 }
 
-/// Letters that words must have to prove more than what comes next: shorter ones stand in many
-/// places, and what lies before the wrong one would count as heard.
-const SURE: usize = 8;
+/// Whether words say by themselves where they stand.
+#[must_use]
+pub fn is_sure(words: &str) -> bool {
+    letters(words).len() >= SURE
+}
 
 /// The offset after `words`, reported as played, at their first place at or after `from`.
 ///

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    heard::{floor_word, locate, played},
+    heard::{floor_word, is_sure, locate, played},
     ids::TurnId,
     relay::Interrupted,
     time::{Millis, Timestamp},
@@ -16,6 +16,13 @@ use super::{
 
 /// Pace of a synthetic voice, characters a second (measured on Google and ElevenLabs voices).
 const CHARS_PER_SECOND: u64 = 14;
+
+/// Faster than any voice, characters a second: what is reported as played before it can have been is
+/// a repeated report of the same words in an earlier utterance.
+const FASTEST: u64 = 30;
+
+/// Twilio may have begun with its greeting so long before we note it, ms.
+const GREETED_BEFORE: Millis = 2_000;
 
 /// How many utterances are remembered: an interrupt speaks of the latest, or of one that was still
 /// in Twilio's queue behind them.
@@ -31,11 +38,13 @@ pub struct Playback {
     utterances: VecDeque<Utterance>,
     /// When all that was sent will have been spoken.
     busy_until: Timestamp,
-    /// The voice stopped at this moment with so many characters unspoken by our count. Kept since
-    /// an interrupt may explain the stop only afterwards.
+    /// The voice stopped at this moment with so many characters unspoken by our count, and those
+    /// said since. Kept since an interrupt may explain the stop only afterwards.
     stopped: Option<(Timestamp, u64)>,
     /// What the loss of the line found.
     paused: Option<Pause>,
+    /// Reports of what was played may have been lost with the line: a few letters prove nothing.
+    out_of_step: bool,
 }
 
 /// A voice without a line.
@@ -55,13 +64,15 @@ struct Utterance {
     turn: TurnId,
     /// All that was sent for speaking.
     text: String,
+    /// Nobody can have spoken a word of it before.
+    from: Timestamp,
     /// Bytes of it that are known to have been heard.
     heard: usize,
     /// Spoken in a turn and no part of it, such as a filler.
     aside: bool,
-    /// By the clock it had been spoken before the next words were sent: a voice that starts again
-    /// does not start with it.
-    past: bool,
+    /// Bytes of it that by the clock had been spoken before the next words came: a voice that starts
+    /// again does not start with them.
+    past: usize,
 }
 
 /// A turn of which less was heard than was sent.
@@ -78,39 +89,58 @@ pub struct Cut {
 impl Playback {
     /// Words were sent to the voice.
     pub fn speak(&mut self, now: Timestamp, turn: TurnId, words: &str) {
-        self.leave_behind(now);
+        self.settle(now);
         match self.utterances.back_mut() {
             Some(last) if last.turn == turn && !last.aside => {
                 last.text.push_str(words);
-                last.past = false;
             }
-            _ => self.begin(turn, words, 0, false),
+            _ => self.begin(now, turn, words, false),
         }
         self.take_time(now, words);
     }
 
+    /// Twilio says these words first, of itself: they need no line.
+    pub fn greeted(&mut self, now: Timestamp, turn: TurnId, words: &str) {
+        self.speak(now, turn, words);
+        if let Some(utterance) = self.utterances.back_mut() {
+            utterance.from = now - GREETED_BEFORE;
+        }
+        if let Some(pause) = &mut self.paused {
+            pause.since = 0;
+            pause.busy_until = self.busy_until;
+        }
+    }
+
     /// Words that belong to no turn's text were sent to the voice, while that turn is awaited.
     pub fn aside(&mut self, now: Timestamp, turn: TurnId, words: &str) {
-        self.leave_behind(now);
-        self.begin(turn, words, 0, true);
+        self.settle(now);
+        self.begin(now, turn, words, true);
         self.take_time(now, words);
     }
 
-    fn leave_behind(&mut self, now: Timestamp) {
+    /// A voice that is silent by the clock has left behind what was sent.
+    fn settle(&mut self, now: Timestamp) {
         if self.busy_until <= now && self.paused.is_none() {
-            self.utterances.iter_mut().for_each(|utterance| utterance.past = true);
+            self.leave_behind(0);
+        }
+    }
+
+    /// All but the last so many characters had been spoken before the voice starts again.
+    fn leave_behind(&mut self, mut but: u64) {
+        for utterance in self.utterances.iter_mut().rev() {
+            utterance.past = utterance.past.max(backward(&utterance.text, but));
+            but = but.saturating_sub(chars(&utterance.text));
         }
     }
 
     /// Characters that the voice has before it, by what it has proven.
     fn ahead(&self) -> u64 {
-        let ahead = self.utterances.iter().filter(|utterance| !utterance.past);
-        ahead.map(|utterance| chars(utterance.unheard())).sum()
+        self.utterances.iter().map(|utterance| chars(utterance.ahead())).sum()
     }
 
     fn take_time(&mut self, now: Timestamp, words: &str) {
         self.busy_until = self.busy_until.max(now) + duration(chars(words));
-        self.stopped = None;
+        self.stopped = self.stopped_just_now(now).map(|(at, before)| (at, before + chars(words)));
         if let Some(pause) = &mut self.paused {
             pause.unspoken += chars(words);
             pause.since += chars(words);
@@ -121,11 +151,13 @@ impl Playback {
     pub fn pause(&mut self, now: Timestamp) {
         let (unspoken, busy_until) = (self.unspoken(now), self.busy_until);
         self.paused.get_or_insert(Pause { unspoken, since: 0, busy_until });
+        self.out_of_step = true;
     }
 
     /// There is a line again: what was said meanwhile is spoken now.
     pub fn go_on(&mut self, now: Timestamp) {
         let Some(pause) = self.paused.take() else { return };
+        self.leave_behind(spoken_in(pause.busy_until.since(now)) + pause.since);
         self.busy_until = match pause.since {
             0 => pause.busy_until,
             since => pause.busy_until.max(now) + duration(since),
@@ -134,20 +166,18 @@ impl Playback {
 
     /// Words of that turn were heard before this playback began (a call taken over).
     pub fn resume(&mut self, turn: TurnId, heard: &str) {
-        self.begin(turn, heard, heard.len(), false);
+        self.begin(Timestamp::default(), turn, heard, false);
+        if let Some(utterance) = self.utterances.back_mut() {
+            utterance.heard = heard.len();
+        }
     }
 
-    fn begin(&mut self, turn: TurnId, text: &str, heard: usize, aside: bool) {
+    fn begin(&mut self, from: Timestamp, turn: TurnId, text: &str, aside: bool) {
         if self.utterances.len() >= UTTERANCES_KEPT {
             self.utterances.pop_front();
         }
-        self.utterances.push_back(Utterance {
-            turn,
-            text: text.to_owned(),
-            heard,
-            aside,
-            past: false,
-        });
+        let text = text.to_owned();
+        self.utterances.push_back(Utterance { turn, text, from, heard: 0, aside, past: 0 });
     }
 
     /// Whose words were sent last, unless they belong to no turn's text.
@@ -183,22 +213,30 @@ impl Playback {
         }
     }
 
-    /// These words have been spoken (`tokensPlayed`). Repeated and unknown words prove nothing.
+    /// These words have been spoken (`tokensPlayed`). Repeated and unknown words prove nothing, and
+    /// a few letters only what comes next.
     pub fn played(&mut self, now: Timestamp, words: &str) {
-        let mut found = None;
-        for (at, utterance) in self.utterances.iter().enumerate() {
-            if utterance.heard < utterance.text.len()
-                && let Some(end) = played(&utterance.text, utterance.heard, words)
-            {
-                found = Some((at, end));
-                break;
-            }
-        }
-        let Some((at, end)) = found else { return };
+        let Some((at, end)) = self.find_played(now, words) else { return };
+        self.out_of_step = false;
         for (index, utterance) in self.utterances.iter_mut().enumerate().take(at + 1) {
             utterance.heard = if index == at { end } else { utterance.text.len() };
         }
         self.busy_until = now + duration(self.ahead());
+    }
+
+    /// In which utterance these words end, and where: a few letters in the one that comes next, or
+    /// in one that is over by the clock alone.
+    fn find_played(&self, now: Timestamp, words: &str) -> Option<(usize, usize)> {
+        let end = |at: usize| Some((at, self.utterances.get(at)?.played(now, words)?));
+        if is_sure(words) {
+            return (0..self.utterances.len()).find_map(end);
+        }
+        if self.out_of_step {
+            return None;
+        }
+        let next = self.utterances.iter().position(Utterance::is_ahead);
+        let over = 0..next.unwrap_or(self.utterances.len());
+        next.into_iter().chain(over).find_map(end)
     }
 
     /// The caller cut in: the voice is silent now and its queue is gone.
@@ -230,38 +268,43 @@ impl Playback {
     }
 
     /// Where the voice is in `all`, counted by time and never before what is known to be heard.
-    fn position(&self, now: Timestamp, all: &str, into_last: Option<Millis>) -> usize {
-        let proven = self.proven(now);
+    /// `after`: Twilio's own count, from the start of the utterance that it cut, whichever it was.
+    fn position(&self, now: Timestamp, all: &str, after: Option<Millis>) -> usize {
         let unspoken = self.unspoken(now);
-        let last_start =
-            all.len().saturating_sub(self.utterances.back().map_or(0, |u| u.text.len() + 1));
-        let by_time = match into_last {
-            // Twilio's own count, from the start of the utterance that it cut.
-            Some(after)
-                if unspoken > 0 && unspoken < chars(all.get(last_start..).unwrap_or_default()) =>
-            {
-                forward(all, last_start, after * CHARS_PER_SECOND / 1_000)
-            }
-            _ => backward(all, unspoken),
-        };
-        if unspoken == 0 { by_time } else { floor_word(all, by_time).max(proven) }
+        let by_clock = backward(all, unspoken);
+        if unspoken == 0 {
+            return by_clock;
+        }
+        let by_twilio = after.and_then(|after| {
+            let places = self.starts().map(|start| forward(all, start, spoken_in(after)));
+            places.min_by_key(|place| place.abs_diff(by_clock))
+        });
+        floor_word(all, by_twilio.unwrap_or(by_clock)).max(self.proven(now))
+    }
+
+    /// Where every utterance begins in the joined text.
+    fn starts(&self) -> impl Iterator<Item = usize> {
+        self.utterances.iter().scan(0, |next, utterance| {
+            let start = *next;
+            *next += utterance.text.len() + 1;
+            Some(start)
+        })
     }
 
     /// End of the last words that are known to be heard, in the joined text. What `agentSpeaking
     /// off` seemed to prove does not count while an interrupt may still explain it.
     fn proven(&self, now: Timestamp) -> usize {
-        if self.stopped.is_some_and(|(at, _)| now.since(at) < OFF_BY_INTERRUPT) {
+        if self.stopped_just_now(now).is_some() {
             return 0;
         }
-        let mut start = 0;
-        let mut proven = 0;
-        for utterance in &self.utterances {
-            if utterance.heard > 0 {
-                proven = start + utterance.heard;
-            }
-            start += utterance.text.len() + 1;
-        }
-        proven
+        let heard =
+            self.starts().zip(&self.utterances).filter(|(_, utterance)| utterance.heard > 0);
+        heard.last().map_or(0, |(start, utterance)| start + utterance.heard)
+    }
+
+    /// The voice stopped, and an interrupt may still say why.
+    fn stopped_just_now(&self, now: Timestamp) -> Option<(Timestamp, u64)> {
+        self.stopped.filter(|(at, _)| now.since(*at) < OFF_BY_INTERRUPT)
     }
 
     /// Characters sent and not yet spoken, by the clock.
@@ -269,9 +312,9 @@ impl Playback {
         if let Some(pause) = &self.paused {
             return pause.unspoken;
         }
-        match self.stopped {
-            Some((at, unspoken)) if now.since(at) < OFF_BY_INTERRUPT => unspoken,
-            _ => self.busy_until.since(now) * CHARS_PER_SECOND / 1_000,
+        match self.stopped_just_now(now) {
+            Some((_, unspoken)) => unspoken,
+            None => spoken_in(self.busy_until.since(now)),
         }
     }
 
@@ -297,13 +340,34 @@ impl Playback {
 }
 
 impl Utterance {
-    fn unheard(&self) -> &str {
-        self.text.get(self.heard..).unwrap_or_default()
+    /// Where these words end in what is not known to be heard.
+    fn played(&self, now: Timestamp, words: &str) -> Option<usize> {
+        if self.heard >= self.text.len() {
+            return None;
+        }
+        let end = played(&self.text, self.heard, words)?;
+        let more = chars(self.text.get(self.heard..end).unwrap_or_default());
+        (more * 1_000 <= now.since(self.from) * FASTEST).then_some(end)
+    }
+
+    /// Whether the voice has a letter or digit of it still to speak.
+    fn is_ahead(&self) -> bool {
+        self.ahead().chars().any(char::is_alphanumeric)
+    }
+
+    /// What the voice has still to speak of it.
+    fn ahead(&self) -> &str {
+        self.text.get(self.heard.max(self.past)..).unwrap_or_default()
     }
 }
 
 fn chars(text: &str) -> u64 {
     text.chars().count() as u64
+}
+
+/// Characters that a voice speaks in that time.
+fn spoken_in(time: Millis) -> u64 {
+    time * CHARS_PER_SECOND / 1_000
 }
 
 fn duration(chars: u64) -> Millis {

@@ -217,3 +217,50 @@ fn a_session_is_ended_once_on_a_line() {
         ],
     );
 }
+
+#[test]
+fn a_greeting_that_twilio_speaks_waits_for_no_line_of_ours() {
+    let mut steps = vec![Step::Attach, Step::Setup { foreign: true }, Step::Wait(3_300)];
+    steps.extend([Step::Jump(7_809), Step::Wait(3_900), Step::Attach]);
+    keeps(Setting { max_call: 15_000, ..Setting::default() }, steps);
+}
+
+#[test]
+fn a_letter_that_was_played_after_a_break_proves_nothing() {
+    let mut steps = vec![Step::Attach, prompt()];
+    steps.push(token(
+        "miva  noplo\nvajuco. duroka du feteco xe? xe saju tehou. xemiyo quimi (aside) .",
+    ));
+    steps.extend([Step::Wait(3), token(".. ba ju…, k"), Step::Wait(1_446)]);
+    steps.extend([Step::Drop { clean: false }, Step::Wait(2_000), Step::Attach, Step::Wait(3_400)]);
+    let greeting = Greeting::Nobody;
+    keeps(Setting { latency: 377, played: 5, greeting, late: 5_000, ..Setting::default() }, steps);
+}
+
+#[test]
+fn a_filler_between_the_end_of_the_voice_and_its_interrupt_makes_nothing_heard() {
+    let long =
+        "kaka  hoju gi ju? ba, sa le fetra nobaka va  yova! xeplo dusa ju tra? cowi gi. gi? ";
+    let mut steps = vec![Step::Attach, prompt(), token(&long.repeat(4)), Step::Wait(1), prompt()];
+    let timed = Step::Interrupt { report: Report::Missing, timed: true, lag: 0 };
+    steps.extend([Step::Wait(500), timed]);
+    keeps(Setting { info: true, filler: 300, ..Setting::default() }, steps);
+}
+
+#[test]
+fn a_repeated_report_of_words_is_not_of_the_same_words_later() {
+    let failed = Step::Fail { kind: FailureKind::Timeout, retryable: true, after: Some(99) };
+    let mut steps = vec![Step::Attach, Step::Key('2'), Step::Wait(18_000), prompt()];
+    steps.extend([token("ça\nzufepa"), Step::Wait(1), failed, Step::PlayedAgain]);
+    keeps(Setting { played: 43, ..Setting::default() }, steps);
+}
+
+#[test]
+fn a_question_that_failed_before_a_new_word_may_be_put_again_after_a_break() {
+    let mut steps =
+        vec![Step::Attach, prompt(), Step::Wait(1), token("o"), Step::Drop { clean: true }];
+    steps.extend([Step::Attach, Step::Setup { foreign: false }]);
+    steps.push(Step::Fail { kind: FailureKind::Unavailable, retryable: true, after: None });
+    steps.extend([Step::SessionFailed, Step::Wait(400)]);
+    keeps(Setting::default(), steps);
+}

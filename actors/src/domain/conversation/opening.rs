@@ -89,7 +89,7 @@ impl Conversation {
         match self.greeting.take() {
             Some(greeting) if greeting.is_empty() => {}
             Some(greeting) => {
-                self.playback.speak(now, self.turn, &greeting);
+                self.playback.greeted(now, self.turn, &greeting);
                 self.record(Turn::new(self.turn, Role::Agent, greeting, now), effects);
             }
             None => {

@@ -85,18 +85,79 @@ fn an_interrupt_of_the_first_of_two_answers_leaves_the_second_unheard() {
 #[test]
 fn words_that_were_played_count_whatever_the_clock_says() {
     let mut playback = queue(&["One two three. Four five six. Seven."]);
-    playback.played(T + 100, "One two three.");
-    playback.played(T + 150, "One two three.");
-    playback.played(T + 160, "not ours at all");
-    let cuts = playback.silenced(T + 200);
+    playback.played(T + 600, "One two three.");
+    playback.played(T + 650, "One two three.");
+    playback.played(T + 660, "not ours at all");
+    let cuts = playback.silenced(T + 700);
     assert_eq!(cuts, [cut(0, "One two three.", true)]);
 }
 
 #[test]
 fn words_played_of_a_later_answer_prove_the_earlier_one() {
     let mut playback = queue(&["A first answer.", "A second answer."]);
-    playback.played(T + 100, "A second");
-    assert_eq!(playback.silenced(T + 100), [cut(1, "A second", true)]);
+    playback.played(T + 1_000, "A second answer.");
+    assert_eq!(playback.silenced(T + 1_000), []);
+}
+
+#[test]
+fn words_that_no_voice_can_have_spoken_yet_are_an_older_report() {
+    let mut playback = queue(&["We are closed. Sorry.", "We are closed on Sundays, too."]);
+    playback.played(T + 800, "We are closed. Sorry.");
+    playback.played(T + 810, "We are closed on Sundays,");
+    let cuts = playback.silenced(T + 820);
+    assert_eq!(cuts, [cut(1, "We", true)], "by the clock alone");
+}
+
+#[test]
+fn a_few_letters_prove_only_what_comes_next() {
+    let mut playback = queue(&["A first answer.", "Please wait."]);
+    playback.played(T + 500, "please");
+    assert_eq!(playback.silenced(T + 500).first(), Some(&cut(0, "A first", true)));
+}
+
+#[test]
+fn after_a_break_a_few_letters_prove_nothing() {
+    let mut playback = queue(&["One two three four five six seven."]);
+    playback.played(T + 300, "One");
+    playback.pause(T + 300);
+    playback.go_on(T + 310);
+    playback.played(T + 900, "two three");
+    playback.played(T + 1_000, " four");
+    let cuts = playback.silenced(T + 1_000);
+    assert_eq!(cuts, [cut(0, "One two three four", true)], "in step again after enough letters");
+    let mut playback = queue(&["One two three four five six seven."]);
+    playback.pause(T + 2_000);
+    playback.go_on(T + 2_010);
+    playback.played(T + 2_020, "one");
+    assert_eq!(playback.silenced(T + 2_020), [cut(0, "One two three four five six", true)]);
+}
+
+#[test]
+fn a_voice_that_starts_again_after_a_break_begins_with_what_was_said_since() {
+    let mut playback = queue(&["Said and spoken before the line broke."]);
+    playback.pause(T + 100);
+    playback.speak(T + 4_000, TurnId(0), " And one more sentence.");
+    playback.go_on(T + 5_000);
+    playback.voice(T + 5_200, true);
+    let cuts = playback.silenced(T + 5_200 + spoken(9));
+    assert_eq!(cuts, [cut(0, "Said and spoken before the line broke. And one", true)]);
+}
+
+#[test]
+fn twilio_s_own_count_is_of_the_utterance_that_it_cut() {
+    let mut playback = queue(&["A first answer of some length.", "A second one, and longer."]);
+    let by_time = |after| Interrupted { utterance: None, after: Some(after) };
+    let (cuts, _) = playback.interrupted(T + spoken(28), &by_time(spoken(25)));
+    assert_eq!(cuts, [cut(0, "A first answer of some", true), cut(1, "", true)]);
+}
+
+#[test]
+fn words_that_leave_before_an_interrupt_explains_why_the_voice_stopped_change_nothing() {
+    let mut playback = queue(&["Fourteen chars and some more words."]);
+    playback.voice(T + spoken(15), false);
+    playback.aside(T + spoken(15), TurnId(1), "One moment.");
+    let (cuts, _) = playback.interrupted(T + spoken(15) + 50, &Interrupted::default());
+    assert_eq!(cuts, [cut(0, "Fourteen chars", true)]);
 }
 
 #[test]

@@ -131,6 +131,7 @@ fn tokens_played_prove_more_than_the_clock() {
     let turn = talk.ask("Tell me all.");
     talk.tokens(turn, "Spoken fast by a hurried voice. Not this.");
     talk.done(turn);
+    talk.wait(1_500);
     let played = Inbound::Info(Info::TokensPlayed("Spoken fast by a hurried voice.".to_owned()));
     talk.on(Input::Relay(played));
     talk.on(Input::Relay(Inbound::Interrupt(Interrupted::default())));
