@@ -128,6 +128,12 @@ impl Voice {
         self.reports.pop_front().or_else(|| last.map(|()| std::mem::take(&mut self.unreported)))
     }
 
+    /// Characters that are spoken and not reported.
+    pub(crate) fn unreported(&self) -> u64 {
+        let waiting = self.reports.iter().chain([&self.unreported]);
+        waiting.map(|words| words.chars().count() as u64).sum()
+    }
+
     /// Speaks until now.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         let since = now.since(self.at.max(self.starts_at));

@@ -8,7 +8,7 @@ use switchhook_actors::domain::{
     conversation::{Effect, Input, Rules},
     ids::TurnId,
     record::{CallRecord, Change, NewCall, Status},
-    relay::Inbound,
+    relay::{Inbound, Info},
     time::{Millis, Timestamp},
     transcript::Role,
 };
@@ -53,6 +53,8 @@ pub(crate) struct World<'a> {
     greeted: bool,
     /// When the first line came, as long as the engine has not noted what Twilio greets with.
     greeted_at: Option<Timestamp>,
+    /// The engine before this one had no time to note the greeting: this one takes it for spoken now.
+    greeting_lost: bool,
     idle_ticks: u32,
     /// Since the last tick nothing was done.
     ticked_for_nothing: bool,
@@ -90,6 +92,7 @@ impl<'a> World<'a> {
             closes_at: None,
             greeted: setting.greeting != Greeting::Twilio,
             greeted_at: None,
+            greeting_lost: false,
             idle_ticks: 0,
             ticked_for_nothing: false,
             effects: Vec::new(),
@@ -144,6 +147,9 @@ impl<'a> World<'a> {
                 if let Some(at) = self.greeted_at.take_if(|_| turn.id == TurnId(0)) {
                     // The engine's count begins when it notes what Twilio speaks already.
                     self.heard.delayed(self.now.since(at));
+                }
+                if turn.id == TurnId(0) && std::mem::take(&mut self.greeting_lost) {
+                    self.heard.believed(self.now, &turn.text);
                 }
                 self.store.write(self.now, turn);
             }
@@ -212,6 +218,18 @@ impl<'a> World<'a> {
             return Ok(true);
         }
         if let Some(info) = self.line.tells(self.now) {
+            match info {
+                // An engine that slept takes for the beginning what began a while ago.
+                Info::AgentSpeaking(true) => {
+                    self.heard.outrun(self.now, self.now.since(self.line.voice.starts_at()));
+                }
+                Info::AgentSpeaking(false) => self.heard.stopped(self.now),
+                // And for the last words what is followed by more.
+                Info::TokensPlayed(_) => {
+                    self.heard.imagined(self.now, self.line.voice.unreported());
+                }
+                _ => {}
+            }
             self.hear(Inbound::Info(info))?;
             return Ok(true);
         }

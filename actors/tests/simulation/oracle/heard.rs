@@ -21,6 +21,10 @@ const USUAL_PACE: u64 = 14;
 /// lost by rounding at every token.
 const SLACK: u64 = 24;
 
+/// So long after a voice that stopped an interrupt may still say why, ms: until then the engine
+/// keeps its idea of how far the voice had come.
+const OFF_BY_INTERRUPT: Millis = 1_500;
+
 /// How many utterances the engine looks for Twilio's words in.
 const KNOWN: usize = 6;
 
@@ -49,6 +53,8 @@ pub(crate) struct Heard {
     known: Vec<(Option<TurnId>, String)>,
     /// When all would be spoken at the usual pace.
     busy_until: Timestamp,
+    /// Until when an interrupt may say why the voice has stopped.
+    doubtful_until: Timestamp,
     /// Since when the voice, or the engine's idea of it, has been speaking.
     speaking_since: Timestamp,
     /// Letters that the idea may be wrong by for other causes than pace.
@@ -68,6 +74,7 @@ impl Heard {
             said: BTreeMap::new(),
             known: Vec::new(),
             busy_until: now,
+            doubtful_until: now,
             speaking_since: now,
             astray: 0,
             adrift: false,
@@ -90,7 +97,7 @@ impl Heard {
         idle: bool,
         latency: Millis,
     ) {
-        if idle && self.busy_until <= now {
+        if idle && self.busy_until.max(self.doubtful_until) <= now {
             self.speaking_since = now;
             self.astray = 0;
         }
@@ -122,9 +129,36 @@ impl Heard {
     /// The voice is behind the engine's idea of it by so many ms more.
     pub(crate) fn delayed(&mut self, millis: Millis) {
         self.busy_until = self.busy_until + millis;
-        let letters = millis.div_ceil(1_000 / USUAL_PACE.max(self.pace));
+        let letters = self.letters_in(millis);
         self.astray += letters;
         self.off_at_loss = self.off_at_loss.map(|off| off + letters);
+    }
+
+    /// The engine's idea is behind the voice by so many ms more.
+    pub(crate) fn outrun(&mut self, now: Timestamp, millis: Millis) {
+        self.imagined(now, self.letters_in(millis));
+    }
+
+    /// What is spoken in that time at most.
+    fn letters_in(&self, millis: Millis) -> u64 {
+        millis.div_ceil(1_000 / USUAL_PACE.max(self.pace))
+    }
+
+    /// The voice stopped by itself, as far as the engine can know without an interrupt.
+    pub(crate) fn stopped(&mut self, now: Timestamp) {
+        self.doubtful_until = now + OFF_BY_INTERRUPT;
+    }
+
+    /// The engine takes these words for spoken from now on; somebody spoke them before.
+    pub(crate) fn believed(&mut self, now: Timestamp, text: &str) {
+        self.known.push((None, text.to_owned()));
+        self.imagined(now, text.chars().count() as u64);
+    }
+
+    /// The engine takes so many characters for unspoken that nobody speaks from now on.
+    pub(crate) fn imagined(&mut self, now: Timestamp, chars: u64) {
+        self.busy_until = self.busy_until.max(now) + chars * 1_000 / USUAL_PACE;
+        self.astray += chars;
     }
 
     /// The rest of a turn is said once more, in a new session: all before was heard or lost.
@@ -190,16 +224,18 @@ impl Heard {
 
     /// The voice fell silent at that moment, since the line was lost or the call is over.
     pub(crate) fn silenced(&mut self, at: Timestamp, reached: &BTreeMap<TurnId, usize>) {
+        self.ragged = true;
         if std::mem::take(&mut self.adrift) {
             return self.is_vague();
         }
-        self.ragged = true;
         let off = self.off_at_loss.unwrap_or_else(|| self.off(at));
-        for (turn, _) in std::mem::take(&mut self.known) {
+        let forgotten = self.known.len().saturating_sub(KNOWN);
+        for (order, (turn, _)) in std::mem::take(&mut self.known).into_iter().enumerate() {
             let Some(turn) = turn else { continue };
             let Some(said) = self.said.get_mut(&turn) else { continue };
             let heard = reached.get(&turn).copied().unwrap_or(0);
             match &mut said.fate {
+                fate if order < forgotten && heard < said.sent.len() => *fate = Fate::Vague,
                 Fate::Whole => said.fate = Fate::Cut { at: heard, off },
                 // Its last words never left.
                 Fate::Cut { at, .. } => *at = heard.min(*at),

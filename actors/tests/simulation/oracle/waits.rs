@@ -140,7 +140,10 @@ impl Waits {
                 if self.owed.is_some_and(|owed| owed.turn <= *turn) {
                     self.owed = None;
                 }
-                if let Some(question) = self.question.as_mut().filter(|asked| asked.turn == *turn) {
+                // After a failed session the first half is said once more: no word of this attempt.
+                let anew = *seen.input != Input::SessionFailed;
+                let question = self.question.as_mut().filter(|asked| anew && asked.turn == *turn);
+                if let Some(question) = question {
                     question.spoken = true;
                 }
             }

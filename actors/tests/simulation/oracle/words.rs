@@ -24,7 +24,7 @@ pub(crate) struct Words {
     said: String,
     /// The model is done.
     done: bool,
-    /// The model was stopped.
+    /// The model was stopped, or what it wrote was not waited for.
     stopped: bool,
 }
 
@@ -91,7 +91,8 @@ impl Words {
             &persona.more,
         ];
         let is_written = |said: &str| {
-            if self.done { said == written } else { written.starts_with(said) }
+            let whole = self.done && !self.stopped;
+            if whole { said == written } else { written.starts_with(said) }
         };
         let with_phrase =
             |phrase: &&String| self.said.strip_suffix(&letters(phrase)).is_some_and(is_written);

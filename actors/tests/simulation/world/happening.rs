@@ -8,6 +8,7 @@ use switchhook_actors::domain::{
     record::{CallRecord, Status},
     relay::{Inbound, Info, Interrupted, Prompted, Setup},
     time::Millis,
+    transcript::Role,
 };
 
 use super::{
@@ -213,6 +214,7 @@ impl World<'_> {
         self.store.lose();
         self.greeted = true;
         let transcript = self.store.durable.clone();
+        self.greeting_lost = transcript.get(TurnId(0), Role::Agent).is_none();
         self.line.taken_over(self.now, lost);
         self.heard.taken_over(self.now, &transcript);
         self.oracle.spoken.taken_over();
