@@ -13,6 +13,7 @@ use tokio::{
 };
 
 mod address;
+mod call;
 mod element;
 mod error;
 mod hearing;

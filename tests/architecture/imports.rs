@@ -118,6 +118,12 @@ const TABLE: &[Row] = &[
     row("src/models", &["actors::domain", "actors::llm_gateway::model"]),
     row("src/stores", &["actors::domain", "actors::clock", "actors::registry::store"]),
     row("src/caller", &["actors::domain", "switchhook::twilio"]),
+    // A call has a line, and both have the phone: none knows who uses it.
+    Row { never: &["switchhook::caller::call"], ..row("src/caller/line", &["switchhook::caller"]) },
+    Row {
+        never: &["switchhook::caller::call", "switchhook::caller::line"],
+        ..row("src/caller/phone", &["switchhook::caller"])
+    },
     row("src/load", &["actors::domain", "switchhook::caller", "switchhook::twilio"]),
     row("src/twilio", &["actors::domain", "switchhook::config"]),
     // Configuration knows nobody but the types that check its values; others take their section.

@@ -33,6 +33,8 @@ fn an_import_against_its_row_is_found() {
         ("src/config/relay.rs", "use switchhook_actors::domain::ids::CallSid;"),
         ("src/twilio/forms.rs", "use crate::http::Web;"),
         ("src/caller/line.rs", "use crate::http::Web;"),
+        ("src/caller/line/orders.rs", "use crate::caller::call::Next;"),
+        ("src/caller/phone.rs", "use super::line::Line;"),
         ("src/commands/serve.rs", "use crate::http::Web;"),
         ("src/app.rs", "use crate::commands::serve;"),
         ("src/main.rs", "fn main() { switchhook::app::start() }"),
