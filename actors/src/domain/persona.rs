@@ -75,7 +75,8 @@ pub struct Persona {
     pub interrupted: String,
     /// Spoken behind an answer that ran into the model's token limit: offers to go on.
     pub more: String,
-    /// Spoken when the call has become too long and ends: the reason and a goodbye in one.
+    /// Spoken when the time or the turns of the call have run out: the reason, which is told in words
+    /// that fit both, and a goodbye in one.
     pub limit: String,
     /// Words that the recogniser should expect.
     pub hints: Vec<String>,

@@ -24,7 +24,7 @@ const KEYS: [(&str, &str); 19] = [
     ("silence", "spoken when nobody says anything, in order"),
     ("interrupted", "spoken when the caller cut in and then said nothing"),
     ("more", "spoken behind an answer that had to stop, offers to go on"),
-    ("limit", "spoken when the call has become too long and ends"),
+    ("limit", "spoken when the time or the turns of a call have run out, and it ends"),
     ("hints", "words that the recogniser should expect"),
     ("escalation", "spoken when a person is asked for and none can be reached yet"),
     ("stay", "spoken when a hand-off was wished for but the caller stays"),
