@@ -9,7 +9,7 @@ use metrics::{Key, KeyName, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::config::{Format, Log};
 
@@ -23,6 +23,14 @@ pub const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Characters of a panic's message that are logged.
 const MESSAGE_MAX: usize = 200;
+
+/// What the HTTP library calls an error although a peer did it: bytes that are no request, a head
+/// without end, frames that no WebSocket has. The peer was refused; there is nothing to mend here.
+const STRANGERS: [&str; 3] =
+    ["actix_http::h1::dispatcher", "actix_http::h1::decoder", "actix_http::ws"];
+
+/// Whose lines they are: a filter that names it has decided about them.
+const LIBRARY: &str = "actix_http";
 
 /// Telemetry that could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +52,7 @@ pub enum TelemetryError {
 /// # Errors
 /// When the filter is invalid or a log is set up already.
 pub fn init(log: &Log, is_terminal: bool) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&log.filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter(log)?).with_writer(io::stderr);
     match form(log, is_terminal) {
         Format::Pretty => lines.with_ansi(is_terminal).try_init(),
         Format::Json => lines
@@ -56,6 +63,22 @@ pub fn init(log: &Log, is_terminal: bool) -> Result<(), TelemetryError> {
             .try_init(),
     }
     .map_err(TelemetryError::Log)
+}
+
+/// What `LOG` asks for. What strangers do to the port is left out, unless it asks for that by name
+/// or for everything.
+fn filter(log: &Log) -> Result<EnvFilter, TelemetryError> {
+    let filter = EnvFilter::try_new(&log.filter)?;
+    let is_wanted = |word: &str| {
+        let level = word.trim().parse::<LevelFilter>();
+        word.contains(LIBRARY) || level.is_ok_and(|level| level >= LevelFilter::DEBUG)
+    };
+    if log.filter.split(',').any(is_wanted) {
+        return Ok(filter);
+    }
+    STRANGERS.iter().try_fold(filter, |filter, target| {
+        Ok(filter.add_directive(format!("{target}=off").parse()?))
+    })
 }
 
 fn form(log: &Log, is_terminal: bool) -> Format {

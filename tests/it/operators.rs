@@ -7,6 +7,10 @@ mod stopping;
 use std::{net::TcpListener, path::Path, process::Output};
 
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::harness::engine::{Engine, command, finished};
 
@@ -193,4 +197,41 @@ async fn the_program_says_its_version_and_how_it_is_used_whatever_the_environmen
     let unknown = run(home.path(), &["dance"], &[]).await;
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("'dance'"), "{}", text(&unknown.stderr));
+}
+
+/// Bytes that are no request of any protocol we speak.
+const BAD_BYTES: [&[u8]; 4] = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    b"GARBAGE\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+];
+
+/// Says that to the engine's port: what it answers until it hangs up.
+async fn stranger(engine: &Engine, bytes: &[u8]) -> String {
+    let address = engine.url.strip_prefix("http://").expect("an address");
+    let mut socket = TcpStream::connect(address).await.expect("a door");
+    socket.write_all(bytes).await.expect("a door");
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.expect("an answer and an end");
+    text(&answer)
+}
+
+#[actix_web::test]
+async fn what_scanners_send_to_the_port_is_no_error_of_the_operator() {
+    let all = BAD_BYTES.len();
+    for (filter, told) in
+        [("info", 0), ("warn,switchhook=debug", 0), ("info,actix_http=error", all), ("debug", all)]
+    {
+        let mut engine = Engine::start(&[("LOG", filter)]);
+        for bytes in BAD_BYTES {
+            let answer = stranger(&engine, bytes).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        }
+        engine.signal("TERM");
+        assert!(engine.exited().await.success(), "{}", engine.log());
+        let log = engine.log();
+        let errors = log.lines().filter(|line| line.contains("\"level\":\"ERROR\""));
+        assert_eq!(errors.count(), told, "{filter}: {log}");
+    }
 }
