@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Every `say` must get a complete answer that is not empty, unless it is interrupted. The end of
-//! the script hangs up.
+//! the script hangs up. When the call ends before it, nothing is waited for any more, and what the
+//! steps that need a call expect has failed.
 
 use std::time::Duration;
 

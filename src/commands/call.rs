@@ -84,6 +84,8 @@ A script has one step a line; lines that begin with # are comments:
   reconnect                  the network connects the line again
   fail CODE                  Twilio gives the session up with an error, such as 64105
 
+When the call ends before the script, pauses end too, and what still needs a call has failed.
+
 The exit code is 0 only when every expectation held: every `say` got a complete answer that is
 not empty, and the server sent nothing that Twilio would refuse.";
 

@@ -50,13 +50,15 @@ pub async fn run(caller: &Caller, script: &[ScriptLine]) -> Vec<Failure> {
         interrupted: false,
         failures: Vec::new(),
     };
-    for line in script {
+    let mut lines = script.iter();
+    for line in lines.by_ref() {
         if let Err(error) = run.step(line).await {
             run.fail(line, error.to_string());
             break;
         }
     }
     run.settle().await;
+    run.give_up(lines.as_slice());
     if caller.ending().is_none()
         && let Err(error) = caller.hang_up().await
         && !matches!(error, CallerError::Over)
@@ -97,7 +99,7 @@ impl<'a> Run<'a> {
             }
             Step::Within(time) => self.within = Some((*time, line)),
             Step::Interrupt(after) => self.interrupt(line, *after).await?,
-            Step::Pause(time) => tokio::time::sleep(*time).await,
+            Step::Pause(time) => self.wait(*time).await,
             Step::HangUp => self.caller.hang_up().await?,
             Step::ExpectEnd => {
                 self.take_answer().await;
@@ -110,6 +112,25 @@ impl<'a> Run<'a> {
             Step::Fail(code) => self.caller.fail(*code).await?,
         }
         Ok(())
+    }
+
+    /// Waits, as long as there is a call.
+    async fn wait(&self, time: Duration) {
+        // Which of the two it was shows in the next step.
+        let _ = self.caller.ended(time).await;
+    }
+
+    /// What these lines expect did not come: they cannot be performed any more.
+    fn give_up(&mut self, rest: &[ScriptLine]) {
+        let over = self.caller.ending().is_some();
+        let why = if over { "the call was over before" } else { "a step before it failed" };
+        for line in rest {
+            match line.step {
+                Step::ExpectEnd if over => {}
+                Step::Pause(_) | Step::HangUp | Step::Drop | Step::Reconnect | Step::Fail(_) => {}
+                _ => self.fail(line, why.to_owned()),
+            }
+        }
     }
 
     fn expect_answer(&mut self, line: &'a ScriptLine) {
@@ -163,7 +184,7 @@ impl<'a> Run<'a> {
             }
             After::Time(time) => {
                 let speaking = self.caller.speaking(ANSWER_DEADLINE).await;
-                tokio::time::sleep(time).await;
+                self.wait(time).await;
                 speaking
             }
         };

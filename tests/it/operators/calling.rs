@@ -85,6 +85,32 @@ async fn a_script_with_an_expectation_that_fails_names_its_line_and_ends_with_co
 }
 
 #[actix_web::test]
+async fn a_script_pauses_no_longer_than_the_call_lasts() {
+    let engine = Engine::start(&[]);
+    let script = "say Goodbye.\npause 600000 ms\nexpect goodbye\nexpect-end\n";
+    let (code, shown, wrong) = perform(&engine, script).await;
+    assert_eq!((code, wrong.as_str()), (0, ""), "{shown}");
+    let (code, shown, wrong) = perform(
+        &engine,
+        "say Goodbye.\npause 600000 ms\nsay And the fee?\nwithin 900 ms\nexpect dollars\n\
+         pause 600000 ms\nexpect-not sorry\nhangup\nexpect-end\n",
+    )
+    .await;
+    assert_eq!(code, 1, "{shown}");
+    let wrong: Vec<_> = wrong.lines().collect();
+    assert_eq!(
+        wrong,
+        [
+            "failed: line 3, say And the fee?: the call is over",
+            "failed: line 4, within 900 ms: the call was over before",
+            "failed: line 5, expect dollars: the call was over before",
+            "failed: line 7, expect-not sorry: the call was over before",
+        ],
+        "{shown}"
+    );
+}
+
+#[actix_web::test]
 async fn a_script_that_cannot_be_read_makes_no_call() {
     let engine = Engine::start(&[]);
     let (code, _, wrong) = perform(&engine, "say Hello\n\nsing a song\n").await;
