@@ -1,6 +1,6 @@
 //! What the caller does: speaks, cuts in, presses keys; and what Twilio tells of playback.
 
-use super::{Conversation, Effect, Observation, answering::Answer};
+use super::{Conversation, Effect, Observation, answering::Answer, closing::Closing};
 use crate::domain::{
     phrases::consists_of,
     playback::Cut,
@@ -40,14 +40,13 @@ impl Conversation {
     /// The caller said something whole: whatever was being said before gives way.
     fn prompted(&mut self, now: Timestamp, prompt: Prompted, effects: &mut Vec<Effect>) {
         let words = prompt.text.trim();
-        let ignored = if !prompt.last || words.is_empty() {
-            Some("prompt")
-        } else {
-            self.is_backchannel(now, words).then_some("backchannel")
-        };
-        if let Some(ignored) = ignored {
+        if !prompt.last || words.is_empty() {
             self.quiet.stir(now);
-            return effects.push(Effect::Observe(Observation::Ignored(ignored)));
+            return effects.push(Effect::Observe(Observation::Ignored("prompt")));
+        }
+        if self.is_backchannel(now, words) {
+            self.quiet.end(now);
+            return effects.push(Effect::Observe(Observation::Ignored("backchannel")));
         }
         self.set_keys_down(now, Reason::Superseded, effects);
         self.take_turn(now, words, effects);
@@ -65,10 +64,13 @@ impl Conversation {
     }
 
     /// Whether the words only say that the caller listens: to an answer that is being written, or
-    /// still being spoken for a while. At its very end they may well answer it.
+    /// still being spoken for a while (at its very end they may well answer it); or when they were
+    /// asked whether they are there.
     fn is_backchannel(&self, now: Timestamp, words: &str) -> bool {
         let speaking = self.answer.is_some() || self.playback.ends_at() > now + ANSWERABLE;
-        speaking && !self.quiet.yields() && consists_of(words, &self.persona.backchannel)
+        let asked = self.quiet.has_asked() && self.closing == Closing::No;
+        let listens = (speaking || asked) && !self.quiet.yields();
+        listens && consists_of(words, &self.persona.backchannel)
     }
 
     /// The caller's next turn: an answer that is being written gives way, and the model is asked.

@@ -65,6 +65,11 @@ impl Quiet {
         }
     }
 
+    /// Whether the caller was asked if they are there, and has not said a word since.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked > 0
+    }
+
     /// Whether the agent holds back for a caller who has cut in.
     pub(super) fn yields(&self) -> bool {
         self.yields_until.is_some()

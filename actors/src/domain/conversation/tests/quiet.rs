@@ -104,17 +104,51 @@ fn a_caller_who_speaks_again_is_asked_from_the_beginning() {
 }
 
 #[test]
-fn a_goodbye_for_silence_is_taken_back_when_the_caller_speaks() {
+fn a_caller_who_only_hums_when_asked_is_there_and_is_left_in_peace() {
     let mut talk = Talk::greeted();
-    talk.machine.persona = Arc::new(Persona {
-        silence: vec!["There?".to_owned(), "I shall hang up now, goodbye.".to_owned()],
-        ..persona()
-    });
-    talk.wait(34_000);
-    assert!(talk.heard().ends_with("goodbye."));
-    talk.ask("I am here.");
-    talk.wait(3_000);
-    assert!(!talk.ended());
+    talk.wait(9_000);
+    for _ in 0..4 {
+        assert_eq!(talk.heard(), "Are you there?", "from the beginning each time");
+        talk.wait(6_000);
+        talk.ask("Mm-hm. I see.");
+        talk.wait(11_999);
+        assert_eq!(talk.heard(), "", "a sign of life, no question");
+        talk.wait(1);
+    }
+    assert!(talk.questions().is_empty() && !talk.ended());
+    assert!(!talk.machine.transcript().turns().iter().any(|turn| turn.role == Role::Customer));
+}
+
+#[test]
+fn whatever_else_is_said_to_the_question_of_silence_is_a_turn() {
+    for words in ["Yes.", "Mm-hm, what is the fee?", "No."] {
+        let mut talk = Talk::greeted();
+        talk.wait(14_000);
+        talk.ask(words);
+        assert_eq!(talk.questions().len(), 1, "{words}");
+    }
+    let mut talk = Talk::greeted();
+    talk.ask("Mm-hm.");
+    assert_eq!(talk.questions().len(), 1, "nobody asked whether they are there");
+}
+
+#[test]
+fn a_goodbye_for_silence_is_taken_back_when_the_caller_speaks() {
+    for words in ["I am here.", "Mm-hm."] {
+        let mut talk = Talk::greeted();
+        talk.machine.persona = Arc::new(Persona {
+            silence: vec!["There?".to_owned(), "I shall hang up now, goodbye.".to_owned()],
+            ..persona()
+        });
+        talk.wait(34_000);
+        assert!(talk.heard().ends_with("goodbye."));
+        let rest = talk.machine.playback.ends_at().since(talk.now);
+        talk.wait(rest.saturating_sub(500));
+        talk.ask(words);
+        talk.wait(3_000);
+        assert!(!talk.ended(), "{words}");
+        assert_eq!(talk.questions().len(), 1, "{words}");
+    }
 }
 
 #[test]
