@@ -1,7 +1,8 @@
 //! `switchhook load`: what an engine carries, measured by callers; and the model they need for it.
 //!
-//! The exit code is 0 when every threshold held, 1 when one was broken or the load could not be
-//! carried out, 2 for a command line that makes no sense.
+//! The exit code is 0 when every threshold held, 1 when one was broken or not measured, when no
+//! answer had the stamps that were expected, or the load could not be carried out, 2 for a command
+//! line that makes no sense.
 
 use std::{
     io::{self, Write as _},
@@ -20,6 +21,7 @@ use crate::{
     limits,
     load::{
         self, LoadError, Plan, Report, Target,
+        report::{NO_ANSWER, NO_STAMP},
         stub::{self, Stub},
         words,
     },
@@ -33,14 +35,15 @@ The callers ring, ask every so often, cut in now and then, and hang up. Against 
 model is the stub (`switchhook load --model-stub`, then OPENAI_BASE_URL=http://127.0.0.1:8089/v1),
 every word tells when it was written and for whom: the report says what the engine adds to each
 word, and finds words that are lost, doubled, or another caller's. With --say the callers ask a
-real model.
+real model: calls, first words and webhooks are measured, and of the other words nothing is known.
 
 To size an installation, run all three on machines like the real ones:
   switchhook load --model-stub
   OPENAI_BASE_URL=http://127.0.0.1:8089/v1 OPENAI_API_KEY=none switchhook
   switchhook load --calls 1000 --engine-pid PID
 
-The exit code is 0 when every threshold held, 1 when one was broken, 2 for a wrong command line.";
+The exit code is 0 when every threshold held, 1 when one was broken or could not be measured, or
+when no answer had the stamps that were expected, 2 for a wrong command line.";
 
 /// The options of `switchhook load`.
 #[derive(Debug, Clone, Args)]
@@ -270,7 +273,7 @@ fn plan(args: LoadArgs, config: &Config) -> Plan {
 impl Thresholds {
     fn broken_by(&self, report: &Report) -> Vec<String> {
         let tokens = report.tokens;
-        // Without any stamp the model is no stub, and nothing is known of its words.
+        // Without any stamp nothing is known of the words, and that is told below.
         let unstamped = if tokens.stamped > 0 { report.turns.unstamped } else { 0 };
         let lost = tokens.lost + tokens.doubled + tokens.foreign + tokens.stale + unstamped;
         let counts = [
@@ -279,21 +282,30 @@ impl Thresholds {
             ("violations", report.violations, self.max_violations),
         ];
         let delays = [
-            ("first token p99", report.first_token_ms, self.max_first_token_ms),
-            ("added p99", report.added_ms, self.max_added_p99_ms),
-            ("webhook p99", report.webhook_ms, self.max_webhook_p99_ms),
+            ("first token p99", report.first_token_ms, self.max_first_token_ms, NO_ANSWER),
+            ("added p99", report.added_ms, self.max_added_p99_ms, NO_STAMP),
+            ("webhook p99", report.webhook_ms, self.max_webhook_p99_ms, "no webhook was answered"),
         ];
         let counts = counts.into_iter().filter(|(_, count, most)| count > most);
         let mut broken: Vec<_> =
             counts.map(|(what, count, most)| format!("{what}: {count}, at most {most}")).collect();
-        for (what, spread, most) in delays {
+        if report.lacks_stamps() {
+            let answers = report.turns.answered;
+            broken.push(format!(
+                "stamps: none of {answers} answers has one, so that nothing was measured of their \
+                 words: the engine asks another model than `switchhook load --model-stub`, or \
+                 cannot reach it. With --say TEXT the callers ask a real model, and no stamps are \
+                 expected"
+            ));
+        }
+        for (what, spread, most, why) in delays {
             let Some(most) = most else { continue };
             match spread {
                 Some(spread) if spread.p99 <= most => {}
                 Some(spread) => {
                     broken.push(format!("{what}: {:.2} ms, at most {most}", spread.p99));
                 }
-                None => broken.push(format!("{what}: not known, at most {most}")),
+                None => broken.push(format!("{what}: not measured, {why}; at most {most}")),
             }
         }
         broken

@@ -1,8 +1,10 @@
 //! What a load has shown, for people and for programs.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
+
+mod shown;
 
 pub use super::tally::{Calls, Tokens, Turns};
 use super::{
@@ -10,6 +12,12 @@ use super::{
     process::Process,
     tally::{Delays, Tally},
 };
+
+/// Why something is not known of words.
+pub const NO_STAMP: &str = "no word has a stamp";
+
+/// Why something is not known of answers.
+pub const NO_ANSWER: &str = "no answer came";
 
 /// Timers of the callers that are later than this say that the callers were too busy to be
 /// believed, ms. Timers have steps of one.
@@ -47,6 +55,8 @@ pub struct Asked {
     pub interrupt_rate: f64,
     /// What decided which.
     pub seed: u64,
+    /// Whether they asked for stamped words, as the model stub writes them.
+    pub stamps: bool,
 }
 
 /// The load tool itself.
@@ -55,7 +65,7 @@ pub struct Client {
     /// Threads that played callers.
     pub threads: usize,
     /// Its CPU time, s.
-    pub cpu_seconds: f64,
+    pub cpu_seconds: Option<f64>,
     /// The same for each word.
     pub cpu_us_per_token: Option<f64>,
     /// How late its timers were, 99 in a hundred, ms.
@@ -182,16 +192,17 @@ fn asked(plan: &Plan) -> Asked {
         hold_seconds: plan.hold.as_secs_f64(),
         interrupt_rate: plan.interrupt_rate,
         seed: plan.seed,
+        stamps: plan.say.is_empty(),
     }
 }
 
 fn client(seen: &Seen, tally: &Tally) -> Client {
-    let cpu = seen.own.map_or(0.0, |(before, after)| after.cpu_seconds - before.cpu_seconds);
+    let cpu = seen.own.map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
     let late = spread(&tally.tick).map_or(0.0, |tick| tick.p99);
     Client {
         threads: seen.threads,
         cpu_seconds: cpu,
-        cpu_us_per_token: each(cpu, tally.tokens.received),
+        cpu_us_per_token: cpu.and_then(|cpu| each(cpu, tally.tokens.received)),
         tick_late_p99_ms: late,
         noisy: late > NOISY_MS,
     }
@@ -223,94 +234,11 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50, p90, p99, max, count } = self;
-        write!(f, "p50 {p50:.2}  p90 {p90:.2}  p99 {p99:.2}  max {max:.2} ms  ({count})")
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (calls, turns, tokens) = (&self.calls, &self.turns, &self.tokens);
-        writeln!(
-            f,
-            "calls           {} started, {} served, {} failed, in {:.1} s",
-            calls.started, calls.served, calls.failed, self.seconds
-        )?;
-        for (reason, count) in &self.failures {
-            writeln!(f, "                {count} x {reason}")?;
-        }
-        writeln!(
-            f,
-            "questions       {} asked, {} answered, {} cut in on, {} put late, {} answered \
-             without a stamp",
-            turns.asked, turns.answered, turns.interrupted, turns.delayed, turns.unstamped
-        )?;
-        writeln!(
-            f,
-            "tokens          {} received, {} stamped, {} lost, {} doubled, {} foreign, {} stale, \
-             {:.0} a second",
-            tokens.received,
-            tokens.stamped,
-            tokens.lost,
-            tokens.doubled,
-            tokens.foreign,
-            tokens.stale,
-            self.tokens_per_second.unwrap_or_default()
-        )?;
-        if tokens.ahead > 0 {
-            writeln!(f, "                {} from a clock that is ahead", tokens.ahead)?;
-        }
-        for (name, spread) in [
-            ("first token", &self.first_token_ms),
-            ("added a token", &self.added_ms),
-            ("webhook", &self.webhook_ms),
-            ("connect", &self.connect_ms),
-            ("after cut-in", &self.after_interrupt_ms),
-        ] {
-            if let Some(spread) = spread {
-                writeln!(f, "{name:<16}{spread}")?;
-            }
-        }
-        self.processes(f)?;
-        if self.violations > 0 {
-            writeln!(f, "violations      {}", self.violations)?;
-        }
-        self.violations_told.iter().try_for_each(|told| writeln!(f, "                {told}"))?;
-        self.broken.iter().try_for_each(|broken| writeln!(f, "BROKEN          {broken}"))
-    }
-}
-
 impl Report {
-    fn processes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let us = |each: Option<f64>| each.unwrap_or_default();
-        if let Some(engine) = &self.engine {
-            writeln!(
-                f,
-                "engine          {:.2} s CPU, {:.1} us a token, {:.1} while all talk; {} KiB before, {} at the peak, \
-                 {} after: {:.1} a call; descriptors {:?}, threads {:?}",
-                engine.cpu_seconds,
-                us(engine.cpu_us_per_token),
-                us(engine.talking_cpu_us_per_token),
-                engine.rss_before_kib,
-                engine.rss_peak_kib,
-                engine.rss_after_kib,
-                engine.rss_kib_per_call.unwrap_or_default(),
-                engine.descriptors,
-                engine.threads
-            )?;
-        }
-        let client = &self.client;
-        writeln!(
-            f,
-            "callers         {:.2} s CPU, {:.1} us a token, on {} threads; timers late by {:.2} ms \
-             (p99){}",
-            client.cpu_seconds,
-            us(client.cpu_us_per_token),
-            client.threads,
-            client.tick_late_p99_ms,
-            if client.noisy { ": NOISY, they were too busy themselves" } else { "" }
-        )
+    /// Whether the callers asked for stamped words, were answered, and got none: the engine asks
+    /// another model, and nothing is known of its words.
+    #[must_use]
+    pub fn lacks_stamps(&self) -> bool {
+        self.plan.stamps && self.turns.answered > 0 && self.tokens.stamped == 0
     }
 }

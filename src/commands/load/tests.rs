@@ -73,7 +73,20 @@ fn one_call_or_word_that_goes_wrong_is_too_much_unless_said_otherwise() {
 
 #[test]
 fn a_real_model_stamps_nothing_and_that_is_no_loss() {
-    assert!(broken(&[], |report| report.turns.unstamped = 5).is_empty());
+    let answered = |report: &mut Report| {
+        (report.turns.answered, report.turns.unstamped) = (5, 5);
+    };
+    assert!(broken(&[], answered).is_empty());
+    let expected = |report: &mut Report| {
+        answered(report);
+        report.plan.stamps = true;
+    };
+    let lenient = ["--max-failed", "9", "--max-lost", "9", "--max-violations", "9"];
+    for arguments in [&[][..], &lenient] {
+        let told = broken(arguments, expected);
+        assert!(matches!(&told[..], [told] if told.starts_with("stamps: none of 5 ")), "{told:?}");
+    }
+    assert!(broken(&[], |report| report.plan.stamps = true).is_empty(), "nobody was answered");
 }
 
 #[test]
@@ -90,6 +103,10 @@ fn a_delay_counts_once_a_threshold_was_given() {
         assert!(broken(&[option, "50"], |report| set(report, 50.0)).is_empty());
         let broken_by = broken(&[option, "50"], |report| set(report, 51.0));
         assert!(matches!(&broken_by[..], [told] if told.ends_with("51.00 ms, at most 50")));
-        assert_eq!(broken(&[option, "50"], |_| {}).len(), 1, "what is not known does not hold");
+        let unknown = broken(&[option, "50"], |_| {});
+        assert!(
+            matches!(&unknown[..], [told] if told.contains(": not measured, no ")),
+            "{unknown:?}"
+        );
     }
 }

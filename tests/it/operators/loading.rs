@@ -9,7 +9,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{run, text};
-use crate::harness::engine::{Engine, PROGRAM};
+use crate::harness::{
+    engine::{Engine, PROGRAM},
+    model::ScriptedModel,
+};
 
 /// `switchhook load --model-stub`, which is killed when it is dropped.
 struct Stub {
@@ -45,6 +48,14 @@ impl Drop for Stub {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Loads the engine with these arguments, for a person: exit code, report.
+async fn load_shown(engine: &Engine, more: &[&str]) -> (i32, String) {
+    let home = TempDir::new().expect("a directory");
+    let output = run(home.path(), &[&["load", "--url", &engine.url], more].concat(), &[]).await;
+    assert_eq!(text(&output.stderr), "");
+    (output.status.code().expect("an exit code"), text(&output.stdout))
 }
 
 /// Loads the engine with these arguments: exit code, report, what went wrong.
@@ -93,6 +104,57 @@ async fn a_threshold_that_does_not_hold_is_named_with_code_1() {
     let told = broken.first().and_then(Value::as_str).unwrap_or_default();
     assert!(broken.len() == 1 && told.starts_with("first token p99: "), "{broken:?}");
     assert_eq!(report["calls"]["served"], 2, "{report:#}");
+}
+
+const FEW: [&str; 6] = ["--calls", "2", "--turns", "1", "--ramp", "0"];
+
+#[actix_web::test]
+async fn an_engine_with_another_model_than_the_stub_was_not_measured_and_that_is_no_success() {
+    let model = ScriptedModel::saying("It costs nothing.");
+    let engine = Engine::with_model(&model, &[]);
+    let (code, report, _) = load(&engine, &FEW).await;
+    assert_eq!(code, 1, "{report:#}");
+    assert_eq!(report["calls"]["served"], 2, "{report:#}");
+    let broken = report["broken"].as_array().expect("a list");
+    let told = broken.first().and_then(Value::as_str).unwrap_or_default();
+    assert!(broken.len() == 1 && told.starts_with("stamps: none of 2 answers has one"), "{told}");
+    assert!(told.contains("--model-stub") && told.contains("--say"), "{told}");
+    let (code, shown) = load_shown(&engine, &FEW).await;
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("added a token   not measured: no word has a stamp\n"), "{shown}");
+    assert!(shown.contains("lost, doubled, foreign, stale: not measured"), "{shown}");
+    assert!(shown.contains("\nBROKEN          stamps: "), "{shown}");
+}
+
+#[actix_web::test]
+async fn calls_that_a_real_model_answers_are_counted_and_what_it_adds_is_not_measured() {
+    let model = ScriptedModel::saying("It costs nothing.");
+    let engine = Engine::with_model(&model, &[]);
+    let say = [&FEW[..], &["--say", "What is the fee?"]].concat();
+    let (code, shown) = load_shown(&engine, &say).await;
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("2 started, 2 served, 0 failed"), "{shown}");
+    assert!(shown.contains("added a token   not measured: no word has a stamp\n"), "{shown}");
+    let (code, shown) =
+        load_shown(&engine, &[&say[..], &["--max-added-p99-ms", "20"]].concat()).await;
+    assert_eq!(code, 1, "{shown}");
+    let broken = "BROKEN          added p99: not measured, no word has a stamp; at most 20\n";
+    assert!(shown.contains(broken), "{shown}");
+}
+
+#[actix_web::test]
+async fn a_figure_that_could_not_be_measured_is_no_zero() {
+    let stub = Stub::start("1");
+    let engine = stub.engine();
+    let pid = engine.pid().to_string();
+    let (code, shown) = load_shown(&engine, &[&FEW[..], &["--engine-pid", &pid]].concat()).await;
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("while all talk not measured\n"), "{shown}");
+    assert!(!shown.contains("added a token   not measured"), "{shown}");
+    let (code, shown) = load_shown(&engine, &["--calls", "1", "--turns", "0", "--ramp", "0"]).await;
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("first token     not measured: no answer came\n"), "{shown}");
+    assert!(shown.contains("CPU, a token not measured, on 1 threads"), "{shown}");
 }
 
 #[actix_web::test]
