@@ -37,7 +37,7 @@ use self::{
     wire::Wire,
 };
 pub use self::{
-    address::{AddressError, check_base},
+    address::{AddressError, check_base, loopback_port},
     element::XmlError,
     error::CallerError,
     history::{Answer, Ending, Entry, Happening, StaleToken},

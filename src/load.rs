@@ -20,7 +20,7 @@ pub mod words;
 pub use self::report::Report;
 use self::{process::Process, tally::Shared};
 use crate::{
-    caller::{Pace, RingOptions},
+    caller::{self, Pace, RingOptions},
     twilio::signature::Signatures,
 };
 
@@ -55,6 +55,13 @@ pub struct Target {
     pub pace: Pace,
     /// Whether subscribed events are sent.
     pub info: bool,
+}
+
+impl Target {
+    /// The port of a server on this machine.
+    fn loopback_port(&self) -> Option<u16> {
+        caller::loopback_port(self.ws_url.as_ref().unwrap_or(&self.url))
+    }
 }
 
 /// What the callers do.
@@ -94,6 +101,18 @@ pub enum LoadError {
         pid: u32,
         /// Why.
         source: io::Error,
+    },
+    /// The process to be measured is not the one that is called.
+    #[error(
+        "the process {pid} ({name}) does not listen on port {port}: --engine-pid takes the engine's own"
+    )]
+    NotTheEngine {
+        /// Which.
+        pid: u32,
+        /// What it calls itself.
+        name: String,
+        /// Where the calls go.
+        port: u16,
     },
     /// A thread cannot be had, or died.
     #[error("the callers cannot be played: {0}")]
@@ -140,9 +159,14 @@ impl Plan {
 /// Carries the plan out. It ends by itself: every wait of every caller has a deadline.
 ///
 /// # Errors
-/// When the engine's process or a thread cannot be had. What goes wrong with calls is in the report.
+/// When the engine's process or a thread cannot be had, or the process is another's. What goes wrong with calls is in the report.
 pub fn run(plan: &Plan) -> Result<Report, LoadError> {
     let measured = |pid| move |source| LoadError::Engine { pid, source };
+    if let Some((pid, port)) = plan.engine.zip(plan.target.loopback_port())
+        && !process::listens(pid, port).map_err(measured(pid))?
+    {
+        return Err(LoadError::NotTheEngine { pid, name: process::name(pid), port });
+    }
     let before = plan.engine.map(|pid| Process::look(pid).map_err(measured(pid))).transpose()?;
     let own = Process::look(std::process::id()).ok();
     let start = Instant::now() + HEAD_START;

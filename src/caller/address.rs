@@ -3,7 +3,7 @@
 //! TwiML speaks of the public address; a test, a load or a developer connects to another one. The
 //! signature is always over the address as it was written, without its fragment.
 
-use url::Url;
+use url::{Host, Url};
 
 /// An address nobody can connect to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +28,18 @@ pub(super) struct Target {
 /// When it is not scheme, host and perhaps a port of the web.
 pub fn check_base(address: &str) -> Result<(), AddressError> {
     base(address).map(drop)
+}
+
+/// The port of an address that leads to this machine, whatever it runs; None: it leads elsewhere.
+#[must_use]
+pub fn loopback_port(address: &str) -> Option<u16> {
+    let url = Url::parse(address).ok()?;
+    let is_loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => ip.to_canonical().is_loopback(),
+    };
+    url.port_or_known_default().filter(|_| is_loopback)
 }
 
 /// The two bases.
@@ -168,6 +180,23 @@ mod tests {
         let target = route().target("/voice/handoff", Some(document)).unwrap();
         assert_eq!(target.written, "https://bank.example/voice/handoff");
         assert_eq!(target.connect, "http://127.0.0.1:3000/voice/handoff");
+    }
+
+    #[test]
+    fn ones_own_machine_is_known_by_its_addresses() {
+        for (address, port) in [
+            ("http://127.0.0.1:3000", Some(3000)),
+            ("http://127.8.0.1", Some(80)),
+            ("https://localhost", Some(443)),
+            ("ws://[::1]:3000/conversation/CA1", Some(3000)),
+            ("http://[::ffff:127.0.0.1]:3000", Some(3000)),
+            ("http://10.0.0.1:3000", None),
+            ("https://bank.example", None),
+            ("https://localhost.bank.example", None),
+            ("bank", None),
+        ] {
+            assert_eq!(loopback_port(address), port, "{address}");
+        }
     }
 
     #[test]

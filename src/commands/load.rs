@@ -101,7 +101,8 @@ pub struct LoadArgs {
     /// Threads that play the callers [default: one for 2,000 calls]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
-    /// Measure this process meanwhile: the engine, on this machine
+    /// Measure this process meanwhile: the engine, on this machine. It has to listen on the port
+    /// that is called, unless that leads elsewhere
     #[arg(long, value_name = "PID")]
     pub engine_pid: Option<u32>,
     /// Write the report as JSON to this file; - for standard output, without the text

@@ -1,9 +1,12 @@
-//! A process of this machine from the outside: what it has used and what it holds.
+//! A process of this machine from the outside: what it has used, what it holds, where it listens.
 
-use std::{fs, io};
+use std::{collections::BTreeSet, fs, io};
 
 /// Ticks of the CPU times in `/proc`, a second. Part of the kernel's interface: 100 everywhere.
 const TICKS: f64 = 100.0;
+
+/// A socket that waits for connections, in `/proc/net/tcp`.
+const LISTEN: &str = "0A";
 
 /// What a process was seen to use, once.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +46,38 @@ impl Process {
     }
 }
 
+/// Whether a process takes connections on this TCP port, at whatever address, on Linux.
+///
+/// # Errors
+/// When there is no such process, it is somebody else's, or the system has no `/proc`.
+pub fn listens(pid: u32, port: u16) -> io::Result<bool> {
+    // A descriptor that is closed meanwhile has no link any more.
+    let links = fs::read_dir(format!("/proc/{pid}/fd"))?
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .filter_map(|link| link.into_os_string().into_string().ok());
+    let sockets: BTreeSet<_> = links.collect();
+    // The tables of its own network: it may be a container's. Without IPv6 there is one.
+    let tables = ["tcp", "tcp6"].map(|name| fs::read_to_string(format!("/proc/{pid}/net/{name}")));
+    let mut waiting = tables.iter().flatten().flat_map(|table| table.lines()).filter_map(listener);
+    Ok(waiting.any(|(at, inode)| at == port && sockets.contains(&format!("socket:[{inode}]"))))
+}
+
+/// Port and inode of a socket that waits for connections, from a line of `/proc/net/tcp`.
+fn listener(line: &str) -> Option<(u16, &str)> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let (_, port) = fields.next()?.rsplit_once(':')?;
+    let state = fields.nth(1)?;
+    let inode = fields.nth(5)?;
+    (state == LISTEN).then_some((u16::from_str_radix(port, 16).ok()?, inode))
+}
+
+/// What a process calls itself.
+#[must_use]
+pub fn name(pid: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
+}
+
 /// `utime` and `stime`, the 14th and 15th field; the 2nd is a name that may hold anything.
 fn cpu(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
@@ -70,7 +105,25 @@ mod tests {
     }
 
     #[test]
+    fn a_process_listens_where_it_takes_connections_and_nowhere_else() {
+        let own = std::process::id();
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(door) = std::net::TcpListener::bind(address) else { continue };
+            let port = door.local_addr().unwrap().port();
+            let caller = std::net::TcpStream::connect(door.local_addr().unwrap()).unwrap();
+            let from = caller.local_addr().unwrap().port();
+            assert!(listens(own, port).unwrap(), "{address}");
+            assert!(!listens(own, from).unwrap(), "a connection is no door");
+            let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+            let theirs = listens(other.id(), port);
+            other.kill().unwrap();
+            other.wait().unwrap();
+            assert!(!theirs.unwrap(), "it is another's");
+        }
+    }
+
+    #[test]
     fn a_process_that_is_not_there_is_an_error() {
-        assert!(Process::look(u32::MAX).is_err());
+        assert!(Process::look(u32::MAX).is_err() && listens(u32::MAX, 80).is_err());
     }
 }

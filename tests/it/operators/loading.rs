@@ -190,6 +190,28 @@ async fn an_engine_that_is_not_there_is_told_call_by_call() {
 }
 
 #[actix_web::test]
+async fn another_process_than_the_engine_is_not_measured_in_its_place() {
+    let stub = Stub::start("1");
+    let engine = stub.engine();
+    let port = engine.url.rsplit(':').next().expect("a port");
+    let others = stub.child.id().to_string();
+    let local = format!("http://localhost:{port}");
+    let socket = format!("ws://127.0.0.1:{port}/conversation/CA1");
+    for place in [["--url", &engine.url], ["--url", &local], ["--ws", &socket]] {
+        let home = TempDir::new().expect("a directory");
+        let arguments = [&["load", "--engine-pid", &others], &place[..], &FEW].concat();
+        let output = run(home.path(), &arguments, &[]).await;
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()));
+        let told = format!(
+            "error: the process {others} (switchhook) does not listen on port {port}: \
+             --engine-pid takes the engine's own\n"
+        );
+        assert_eq!(text(&output.stderr), told);
+    }
+    assert_eq!(engine.metric("switchhook_calls_opened_total").await, 0.0);
+}
+
+#[actix_web::test]
 async fn a_command_line_that_makes_no_sense_makes_no_call() {
     let home = TempDir::new().expect("a directory");
     for wrong in [&["--calls", "0"][..], &["--url", "bank"], &["--interrupt-rate", "2"]] {
