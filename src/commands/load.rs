@@ -35,12 +35,22 @@ The callers ring, ask every so often, cut in now and then, and hang up. Against 
 model is the stub (`switchhook load --model-stub`, then OPENAI_BASE_URL=http://127.0.0.1:8089/v1),
 every word tells when it was written and for whom: the report says what the engine adds to each
 word, and finds words that are lost, doubled, or another caller's. With --say the callers ask a
-real model: calls, first words and webhooks are measured, and of the other words nothing is known.
+real model: its words have no stamps, and what is added to them, lost or doubled is not measured.
 
 To size an installation, run all three on machines like the real ones:
   switchhook load --model-stub
   OPENAI_BASE_URL=http://127.0.0.1:8089/v1 OPENAI_API_KEY=none switchhook
   switchhook load --calls 1000 --engine-pid PID
+
+In the report:
+  put late         questions that were due before the answer to the one before was over
+  without a stamp  answers that are not the stub's, such as apologies
+  lost, doubled    words of an answer that did not come, or came again
+  foreign          words of another caller's answer
+  stale            words of an answer that came over 300 ms after the caller had cut it off
+  ahead            words of a model whose clock is ahead of this one: their delay is not known
+  while all talk   the engine's CPU time while every caller is on the line and none rings or
+                   hangs up; measured when (turns - 1) x every is 1.5 s longer than the ramp
 
 The exit code is 0 when every threshold held, 1 when one was broken or could not be measured, or
 when no answer had the stamps that were expected, 2 for a wrong command line.";

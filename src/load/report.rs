@@ -208,9 +208,9 @@ fn client(seen: &Seen, tally: &Tally) -> Client {
     }
 }
 
-/// Microseconds for each.
+/// Microseconds for each. None: there were none, or it was less than CPU times tell apart.
 fn each(seconds: f64, words: u64) -> Option<f64> {
-    (words > 0).then(|| seconds * 1e6 / float(words))
+    (words > 0 && seconds > 0.0).then(|| seconds * 1e6 / float(words))
 }
 
 fn spread(delays: &Delays) -> Option<Spread> {
@@ -240,5 +240,17 @@ impl Report {
     #[must_use]
     pub fn lacks_stamps(&self) -> bool {
         self.plan.stamps && self.turns.answered > 0 && self.tokens.stamped == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_word_takes_is_known_when_there_were_words_and_cpu_time_was_told() {
+        assert_eq!(each(0.5, 1_000), Some(500.0));
+        assert_eq!(each(0.5, 0), None);
+        assert_eq!(each(0.0, 1_000), None, "it is told in steps of 10 ms");
     }
 }

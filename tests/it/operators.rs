@@ -194,6 +194,10 @@ async fn the_program_says_its_version_and_how_it_is_used_whatever_the_environmen
     }
     let help = run(home.path(), &["call", "--help"], &broken).await;
     assert!(text(&help.stdout).contains("expect TEXT"), "{}", text(&help.stdout));
+    let help = run(home.path(), &["load", "--help"], &broken).await;
+    for word in ["put late", "foreign", "stale", "ahead", "while all talk"] {
+        assert!(text(&help.stdout).contains(&format!("\n  {word} ")), "{}", text(&help.stdout));
+    }
     let unknown = run(home.path(), &["dance"], &[]).await;
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("'dance'"), "{}", text(&unknown.stderr));

@@ -44,8 +44,8 @@ impl Report {
         let (turns, tokens) = (&self.turns, &self.tokens);
         writeln!(
             f,
-            "questions       {} asked, {} answered, {} cut in on, {} put late, {} answered \
-             without a stamp",
+            "questions       {} asked, {} answered, {} cut in on, {} put late (the answer before was \
+             not over), {} answered without a stamp",
             turns.asked, turns.answered, turns.interrupted, turns.delayed, turns.unstamped
         )?;
         let rate = known(self.tokens_per_second, |rate| format!("{rate:.0}"));
@@ -59,11 +59,16 @@ impl Report {
         }
         writeln!(
             f,
-            "{INDENT}{} lost, {} doubled, {} foreign, {} stale",
+            "{INDENT}{} lost, {} doubled, {} foreign (another caller's), {} stale (of an answer cut \
+             off before)",
             tokens.lost, tokens.doubled, tokens.foreign, tokens.stale
         )?;
         if tokens.ahead > 0 {
-            writeln!(f, "{INDENT}{} from a clock that is ahead", tokens.ahead)?;
+            writeln!(
+                f,
+                "{INDENT}{} ahead (of a clock that is ahead of this one: their delay is not known)",
+                tokens.ahead
+            )?;
         }
         Ok(())
     }
@@ -138,4 +143,32 @@ fn micros(micros: f64) -> String {
 
 fn known(figure: Option<f64>, show: impl FnOnce(f64) -> String) -> String {
     figure.map_or_else(|| "not measured".to_owned(), show)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Tokens, Turns};
+    use super::*;
+
+    #[test]
+    fn an_operator_reads_what_the_figures_of_questions_and_words_mean() {
+        let turns = Turns { asked: 3, answered: 3, delayed: 1, ..Turns::default() };
+        let tokens = Tokens {
+            received: 9,
+            stamped: 9,
+            doubled: 1,
+            foreign: 2,
+            stale: 3,
+            ahead: 4,
+            ..Tokens::default()
+        };
+        let shown = Report { turns, tokens, ..Report::default() }.to_string();
+        for told in [
+            "1 put late (the answer before was not over)",
+            "0 lost, 1 doubled, 2 foreign (another caller's), 3 stale (of an answer cut off before)",
+            "4 ahead (of a clock that is ahead of this one: their delay is not known)",
+        ] {
+            assert!(shown.contains(told), "{told}: {shown}");
+        }
+    }
 }
