@@ -132,7 +132,7 @@ mod machine {
             (talk, effects, input())
         };
         bencher.with_inputs(talked).bench_values(|(mut talk, mut effects, input)| {
-            talk.on(Timestamp(BEGUN.0 + 1_000), input, &mut effects);
+            talk.on(Timestamp(BEGUN.0 + 8_000), input, &mut effects);
             (talk, effects)
         });
     }

@@ -17,6 +17,9 @@ const TAG_MAX: usize = 256;
 /// places, and what lies before the wrong one would count as heard.
 const SURE: usize = 8;
 
+/// How far beyond its own length a report is looked for first, bytes.
+const NEAR: usize = 32;
+
 /// Fewer letters are believed so near to the estimate, bytes.
 const CLOSE: usize = 24;
 
@@ -24,8 +27,6 @@ const CLOSE: usize = 24;
 #[derive(Debug, Clone, Copy)]
 struct Letter {
     folded: char,
-    /// Byte offset of the character it came from.
-    start: usize,
     /// Byte offset after that character and the marks on it.
     end: usize,
     begins_word: bool,
@@ -83,17 +84,36 @@ pub fn is_sure(words: &str) -> bool {
 /// or have no letter or digit.
 #[must_use]
 pub fn played(spoken: &str, from: usize, words: &str) -> Option<usize> {
-    // What was heard before is not looked at again: this is asked for every few words.
-    let (mut letters, words_heard) = (letters(tail(spoken, from)), letters(words));
-    letters.iter_mut().for_each(|letter| {
-        letter.start += from;
-        letter.end += from;
-    });
-    let sure = words_heard.len() >= SURE;
+    // What was heard before is not looked at again, and mostly a report goes on where the one
+    // before it ended: this is asked for every few words.
+    let (rest, heard) = (tail(spoken, from), letters(words));
+    let near = head(rest, NEAR + 2 * words.len());
+    let letters = if near.contains('<') { letters(rest) } else { letters(near) };
+    let end = match is_enough(&letters, &heard) {
+        true if goes_on(&letters, &heard) => letters.get(heard.len().checked_sub(1)?)?.end,
+        true if heard.len() < SURE => return None,
+        _ => find_played(rest, &heard)?,
+    };
+    Some(closed(spoken, from + end, words, &heard))
+}
+
+/// Whether a start of a text has all that is needed to tell whether `heard` is there: with the
+/// letter behind it, on which hangs where the last one ends.
+fn is_enough(letters: &[Letter], heard: &[Letter]) -> bool {
+    letters.len() > heard.len()
+}
+
+fn goes_on(letters: &[Letter], heard: &[Letter]) -> bool {
+    letters.iter().zip(heard).all(|(letter, heard)| letter.folded == heard.folded)
+}
+
+/// The end of `heard` at its first place in `rest`: its start, or for enough letters that of a word.
+fn find_played(rest: &str, heard: &[Letter]) -> Option<usize> {
+    let letters = letters(rest);
+    let sure = heard.len() >= SURE;
     let begins = |at: usize| letters.get(at).is_some_and(|letter| letter.begins_word);
-    let at = occurrences(&letters, &words_heard).find(|at| *at == 0 || (sure && begins(*at)))?;
-    let last = letters.get(at..at + words_heard.len())?.last()?;
-    Some(closed(spoken, last.end, words, &words_heard))
+    let at = occurrences(&letters, heard).find(|at| *at == 0 || (sure && begins(*at)))?;
+    Some(letters.get(at..at + heard.len())?.last()?.end)
 }
 
 /// `end`, or the end of the punctuation that follows if `heard` has some after its last letter.
@@ -122,7 +142,7 @@ fn letters(text: &str) -> Vec<Letter> {
         let start = at;
         at += if c == '<' { tag(tail(text, at)) } else { c.len_utf8() };
         if c.is_alphanumeric() {
-            push(&mut letters, c, start, at, joined);
+            push(&mut letters, c, at, joined);
             joined = true;
         } else if is_mark(c) {
             extend(&mut letters, start, at);
@@ -145,7 +165,7 @@ fn joins(letters: &[Letter], sign: char, after: &str) -> bool {
     }
 }
 
-fn push(letters: &mut Vec<Letter>, c: char, start: usize, end: usize, joined: bool) {
+fn push(letters: &mut Vec<Letter>, c: char, end: usize, joined: bool) {
     let begins_word = match letters.last_mut() {
         Some(before) => {
             let apart = !joined || is_unspaced(c) || is_unspaced(before.folded);
@@ -154,20 +174,15 @@ fn push(letters: &mut Vec<Letter>, c: char, start: usize, end: usize, joined: bo
         }
         None => true,
     };
-    // Down, up and down again, so that `ß` and `SS`, `ς` and `Σ` are the same.
-    let folded = c
-        .to_lowercase()
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .filter(|c| c.is_alphanumeric());
     let first = letters.len();
-    letters.extend(folded.map(|folded| Letter {
-        folded,
-        start,
-        end,
-        begins_word: false,
-        ends_word: false,
-    }));
+    let letter = |folded: char| Letter { folded, end, begins_word: false, ends_word: false };
+    if c.is_ascii() {
+        letters.push(letter(c.to_ascii_lowercase()));
+    } else {
+        // Down, up and down again, so that `ß` and `SS`, `ς` and `Σ` are the same.
+        let folded = c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+        letters.extend(folded.filter(|c| c.is_alphanumeric()).map(letter));
+    }
     if let Some(letter) = letters.get_mut(first) {
         letter.begins_word = begins_word;
     }

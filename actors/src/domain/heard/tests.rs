@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{floor_word, letters, locate, played};
+use super::{closed, find_played, floor_word, head, letters, locate, played, tail};
 
 /// What of `spoken` was heard.
 fn heard<'a>(spoken: &'a str, utterance: &str, near: usize) -> Option<&'a str> {
@@ -173,5 +173,17 @@ proptest! {
         }
         prop_assert!(played(&spoken, at, &utterance).is_none_or(|end| end >= at));
         prop_assert!(floor_word(&spoken, at) <= at);
+    }
+
+    #[test]
+    fn a_report_is_found_near_where_a_look_at_all_the_text_finds_it(
+        spoken in "[ab<>/'. é漢ß\u{301}İ]{0,150}",
+        words in "[ab<>/'. é漢ßSi\u{301}]{0,20}",
+        at in 0_usize..40,
+    ) {
+        let at = head(&spoken, at).len();
+        let found = find_played(tail(&spoken, at), &letters(&words));
+        let end = found.map(|end| closed(&spoken, at + end, &words, &letters(&words)));
+        prop_assert_eq!(played(&spoken, at, &words), end);
     }
 }
