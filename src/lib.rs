@@ -13,6 +13,7 @@ pub mod http;
 pub mod limits;
 pub mod load;
 pub mod models;
+pub mod outgoing;
 pub mod stop;
 pub mod stores;
 pub mod telemetry;

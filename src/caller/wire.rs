@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
-use actix_web::dev::{Service as _, fn_service};
-use awc::{
-    http::Uri,
-    ws::{Frame, Message},
-};
+use actix_web::dev::fn_service;
+use awc::ws::{Frame, Message};
 use futures_util::{Sink, Stream};
-use tokio::net::TcpStream;
 use url::form_urlencoded;
 
 use super::address::Target;
-use crate::twilio::signature::Signatures;
+use crate::{outgoing::connect, twilio::signature::Signatures};
 
 /// Twilio's ceiling for a voice webhook.
 const WEBHOOK_DEADLINE: Duration = Duration::from_secs(15);
@@ -95,15 +90,6 @@ pub fn client() -> awc::Client {
         .timeout(WEBHOOK_DEADLINE)
         .add_default_header((awc::http::header::USER_AGENT, "TwilioProxy/1.1"))
         .finish()
-}
-
-/// Connects as Twilio does: a frame leaves when it is written. Otherwise a prompt that follows other
-/// frames would wait 40 ms for the engine's acknowledgement of those.
-async fn connect(info: ConnectInfo<Uri>) -> Result<Connection<Uri, TcpStream>, ConnectError> {
-    let connecting = actix_tls::connect::Connector::default().service();
-    let connection = connecting.call(info).await?;
-    connection.io_ref().set_nodelay(true).map_err(ConnectError::Io)?;
-    Ok(connection)
 }
 
 impl Wire {

@@ -6,10 +6,12 @@
 mod answer;
 mod chunk;
 mod failure;
+mod request;
 mod words;
 
 use std::{fmt, time::Duration};
 
+use actix_web::dev::fn_service;
 use awc::{
     Client, Connector,
     http::{
@@ -19,18 +21,18 @@ use awc::{
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::LocalBoxFuture};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Serialize;
 use switchhook_actors::{
     domain::{
         answer::{FailureKind, ModelFailure},
-        prompt::{Message, Prompt},
+        prompt::Prompt,
     },
     llm_gateway::model::{AnswerStream, Model},
 };
 use url::Url;
 
 pub use self::answer::{BodyKind, read_answer};
-use self::{answer::Answer, failure::Cause};
+use self::{answer::Answer, failure::Cause, request::Bodies};
+use crate::outgoing::connect;
 
 /// To connect takes a few round trips: a second attempt after 3 s still fits into a turn.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -127,24 +129,16 @@ pub struct OpenAi {
     /// Its connections are closed after one answer, so it never has a used one. awc takes an idle
     /// connection wherever it has one, and cannot be told not to.
     fresh: Client,
+    bodies: Bodies,
     endpoint: Endpoint,
-}
-
-/// The body of a request, <https://platform.openai.com/docs/api-reference/chat/create>.
-#[derive(Serialize)]
-struct Ask<'a> {
-    model: &'a str,
-    messages: &'a [Message],
-    stream: bool,
-    temperature: f64,
-    max_tokens: u32,
 }
 
 impl OpenAi {
     /// Makes the client, on the thread that will use it. Connects to nothing yet.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { client: client(&endpoint), fresh: client(&endpoint), endpoint }
+        let bodies = Bodies::new(&endpoint.model, endpoint.temperature, endpoint.max_tokens);
+        Self { client: client(&endpoint), fresh: client(&endpoint), bodies, endpoint }
     }
 
     fn request(&self, fresh: bool) -> awc::ClientRequest {
@@ -166,6 +160,7 @@ fn client(endpoint: &Endpoint) -> Client {
     // HTTP/1.1 on purpose: awc's HTTP/2 sends no pings, so one dead connection would silence every
     // caller of the thread, and a dropped answer must stop the model at once.
     let connector = Connector::new()
+        .connector(fn_service(connect))
         .max_http_version(Version::HTTP_11)
         .timeout(CONNECT)
         .handshake_timeout(HANDSHAKE)
@@ -187,17 +182,7 @@ impl Model for OpenAi {
         prompt: Prompt,
         fresh: bool,
     ) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>> {
-        let ask = Ask {
-            model: &self.endpoint.model,
-            messages: &prompt.messages,
-            stream: true,
-            temperature: self.endpoint.temperature,
-            max_tokens: self.endpoint.max_tokens,
-        };
-        // To the point: a body that doubles as it grows keeps twice its size while it is sent.
-        let words: usize = prompt.messages.iter().map(|message| message.content.len()).sum();
-        let mut body = Vec::with_capacity(words + words / 16 + 64 * prompt.messages.len() + 256);
-        let body = serde_json::to_writer(&mut body, &ask).map(|()| body);
+        let body = self.bodies.write(&prompt);
         let request = self.request(fresh);
         async move {
             let body = body.map_err(|error| failure::unsendable(&error))?;

@@ -115,9 +115,9 @@ const TABLE: &[Row] = &[
             "switchhook::twilio",
         ],
     ),
-    row("src/models", &["actors::domain", "actors::llm_gateway::model"]),
+    row("src/models", &["actors::domain", "actors::llm_gateway::model", "switchhook::outgoing"]),
     row("src/stores", &["actors::domain", "actors::clock", "actors::registry::store"]),
-    row("src/caller", &["actors::domain", "switchhook::twilio"]),
+    row("src/caller", &["actors::domain", "switchhook::outgoing", "switchhook::twilio"]),
     // A call has a line, and both have the phone: none knows who uses it.
     Row { never: &["switchhook::caller::call"], ..row("src/caller/line", &["switchhook::caller"]) },
     Row {
@@ -133,6 +133,7 @@ const TABLE: &[Row] = &[
     row("src/telemetry", &["switchhook::config"]),
     row("src/clock", &["actors::domain"]),
     row("src/tls", &[]),
+    row("src/outgoing", &[]),
 ];
 
 /// The domain neither waits nor logs nor looks at the time: these names do not occur in it.
