@@ -21,6 +21,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
+    time::Duration,
 };
 
 use futures_util::{FutureExt, future::ready};
@@ -30,7 +31,7 @@ use switchhook_actors::{
         ids::{Alias, CallSid, Epoch, InstanceId},
         record::{CallRecord, CallSummary, Change, NewCall, Position},
         time::{Millis, Timestamp},
-        transcript::Turn,
+        transcript::{Role, Turn},
     },
     registry::store::{
         Appended, CallStore, Claimed, Feed, Key, Opened, Settled, StoreError, Stored, Sweep, Swept,
@@ -48,7 +49,7 @@ const FILE: &str = "calls.redb";
 /// Memory for pages of the file, bytes: those of the calls that are being written. What is read, an
 /// index in memory finds; more pages were measured to save no time. The library's own default is a
 /// gibibyte.
-const CACHE: usize = 8 << 20;
+const CACHE: usize = 2 << 20;
 
 /// The store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -195,13 +196,22 @@ impl Embedded {
         while ended.changed().await.is_ok() {}
     }
 
-    /// Queues an operation, at once: the order of the calls is the order of their effects.
+    /// Queues an operation that somebody waits for.
     fn ask<T, F>(&self, work: F) -> Stored<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Round<'_>) -> Result<T, Trouble> + Send + 'static,
     {
-        let (job, answer) = writer::job(work);
+        self.queue(Duration::ZERO, work)
+    }
+
+    /// Queues an operation that may wait so long for others, at once: the order of the calls is the order of their effects.
+    fn queue<T, F>(&self, patience: Duration, work: F) -> Stored<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Round<'_>) -> Result<T, Trouble> + Send + 'static,
+    {
+        let (job, answer) = writer::job(patience, work);
         match self.enqueue(job) {
             Ok(()) => answer.map(|answer| answer.unwrap_or_else(|_| Err(gone()))).boxed(),
             Err(error) => ready(Err(error)).boxed(),
@@ -250,7 +260,11 @@ impl CallStore for Embedded {
     }
 
     fn append(&self, sid: CallSid, epoch: Epoch, seq: u64, turn: Turn) -> Stored<Appended> {
-        self.ask(move |round| round.append(sid, epoch, seq, &turn))
+        let patience = match turn.role {
+            Role::Customer => writer::CALLERS_WORDS,
+            Role::Agent => writer::AGENTS_WORDS,
+        };
+        self.queue(patience, move |round| round.append(sid, epoch, seq, &turn))
     }
 
     fn settle(&self, sid: CallSid, epoch: Epoch, change: Change, at: Timestamp) -> Stored<Settled> {

@@ -36,6 +36,13 @@ const BATCH: usize = 256;
 /// alone does not wait.
 const PACE: Duration = Duration::from_millis(2);
 
+/// How long the caller's words may wait for others to share their commit: their answer waits for
+/// them, but the model's first word takes much longer than that.
+pub(super) const CALLERS_WORDS: Duration = Duration::from_millis(10);
+
+/// The same of the agent's words, for which nobody waits.
+pub(super) const AGENTS_WORDS: Duration = Duration::from_millis(50);
+
 /// How often a file that failed is opened again and written to, whether or not anybody asks: it
 /// shows at once that there is room again. Opening it reads it through, so not more often.
 const TRY_EVERY: Duration = Duration::from_secs(1);
@@ -45,6 +52,9 @@ pub(super) type Opener = Box<dyn Fn() -> Result<Database, OpenError> + Send>;
 
 /// An operation that waits for its turn.
 pub(super) trait Job: Send {
+    /// How long it may wait for others to share its commit.
+    fn patience(&self) -> Duration;
+
     /// Does it. May be called again when the transaction around it came to nothing.
     fn run(&mut self, round: &mut Round<'_>) -> Result<(), Trouble>;
 
@@ -56,6 +66,7 @@ pub(super) trait Job: Send {
 }
 
 struct Asked<T, F> {
+    patience: Duration,
     work: F,
     found: Option<Result<T, StoreError>>,
     asker: oneshot::Sender<Result<T, StoreError>>,
@@ -66,6 +77,10 @@ where
     T: Send,
     F: FnMut(&mut Round<'_>) -> Result<T, Trouble> + Send,
 {
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
     fn run(&mut self, round: &mut Round<'_>) -> Result<(), Trouble> {
         self.found = Some(Ok((self.work)(round)?));
         Ok(())
@@ -85,13 +100,16 @@ where
 }
 
 /// A job that answers through the receiver.
-pub(super) fn job<T, F>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+pub(super) fn job<T, F>(
+    patience: Duration,
+    work: F,
+) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
 where
     T: Send + 'static,
     F: FnMut(&mut Round<'_>) -> Result<T, Trouble> + Send + 'static,
 {
     let (asker, answer) = oneshot::channel();
-    (Box::new(Asked { work, found: None, asker }), answer)
+    (Box::new(Asked { patience, work, found: None, asker }), answer)
 }
 
 /// The state of the thread.
@@ -129,7 +147,7 @@ impl Writer {
                 Some((at, _)) => asked.recv_timeout(TRY_EVERY.saturating_sub(at.elapsed())),
             };
             let mut batch = match first {
-                Ok(first) => vec![first],
+                Ok(first) => gather(first, asked),
                 Err(RecvTimeoutError::Timeout) => Vec::new(),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
@@ -137,7 +155,8 @@ impl Writer {
             if let Some(rest) = PACE.checked_sub(committed.elapsed()) {
                 std::thread::sleep(rest);
             }
-            batch.extend(asked.try_iter().take(BATCH - 1));
+            let room = BATCH.saturating_sub(batch.len());
+            batch.extend(asked.try_iter().take(room));
             self.settle(batch);
             committed = Stopwatch::start();
         }
@@ -223,7 +242,49 @@ impl Writer {
     }
 }
 
+/// The first operation, and those that come until one of them can wait no longer.
+fn gather(first: Box<dyn Job>, asked: &Receiver<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    let began = Stopwatch::start();
+    let mut until = first.patience();
+    let mut batch = vec![first];
+    while batch.len() < BATCH {
+        let rest = until.saturating_sub(began.elapsed());
+        let next = if rest.is_zero() { None } else { asked.recv_timeout(rest).ok() };
+        let Some(next) = next else { break };
+        until = until.min(began.elapsed() + next.patience());
+        batch.push(next);
+    }
+    batch
+}
+
 /// Whether it is too early to open the file again.
 fn is_recent((at, _): &(Stopwatch, String)) -> bool {
     at.elapsed() < TRY_EVERY
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[test]
+    fn an_operation_waits_for_others_no_longer_than_any_of_them_may() {
+        let (jobs, asked) = sync_channel(8);
+        let for_ever = Duration::from_secs(3_600);
+        for patience in [for_ever, for_ever, Duration::ZERO, for_ever] {
+            jobs.send(job(patience, |_| Ok(())).0).unwrap();
+        }
+        let take = || gather(asked.recv().unwrap(), &asked).len();
+        assert_eq!(take(), 3);
+        drop(jobs);
+        assert_eq!(take(), 1, "nobody can ask any more");
+    }
+
+    #[test]
+    fn an_operation_that_somebody_waits_for_is_done_at_once() {
+        let (_jobs, asked) = sync_channel(8);
+        assert_eq!(gather(job(Duration::ZERO, |_| Ok(())).0, &asked).len(), 1);
+        assert_eq!(gather(job(Duration::from_millis(1), |_| Ok(())).0, &asked).len(), 1);
+    }
 }
