@@ -11,9 +11,9 @@ pub mod model;
 mod policy;
 mod relay;
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
-use actix::{Actor, Context, Handler};
+use actix::{Actor, AsyncContext, Context, Handler};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -28,23 +28,41 @@ use self::{
 /// provider; fewer would make the two wait for each other.
 const TOKENS_IN_FLIGHT: usize = 32;
 
+/// How often it is looked whether anybody has asked. After a whole round without a question the
+/// model rests: connections that nobody will use again would be kept for ever otherwise.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
 /// The gateway of one worker thread.
 pub struct LlmGateway {
     /// Lives on this thread: HTTP clients cannot leave theirs.
     model: Rc<dyn Model>,
     /// The same for all gateways of the process.
     policy: Arc<Policy>,
+    look_every: Duration,
+    /// Looks since the last question.
+    looks: u32,
 }
 
 impl LlmGateway {
     /// A gateway to that model.
     pub fn new(model: Rc<dyn Model>, policy: Arc<Policy>) -> Self {
-        Self { model, policy }
+        Self { model, policy, look_every: LOOK_EVERY, looks: 0 }
+    }
+
+    fn look(&mut self, _: &mut Context<Self>) {
+        self.looks = self.looks.saturating_add(1);
+        if self.looks == 2 {
+            self.model.rest();
+        }
     }
 }
 
 impl Actor for LlmGateway {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(self.look_every, Self::look);
+    }
 }
 
 impl Handler<Generate> for LlmGateway {
@@ -52,6 +70,7 @@ impl Handler<Generate> for LlmGateway {
 
     fn handle(&mut self, ask: Generate, _: &mut Self::Context) -> Self::Result {
         fail::fail_point!("gateway");
+        self.looks = 0;
         let admission = self.policy.admit()?;
         let (tokens, receiver) = mpsc::channel(TOKENS_IN_FLIGHT);
         let model = Rc::clone(&self.model);

@@ -9,7 +9,7 @@ mod failure;
 mod request;
 mod words;
 
-use std::{fmt, time::Duration};
+use std::{cell::RefCell, fmt, time::Duration};
 
 use actix_web::dev::fn_service;
 use awc::{
@@ -125,7 +125,7 @@ impl Endpoint {
 
 /// A model behind an OpenAI-compatible API. It belongs to the thread that made it.
 pub struct OpenAi {
-    client: Client,
+    client: RefCell<Client>,
     /// Its connections are closed after one answer, so it never has a used one. awc takes an idle
     /// connection wherever it has one, and cannot be told not to.
     fresh: Client,
@@ -138,13 +138,15 @@ impl OpenAi {
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         let bodies = Bodies::new(&endpoint.model, endpoint.temperature, endpoint.max_tokens);
-        Self { client: client(&endpoint), fresh: client(&endpoint), bodies, endpoint }
+        Self { client: client(&endpoint).into(), fresh: client(&endpoint), bodies, endpoint }
     }
 
     fn request(&self, fresh: bool) -> awc::ClientRequest {
         let uri = self.endpoint.uri.clone();
-        let request =
-            if fresh { self.fresh.post(uri).force_close() } else { self.client.post(uri) };
+        let request = match fresh {
+            true => self.fresh.post(uri).force_close(),
+            false => self.client.borrow().post(uri),
+        };
         let request = request
             .insert_header((header::USER_AGENT, USER_AGENT))
             .insert_header((header::ACCEPT, "text/event-stream"))
@@ -198,6 +200,12 @@ impl Model for OpenAi {
             Ok(Answer::new(response, kind).boxed_local())
         }
         .boxed_local()
+    }
+
+    /// awc closes a connection that has expired only when it looks for one: with its client they all
+    /// go. Answers that are being written keep theirs.
+    fn rest(&self) {
+        self.client.replace(client(&self.endpoint));
     }
 }
 

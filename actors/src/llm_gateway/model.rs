@@ -21,4 +21,7 @@ pub trait Model: 'static {
         prompt: Prompt,
         fresh: bool,
     ) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>>;
+
+    /// Nobody has asked for a while: lets go of what is kept for the next question only.
+    fn rest(&self) {}
 }

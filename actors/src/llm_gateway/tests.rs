@@ -38,6 +38,7 @@ enum Does {
 struct Scripted {
     script: RefCell<VecDeque<Does>>,
     asked: RefCell<Vec<bool>>,
+    rested: tokio::sync::Notify,
 }
 
 impl Model for Scripted {
@@ -59,6 +60,10 @@ impl Model for Scripted {
             Does::Hangs => future::pending().boxed_local(),
             Does::Panics => panic!("as the test says"),
         }
+    }
+
+    fn rest(&self) {
+        self.rested.notify_one();
     }
 }
 
@@ -232,4 +237,21 @@ async fn as_many_are_answered_at_once_as_there_are_places() {
     assert_eq!(house.hear(answer()).await, Err(Refused::Saturated));
     assert!(!house.policy.is_breaker_open());
     drop((first, second));
+}
+
+#[actix::test]
+async fn a_model_that_nobody_asks_is_told_to_rest_once() {
+    let House { model, policy, .. } = House::new(PATIENT);
+    let gateway = || LlmGateway::new(Rc::clone(&model) as Rc<dyn Model>, Arc::clone(&policy));
+    let mut looking = gateway();
+    looking.look_every = std::time::Duration::from_millis(1);
+    let _looking = looking.start();
+    model.rested.notified().await;
+
+    let (mut gateway, mut context) = (gateway(), Context::new());
+    let mut rests = || {
+        gateway.look(&mut context);
+        model.rested.notified().now_or_never().is_some()
+    };
+    assert_eq!([(); 4].map(|()| rests()), [false, true, false, false]);
 }

@@ -140,3 +140,21 @@ async fn callers_who_ask_one_after_the_other_share_a_connection() {
     let connections = server.connections();
     assert!(connections < TURNS / 2, "{connections} connections for {TURNS} answers");
 }
+
+#[actix::test]
+async fn a_model_that_rests_keeps_no_connection() {
+    let gate = Gate::new();
+    let server = ScriptedModel::start({
+        let gate = gate.clone();
+        move |_, nth| match nth {
+            0 | 1 => vec![Step::WaitFor(gate.clone()), whole("Yes.")],
+            _ => Step::answer("Good morning."),
+        }
+    });
+    let model = client(settings(&server.url()));
+    warm_up(&model, &server, &gate).await;
+    model.rest();
+    assert_eq!(hear(&model, "Awake?").await.expect("an answer"), done("Good morning."));
+    let last = server.requests().last().map(|request| request.connection);
+    assert_eq!(last, Some(2), "the ones before are gone");
+}
