@@ -144,6 +144,15 @@ fn a_voice_that_starts_again_after_a_break_begins_with_what_was_said_since() {
 }
 
 #[test]
+fn a_voice_that_starts_again_begins_with_what_was_said_after_it_fell_silent() {
+    let mut playback = queue(&["Said and spoken."]);
+    playback.speak(T + 5_000, TurnId(0), " And one more sentence.");
+    playback.voice(T + 5_200, true);
+    let cuts = playback.silenced(T + 5_200 + spoken(9));
+    assert_eq!(cuts, [cut(0, "Said and spoken. And one", true)]);
+}
+
+#[test]
 fn twilio_s_own_count_is_of_the_utterance_that_it_cut() {
     let mut playback = queue(&["A first answer of some length.", "A second one, and longer."]);
     let by_time = |after| Interrupted { utterance: None, after: Some(after) };

@@ -61,3 +61,15 @@ fn a_call_without_a_line_waits_for_it_whatever_its_length() {
     talk.wait(1_000);
     assert!(talk.heard().contains("long enough"));
 }
+
+#[test]
+fn the_last_turn_is_the_caller_s_whether_it_was_answered_or_not() {
+    let mut talk = Talk::greeted();
+    talk.machine.rules.max_turns = 3;
+    for words in ["One?", "Two?", "Three?"] {
+        talk.ask(words);
+    }
+    assert!(!talk.heard().contains("long enough"));
+    talk.say("Four?");
+    assert!(talk.heard().contains("long enough"));
+}

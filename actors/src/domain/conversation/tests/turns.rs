@@ -210,3 +210,15 @@ fn the_model_is_told_every_turn_once_and_only_what_was_heard() {
     assert!(told[2].1.starts_with("First answer") && !told[2].1.contains("nobody"), "{told:?}");
     assert_eq!(told[3], (Speaker::User, "Two?".to_owned()));
 }
+
+#[test]
+fn a_prompt_that_cannot_be_read_is_asked_for_again_unless_an_answer_is_on_its_way() {
+    let mut talk = Talk::greeted();
+    talk.look();
+    talk.on(Input::Relay(Inbound::Garbled));
+    assert!(talk.heard().starts_with("Sorry"));
+    talk.ask("One?");
+    talk.look();
+    talk.on(Input::Relay(Inbound::Garbled));
+    assert_eq!(talk.heard(), "");
+}
