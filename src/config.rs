@@ -123,7 +123,7 @@ impl Config {
             persona_file: persona_file.map(PathBuf::from),
             limits: limits::parse(pairs.section(problems), problems),
             store: store::parse(pairs.section(problems), problems),
-            log: log::parse(pairs.section(problems), problems, &mut warnings),
+            log: log::parse(pairs.section(problems), problems),
             warnings,
         }
     }

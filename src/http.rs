@@ -85,7 +85,7 @@ impl Web {
         if self.readiness.is_draining() {
             return Err("draining");
         }
-        self.admission.take(sid, self.directory.len())
+        self.admission.take(sid, self.directory.held())
     }
 }
 

@@ -52,7 +52,11 @@ pub enum TelemetryError {
 /// # Errors
 /// When the filter is invalid or a log is set up already.
 pub fn init(log: &Log, is_terminal: bool) -> Result<(), TelemetryError> {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter(log)?).with_writer(io::stderr);
+    // A line that cannot be written is dropped: nobody reads it, and the calls go on.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter(log)?)
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
     match form(log, is_terminal) {
         Format::Pretty => lines.with_ansi(is_terminal).try_init(),
         Format::Json => lines

@@ -18,8 +18,14 @@ use crate::domain::ids::{CallSid, LineId};
 /// The sessions of this process.
 pub struct Directory<Session: Actor> {
     /// Held for a look-up or an insertion, never across a wait.
-    seats: Mutex<HashMap<CallSid, Addr<Session>>>,
+    seats: Mutex<HashMap<CallSid, Seat<Session>>>,
     lines: AtomicU64,
+}
+
+struct Seat<Session: Actor> {
+    session: Addr<Session>,
+    /// The caller is gone; the session only stores what was said last.
+    retired: bool,
 }
 
 impl<Session: Actor> Default for Directory<Session> {
@@ -38,10 +44,10 @@ impl<Session: Actor> Directory<Session> {
     pub fn seat(&self, sid: CallSid, start: impl FnOnce() -> Addr<Session>) -> Addr<Session> {
         let mut seats = self.seats();
         match seats.get(&sid) {
-            Some(session) if session.connected() => session.clone(),
+            Some(seat) if seat.session.connected() => seat.session.clone(),
             _ => {
                 let session = start();
-                seats.insert(sid, session.clone());
+                seats.insert(sid, Seat { session: session.clone(), retired: false });
                 session
             }
         }
@@ -49,20 +55,35 @@ impl<Session: Actor> Directory<Session> {
 
     /// The live session of that call, if it is here.
     pub fn find(&self, sid: CallSid) -> Option<Addr<Session>> {
-        self.seats().get(&sid).filter(|session| session.connected()).cloned()
+        let seats = self.seats();
+        let session = seats.get(&sid).map(|seat| &seat.session);
+        session.filter(|session| session.connected()).cloned()
     }
 
     /// A session is gone. One that took its seat since then keeps it.
     pub fn leave(&self, sid: CallSid, session: &Addr<Session>) {
         let mut seats = self.seats();
-        if seats.get(&sid).is_some_and(|seated| seated == session) {
+        if seats.get(&sid).is_some_and(|seat| seat.session == *session) {
             seats.remove(&sid);
+        }
+    }
+
+    /// The call is over; its session stays until its last words are stored.
+    pub fn retire(&self, sid: CallSid, session: &Addr<Session>) {
+        let mut seats = self.seats();
+        if let Some(seat) = seats.get_mut(&sid).filter(|seat| seat.session == *session) {
+            seat.retired = true;
         }
     }
 
     /// The calls that have a session here.
     pub fn calls(&self) -> Vec<CallSid> {
         self.seats().keys().copied().collect()
+    }
+
+    /// How many calls are going on here. A store that is away keeps no place from a new caller.
+    pub fn held(&self) -> usize {
+        self.seats().values().filter(|seat| !seat.retired).count()
     }
 
     /// How many calls have a session here.
@@ -75,7 +96,7 @@ impl<Session: Actor> Directory<Session> {
         self.len() == 0
     }
 
-    fn seats(&self) -> MutexGuard<'_, HashMap<CallSid, Addr<Session>>> {
+    fn seats(&self) -> MutexGuard<'_, HashMap<CallSid, Seat<Session>>> {
         // A panic while the lock was held left the map as it was: no step of ours is half done.
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }

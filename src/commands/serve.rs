@@ -1,6 +1,11 @@
 //! `switchhook serve`: takes calls until it is told to stop.
 
-use std::{io::IsTerminal, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     app::{self, Engine},
@@ -40,7 +45,10 @@ pub fn run(config: &Config) -> ExitCode {
         limits::survive_file_size_limit()?;
         let (max_calls, descriptors) = capacity(config);
         let engine = app::start(config, metrics, max_calls, Arc::clone(&descriptors))?;
-        announce(&engine, config);
+        // Whoever does not read it needs no engine that dies of it.
+        if let Err(error) = announce(&engine, config, &mut io::stdout()) {
+            tracing::warn!("standard output cannot be written: {error}");
+        }
         actix::spawn(async move {
             loop {
                 descriptors.look();
@@ -83,27 +91,27 @@ fn capacity(config: &Config) -> (usize, Arc<Descriptors>) {
 }
 
 /// Says where to look next, and what is real and what is embedded.
-fn announce(engine: &Engine, config: &Config) {
+fn announce(engine: &Engine, config: &Config, out: &mut impl Write) -> io::Result<()> {
     let here = format!("http://{}", engine.address);
-    println!("Switchhook {} listens on {here}", env!("CARGO_PKG_VERSION"));
-    println!();
-    println!("  talk with it    switchhook call --url {here}");
-    println!("  live calls      {here}/monitor");
-    println!("  a transcript    {here}/api/transcript/{{CallSid}}");
-    println!("  metrics         {here}/metrics");
-    println!();
+    writeln!(out, "Switchhook {} listens on {here}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out)?;
+    writeln!(out, "  talk with it    switchhook call --url {here}")?;
+    writeln!(out, "  live calls      {here}/monitor")?;
+    writeln!(out, "  a transcript    {here}/api/transcript/{{CallSid}}")?;
+    writeln!(out, "  metrics         {here}/metrics")?;
+    writeln!(out)?;
     let model = if config.model.offline {
         "offline: answers from the persona's own knowledge; set OPENAI_API_KEY or OPENAI_BASE_URL for a real one".to_owned()
     } else {
         format!("{} at {}", config.model.name, config.model.base_url)
     };
-    println!("  model           {model}");
+    writeln!(out, "  model           {model}")?;
     let persona = match &config.persona_file {
         Some(path) => path.display().to_string(),
         None => "OWL Bank (embedded; set PERSONA_FILE for your own)".to_owned(),
     };
-    println!("  persona         {} from {persona}", engine.web.persona.name);
-    println!("  registry        embedded, in {}", config.store.data_dir.display());
+    writeln!(out, "  persona         {} from {persona}", engine.web.persona.name)?;
+    writeln!(out, "  registry        embedded, in {}", config.store.data_dir.display())?;
     let twilio = match (config.twilio.auth_tokens.is_empty(), engine.public_url.is_loopback()) {
         (true, _) => {
             "not configured: signatures are not checked (set TWILIO_AUTH_TOKEN)".to_owned()
@@ -111,6 +119,6 @@ fn announce(engine: &Engine, config: &Config) {
         (false, true) => "signatures are checked; PUBLIC_URL is this machine alone".to_owned(),
         (false, false) => format!("webhooks at {}/voice/incoming", engine.public_url.origin()),
     };
-    println!("  Twilio          {twilio}");
-    println!("  calls at most   {}", engine.web.admission.max_calls());
+    writeln!(out, "  Twilio          {twilio}")?;
+    writeln!(out, "  calls at most   {}", engine.web.admission.max_calls())
 }

@@ -35,7 +35,7 @@ pub struct Log {
     pub format: Option<Format>,
 }
 
-pub(super) fn parse(raw: Raw, problems: &mut Problems, warnings: &mut Vec<String>) -> Log {
+pub(super) fn parse(raw: Raw, problems: &mut Problems) -> Log {
     let filter = raw.log.unwrap_or_else(|| FILTER.to_owned());
     if EnvFilter::builder().parse(&filter).is_err() {
         let expected = "expected a level, or filters such as info,switchhook=debug";
@@ -45,10 +45,8 @@ pub(super) fn parse(raw: Raw, problems: &mut Problems, warnings: &mut Vec<String
         // A misspelt level is a valid filter: the name of a target, which nothing has.
         let bare = !word.is_empty() && !word.contains(['=', '[']) && !word.contains(OUR_TARGETS);
         if bare && word.parse::<LevelFilter>().is_err() {
-            warnings.push(format!(
-                "LOG: {word:?} is not a level (error, warn, info, debug, trace, off) and is taken \
-                 for the name of a crate"
-            ));
+            let expected = "expected error, warn, info, debug, trace or off, or a crate=level";
+            problems.add("LOG", format!("{expected}, {}", found(word)));
         }
     }
     let format = raw.log_format.and_then(|raw| match raw.as_str() {

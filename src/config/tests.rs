@@ -212,7 +212,6 @@ fn what_is_legal_and_probably_not_meant_is_a_warning() {
         (vec![("TWILIO_API_URL", "http://twilio:8080")], "in the clear"),
         (vec![("TWILIO_AUTH_TOKEN", "short")], "32 hexadecimal digits"),
         (vec![("TWILIO_WORKSPACE_SID", "WS00000000000000000000000000000000")], "TaskRouter"),
-        (vec![("LOG", "inof")], "not a level"),
         (
             vec![("BIND", "0.0.0.0"), ("ACCESS_TOKENS", &tokens), ("TWILIO_AUTH_TOKEN", "a")],
             "PUBLIC_URL",

@@ -69,7 +69,7 @@ pub(super) async fn readyz(web: web::Data<Web>, peers: web::Data<Peers>) -> Http
         READY => {
             let degraded = degraded(&web, &peers);
             let status = if degraded.is_empty() { "ready" } else { "degraded" };
-            let calls = web.directory.len();
+            let calls = web.directory.held();
             HttpResponse::Ok().json(json!({
                 "status": status, "degraded": degraded,
                 "calls": calls, "maxCalls": web.admission.max_calls(), "instance": web.instance,

@@ -13,6 +13,7 @@ pub(super) struct Presence {
     sid: CallSid,
     session: Addr<CallSession>,
     directory: Arc<Directory<CallSession>>,
+    retired: bool,
 }
 
 impl Presence {
@@ -22,13 +23,21 @@ impl Presence {
         directory: Arc<Directory<CallSession>>,
     ) -> Self {
         metrics::gauge!("switchhook_calls_live").increment(1.0);
-        Self { sid, session, directory }
+        Self { sid, session, directory, retired: false }
+    }
+
+    /// The call is over, and the session stays until its last words are stored.
+    pub(super) fn retire(&mut self) {
+        if !std::mem::replace(&mut self.retired, true) {
+            metrics::gauge!("switchhook_calls_live").decrement(1.0);
+            self.directory.retire(self.sid, &self.session);
+        }
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        metrics::gauge!("switchhook_calls_live").decrement(1.0);
+        self.retire();
         self.directory.leave(self.sid, &self.session);
     }
 }

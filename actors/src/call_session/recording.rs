@@ -29,7 +29,7 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 const WRITE_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a finished session keeps trying to store its last words: a store that is started again
-/// or given room is back by then. It takes a place among the live calls meanwhile.
+/// or given room is back by then. It takes no place among the live calls meanwhile.
 const FINISH_PATIENCE: Duration = Duration::from_secs(120);
 
 /// How the session writes. One write is under way at a time: a later sequence number never
@@ -133,6 +133,9 @@ impl CallSession {
         }
         if self.recording.outbox.is_empty() {
             return ctx.stop();
+        }
+        if let Some(presence) = &mut self.presence {
+            presence.retire();
         }
         ctx.run_later(FINISH_PATIENCE, |this, ctx| {
             let _in = this.span.clone().entered();

@@ -85,7 +85,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
         &["$TOKEN", "root:$TOKEN", "Viewer:$TOKEN", "viewer:short", "viewer:$TOKEN x", "viewer:$TOKEN,admin:$TOKEN", "viewer:$TOKEN,", "viewer:"]),
     ("CORS_ORIGINS", &["https://a.example", "https://a.example,http://localhost:5173"],
         &["*", "null", "https://a.example/", "https://a.example/x", "a.example", "https://A.example", "https://*.example", "https://a.example:443"]),
-    ("LOG", &["debug", "info,switchhook=trace", "switchhook[call]=debug"], &["switchhook=loud", "info,a=b=c"]),
+    ("LOG", &["debug", "info,switchhook=trace", "switchhook[call]=debug"], &["switchhook=loud", "info,a=b=c", "verbose", "inof"]),
     ("LOG_FORMAT", &["pretty", "json"], &["text", "JSON"]),
 ];
 

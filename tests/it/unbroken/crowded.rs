@@ -161,6 +161,10 @@ async fn a_disk_without_room(engine: &Engine, fill: impl FnOnce(), make_room: im
     assert_eq!(engine.json("/livez").await["status"], "live", "a restart makes no room");
     let new = engine.ring().await;
     ask_and_hear(&new, "One?").await;
+    // Nobody's place is kept by what of a call is not stored yet.
+    new.hang_up().await.expect("a line");
+    engine.when("/readyz", |ready| ready["calls"] == 1).await;
+    ask_and_hear(&engine.ring().await, "One?").await;
     make_room();
     engine.when("/readyz", |ready| ready["status"] == "ready").await;
     let call = stored(engine, caller.call_sid(), |call| turns(call) == 7).await;
@@ -171,9 +175,21 @@ async fn a_disk_without_room(engine: &Engine, fill: impl FnOnce(), make_room: im
 }
 
 #[actix_web::test]
+async fn calls_go_on_while_the_log_cannot_be_written() {
+    let model = ScriptedModel::saying("Yes.");
+    let engine = Engine::under("exec 2>/dev/full", &model, &[]);
+    for _ in 0..2 {
+        let caller = engine.ring().await;
+        ask_and_hear(&caller, "One?").await;
+        caller.hang_up().await.expect("a line");
+    }
+    assert_eq!(engine.json("/livez").await["status"], "live");
+}
+
+#[actix_web::test]
 async fn calls_go_on_while_the_store_may_not_write_and_are_stored_when_it_may() {
     let model = ScriptedModel::saying("Yes.");
-    let engine = Engine::with_model(&model, &[]);
+    let engine = Engine::with_model(&model, &[("MAX_CALLS", "2")]);
     let pid = i32::try_from(engine.pid()).expect("a pid");
     let limit = |bytes| {
         prlimit(pid, Resource::FSIZE, Some((bytes, u64::MAX)), None).expect("our own child");
@@ -212,7 +228,8 @@ async fn calls_go_on_while_the_disk_is_full_and_are_stored_when_there_is_room() 
     };
     let model = ScriptedModel::saying("Yes.");
     let data = disk.path().join("data");
-    let engine = Engine::with_model(&model, &[("DATA_DIR", data.to_str().expect("a path"))]);
+    let data = data.to_str().expect("a path");
+    let engine = Engine::with_model(&model, &[("DATA_DIR", data), ("MAX_CALLS", "2")]);
     let ballast = disk.path().join("ballast");
     let fill = || {
         // It ends with the room.
