@@ -97,6 +97,15 @@ pub fn played(spoken: &str, from: usize, words: &str) -> Option<usize> {
     Some(closed(spoken, from + end, words, &heard))
 }
 
+/// The offset after `words` if they stand exactly at `from`; see [`played`].
+#[must_use]
+pub fn follows(spoken: &str, from: usize, words: &str) -> Option<usize> {
+    let (rest, heard) = (letters(tail(spoken, from)), letters(words));
+    let there = rest.len() >= heard.len() && goes_on(&rest, &heard);
+    let end = rest.get(heard.len().checked_sub(1)?).filter(|_| there)?.end;
+    Some(closed(spoken, from + end, words, &heard))
+}
+
 /// Whether a start of a text has all that is needed to tell whether `heard` is there: with the
 /// letter behind it, on which hangs where the last one ends.
 fn is_enough(letters: &[Letter], heard: &[Letter]) -> bool {

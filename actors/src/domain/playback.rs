@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    heard::{floor_word, is_sure, locate, played},
+    heard::{floor_word, follows, is_sure, locate, played},
     ids::TurnId,
     relay::Interrupted,
     time::{Millis, Timestamp},
@@ -16,13 +16,6 @@ use super::{
 
 /// Pace of a synthetic voice, characters a second (measured on Google and ElevenLabs voices).
 const CHARS_PER_SECOND: u64 = 14;
-
-/// Faster than any voice, characters a second: what is reported as played before it can have been is
-/// a repeated report of the same words in an earlier utterance.
-const FASTEST: u64 = 30;
-
-/// Twilio may have begun with its greeting so long before we note it, ms.
-const GREETED_BEFORE: Millis = 2_000;
 
 /// How many utterances are remembered: an interrupt speaks of the latest, or of one that was still
 /// in Twilio's queue behind them.
@@ -43,6 +36,8 @@ pub struct Playback {
     stopped: Option<(Timestamp, u64)>,
     /// What the loss of the line found.
     paused: Option<Pause>,
+    /// What was reported as played last: Twilio may say it again.
+    reported: String,
     /// Reports of what was played may have been lost with the line: a few letters prove nothing.
     out_of_step: bool,
 }
@@ -64,8 +59,6 @@ struct Utterance {
     turn: TurnId,
     /// All that was sent for speaking.
     text: String,
-    /// Nobody can have spoken a word of it before.
-    from: Timestamp,
     /// Bytes of it that are known to have been heard.
     heard: usize,
     /// Spoken in a turn and no part of it, such as a filler.
@@ -94,7 +87,7 @@ impl Playback {
             Some(last) if last.turn == turn && !last.aside => {
                 last.text.push_str(words);
             }
-            _ => self.begin(now, turn, words, false),
+            _ => self.begin(turn, words, false),
         }
         self.take_time(now, words);
     }
@@ -102,9 +95,6 @@ impl Playback {
     /// Twilio says these words first, of itself: they need no line.
     pub fn greeted(&mut self, now: Timestamp, turn: TurnId, words: &str) {
         self.speak(now, turn, words);
-        if let Some(utterance) = self.utterances.back_mut() {
-            utterance.from = now - GREETED_BEFORE;
-        }
         if let Some(pause) = &mut self.paused {
             pause.since = 0;
             pause.busy_until = self.busy_until;
@@ -114,7 +104,7 @@ impl Playback {
     /// Words that belong to no turn's text were sent to the voice, while that turn is awaited.
     pub fn aside(&mut self, now: Timestamp, turn: TurnId, words: &str) {
         self.settle(now);
-        self.begin(now, turn, words, true);
+        self.begin(turn, words, true);
         self.take_time(now, words);
     }
 
@@ -166,18 +156,18 @@ impl Playback {
 
     /// Words of that turn were heard before this playback began (a call taken over).
     pub fn resume(&mut self, turn: TurnId, heard: &str) {
-        self.begin(Timestamp::default(), turn, heard, false);
+        self.begin(turn, heard, false);
         if let Some(utterance) = self.utterances.back_mut() {
             utterance.heard = heard.len();
         }
     }
 
-    fn begin(&mut self, from: Timestamp, turn: TurnId, text: &str, aside: bool) {
+    fn begin(&mut self, turn: TurnId, text: &str, aside: bool) {
         if self.utterances.len() >= UTTERANCES_KEPT {
             self.utterances.pop_front();
         }
         let text = text.to_owned();
-        self.utterances.push_back(Utterance { turn, text, from, heard: 0, aside, past: 0 });
+        self.utterances.push_back(Utterance { turn, text, heard: 0, aside, past: 0 });
     }
 
     /// Whose words were sent last, unless they belong to no turn's text.
@@ -216,7 +206,9 @@ impl Playback {
     /// These words have been spoken (`tokensPlayed`). Repeated and unknown words prove nothing, and
     /// a few letters only what comes next.
     pub fn played(&mut self, now: Timestamp, words: &str) {
-        let Some((at, end)) = self.find_played(now, words) else { return };
+        let found = self.find_played(words);
+        words.clone_into(&mut self.reported);
+        let Some((at, end)) = found else { return };
         self.out_of_step = false;
         for (index, utterance) in self.utterances.iter_mut().enumerate().take(at + 1) {
             utterance.heard = if index == at { end } else { utterance.text.len() };
@@ -224,16 +216,17 @@ impl Playback {
         self.busy_until = now + duration(self.ahead());
     }
 
-    /// In which utterance these words end, and where: a few letters in the one that comes next, or
-    /// in one that is over by the clock alone.
-    fn find_played(&self, now: Timestamp, words: &str) -> Option<(usize, usize)> {
-        let end = |at: usize| Some((at, self.utterances.get(at)?.played(now, words)?));
-        if is_sure(words) {
+    /// In which utterance these words end, and where: a few letters, or words that were reported
+    /// before, only at the beginning of what comes next, or of what is over by the clock alone.
+    fn find_played(&self, words: &str) -> Option<(usize, usize)> {
+        if is_sure(words) && self.reported != words {
+            let end = |at: usize| Some((at, self.utterances.get(at)?.end_of(words, played)?));
             return (0..self.utterances.len()).find_map(end);
         }
         if self.out_of_step {
             return None;
         }
+        let end = |at: usize| Some((at, self.utterances.get(at)?.end_of(words, follows)?));
         let next = self.utterances.iter().position(Utterance::is_ahead);
         let over = 0..next.unwrap_or(self.utterances.len());
         next.into_iter().chain(over).find_map(end)
@@ -341,13 +334,8 @@ impl Playback {
 
 impl Utterance {
     /// Where these words end in what is not known to be heard.
-    fn played(&self, now: Timestamp, words: &str) -> Option<usize> {
-        if self.heard >= self.text.len() {
-            return None;
-        }
-        let end = played(&self.text, self.heard, words)?;
-        let more = chars(self.text.get(self.heard..end).unwrap_or_default());
-        (more * 1_000 <= now.since(self.from) * FASTEST).then_some(end)
+    fn end_of(&self, words: &str, find: fn(&str, usize, &str) -> Option<usize>) -> Option<usize> {
+        if self.heard < self.text.len() { find(&self.text, self.heard, words) } else { None }
     }
 
     /// Whether the voice has a letter or digit of it still to speak.
