@@ -84,32 +84,27 @@ pub fn is_sure(words: &str) -> bool {
 /// or have no letter or digit.
 #[must_use]
 pub fn played(spoken: &str, from: usize, words: &str) -> Option<usize> {
-    // What was heard before is not looked at again, and mostly a report goes on where the one
-    // before it ended: this is asked for every few words.
-    let (rest, heard) = (tail(spoken, from), letters(words));
-    let near = head(rest, NEAR + 2 * words.len());
-    let letters = if near.contains('<') { letters(rest) } else { letters(near) };
-    let end = match is_enough(&letters, &heard) {
-        true if goes_on(&letters, &heard) => letters.get(heard.len().checked_sub(1)?)?.end,
-        true if heard.len() < SURE => return None,
-        _ => find_played(rest, &heard)?,
-    };
-    Some(closed(spoken, from + end, words, &heard))
+    // Mostly a report goes on where the one before it ended: this is asked for every few words.
+    follows(spoken, from, words).or_else(|| {
+        let heard = letters(words);
+        let end = find_played(tail(spoken, from), &heard)?;
+        Some(closed(spoken, from + end, words, &heard))
+    })
 }
 
-/// The offset after `words` if they stand exactly at `from`; see [`played`].
+/// The offset after `words` if they stand exactly at `from`; see [`played`]. Of what lies behind
+/// `from` only as much is looked at as they need.
 #[must_use]
 pub fn follows(spoken: &str, from: usize, words: &str) -> Option<usize> {
-    let (rest, heard) = (letters(tail(spoken, from)), letters(words));
-    let there = rest.len() >= heard.len() && goes_on(&rest, &heard);
-    let end = rest.get(heard.len().checked_sub(1)?).filter(|_| there)?.end;
+    let (rest, heard) = (tail(spoken, from), letters(words));
+    let mut there = letters(head(rest, NEAR + 2 * words.len()));
+    // With the letter behind it: on that hangs where the last one ends. Markup may be cut in two.
+    if there.len() <= heard.len() || rest.contains('<') {
+        there = letters(rest);
+    }
+    let is_there = there.len() >= heard.len() && goes_on(&there, &heard);
+    let end = there.get(heard.len().checked_sub(1)?).filter(|_| is_there)?.end;
     Some(closed(spoken, from + end, words, &heard))
-}
-
-/// Whether a start of a text has all that is needed to tell whether `heard` is there: with the
-/// letter behind it, on which hangs where the last one ends.
-fn is_enough(letters: &[Letter], heard: &[Letter]) -> bool {
-    letters.len() > heard.len()
 }
 
 fn goes_on(letters: &[Letter], heard: &[Letter]) -> bool {
