@@ -170,7 +170,7 @@ impl Asked {
                 // An answer that broke off may stand behind the question it belongs to.
                 Speaker::Assistant if question.is_empty() || before.answer.is_some() => {}
                 Speaker::Assistant => before.answer = Some(heard_of(&message.content).to_owned()),
-                Speaker::System => {}
+                Speaker::System | Speaker::Tool => {}
             }
             if before.questions.len() == CONTEXT_TURNS {
                 break;

@@ -6,7 +6,8 @@ use std::{any::Any, sync::Arc};
 
 use switchhook_actors::{
     domain::{
-        ids::{CallSid, Epoch, InstanceId, TurnId},
+        escalation::{Escalation, Grounds, ReasonCode},
+        ids::{CallSid, Epoch, EscalationId, InstanceId, TurnId},
         record::{CallRecord, Change, NewCall, Status},
         time::{Millis, Timestamp},
         transcript::{Role, Turn},
@@ -100,6 +101,13 @@ fn agent_says(exchange: u32, words: &str) -> Turn {
 
 fn ended(status: Status) -> Change {
     Change::Ended { status }
+}
+
+/// The first escalation of a call.
+fn escalated(n: u32, reason: &str) -> Change {
+    let id = EscalationId { call: sid(n), number: 1 };
+    let grounds = Grounds::new(ReasonCode::CallerAsked, reason);
+    Change::Escalated { escalation: Box::new(Escalation::new(id, grounds, BEGIN)) }
 }
 
 /// What the tests ask most, without the ceremony.

@@ -12,7 +12,7 @@ use switchhook::models::openai::{Endpoint, OpenAi, OpenAiSettings};
 use switchhook_actors::{
     domain::{
         answer::{AnswerEvent, FailureKind, Finish, ModelFailure},
-        prompt::{Message, Prompt, Speaker},
+        prompt::{Message, Prompt, Speaker, Tools},
     },
     llm_gateway::model::Model as _,
 };
@@ -46,9 +46,9 @@ fn client(settings: OpenAiSettings) -> OpenAi {
 }
 
 fn prompt(words: &str) -> Prompt {
-    let message = |role, content: &str| Message { role, content: content.into() };
+    let message = |role, content: &str| Message::new(role, content);
     let persona = message(Speaker::System, "You are an owl.");
-    Prompt { messages: vec![persona, message(Speaker::User, words)] }
+    Prompt { messages: vec![persona, message(Speaker::User, words)], tools: Tools::Escalate }
 }
 
 /// All tokens as one text, and the end.

@@ -30,7 +30,6 @@ impl Entry {
         ENTRY
             + match self {
                 Self::Turn(turn) => turn.text.len(),
-                Self::Change(Change::Escalation { reason }, _) => reason.len(),
                 Self::Change(..) => 0,
             }
     }

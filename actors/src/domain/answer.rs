@@ -2,15 +2,28 @@
 
 use super::time::Millis;
 
-/// What comes from a model, in order: tokens, then exactly one of `Done` and `Failed`.
+/// What comes from a model, in order: tokens and calls, then exactly one of `Done` and `Failed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnswerEvent {
     /// A piece of text, spaces and all.
     Token(String),
+    /// The model calls a tool. Its fragments were joined: it comes once, whole.
+    Called(ToolCall),
     /// The answer is whole.
     Done(Finish),
     /// The answer will not come, or not to its end.
     Failed(ModelFailure),
+}
+
+/// A call of one of the tools that the model was offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The provider's name of it, which its result carries.
+    pub id: String,
+    /// The name of the tool, as the model wrote it.
+    pub name: String,
+    /// JSON, as the model wrote it; bounded by the adapter.
+    pub arguments: String,
 }
 
 /// Why the model stopped writing.

@@ -16,6 +16,9 @@ pub enum IdError {
     /// Not `CA` followed by 32 hexadecimal digits.
     #[error("a call sid is CA followed by 32 hexadecimal digits")]
     CallSid,
+    /// Not a call sid, `.e` and a number.
+    #[error("an escalation id is a call sid, `.e` and a number from 1 on")]
+    Escalation,
     /// Empty, too long, or holds something besides letters, digits, `_`, `-` and `.`.
     #[error("an id is 1 to 128 letters, digits, `_`, `-` or `.`")]
     Alias,
@@ -120,6 +123,49 @@ impl fmt::Display for TurnId {
     }
 }
 
+/// One escalation of a call: its sid and a count from 1, as text `CA….e1`.
+///
+/// It is made from what the record knows, so that two engines that come to the same wish, one after
+/// the other's death, name the same escalation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EscalationId {
+    /// Which call.
+    pub call: CallSid,
+    /// Which of the call's escalations, from 1.
+    pub number: u32,
+}
+
+impl fmt::Display for EscalationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.e{}", self.call, self.number)
+    }
+}
+
+impl FromStr for EscalationId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let (call, number) = text.split_once(".e").ok_or(IdError::Escalation)?;
+        let plain = number.bytes().all(|digit| digit.is_ascii_digit());
+        match (call.parse(), number.parse::<u32>()) {
+            (Ok(call), Ok(number)) if number > 0 && plain => Ok(Self { call, number }),
+            _ => Err(IdError::Escalation),
+        }
+    }
+}
+
+impl Serialize for EscalationId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EscalationId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        std::borrow::Cow::<'de, str>::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
 /// How often a call has been claimed. The highest epoch owns it; writes of a lower one are fenced.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
@@ -175,6 +221,26 @@ mod tests {
         }
         for wrong in ["", "a/b", "a b", "a:b", "ä", &"x".repeat(129)] {
             assert_eq!(wrong.parse::<Alias>(), Err(IdError::Alias), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_escalation_is_named_by_its_call_and_a_count() {
+        let name = "CA0123456789abcdef0123456789abcdef.e2";
+        let id = name.parse::<EscalationId>().unwrap();
+        assert_eq!((id.number, id.to_string()), (2, name.to_owned()));
+        assert_eq!(serde_json::to_value(id).unwrap(), name);
+        assert!(name.parse::<Alias>().is_ok(), "a call is found by it");
+        let sid = id.call;
+        for wrong in [
+            "",
+            "CA.e1",
+            &format!("{sid}.e0"),
+            &format!("{sid}.e+1"),
+            &format!("{sid}.e"),
+            sid.as_str(),
+        ] {
+            assert_eq!(wrong.parse::<EscalationId>(), Err(IdError::Escalation), "{wrong}");
         }
     }
 

@@ -21,6 +21,7 @@ mod header;
 mod parts;
 mod passages;
 mod problems;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use self::{
     passages::Passage,
     problems::{PersonaProblems, Problem},
 };
+use super::escalation::Rule;
 
 /// Bound on the file, bytes: more knowledge than this does not fit a prompt that is paid per call.
 pub const FILE_MAX: usize = 256 * 1024;
@@ -38,6 +40,12 @@ pub const PHRASE_MAX: usize = 500;
 
 /// Bound on a hint or on a phrase of the caller's, characters.
 pub const WORDS_MAX: usize = 80;
+
+/// The number of sentences about the wait: see [`Persona::waits`].
+pub const WAITS: usize = 4;
+
+/// The least number of phrases for a caller who waits: one alone, again and again, is torture.
+pub const HOLD_MIN: usize = 2;
 
 /// Bound on each list of the header, entries.
 pub const LIST_MAX: usize = 64;
@@ -80,12 +88,36 @@ pub struct Persona {
     pub limit: String,
     /// Words that the recogniser should expect.
     pub hints: Vec<String>,
-    /// Spoken when a person is asked for and none can be reached yet: honest, and offers to go on.
+    /// Spoken before the caller is handed to a person, and heard whole.
+    pub bridge: String,
+    /// How long the wait for a person is, as sentences: under a minute, under five, under ten, more.
+    pub waits: Vec<String>,
+    /// Spoken when a person is asked for and nobody takes calls: honest, and asks for a message.
     pub escalation: String,
+    /// Spoken when nobody could take the call and the caller is back: asks for a message.
+    pub unreached: String,
+    /// Spoken when the caller has left a message.
+    pub message_taken: String,
     /// Spoken when a hand-off was wished for but the caller stays with the agent.
     pub stay: String,
+    /// Spoken in turn to a caller who waits for a person.
+    pub hold: Vec<String>,
+    /// Spoken before the caller's place in the queue, which is a number.
+    pub position: String,
+    /// Spoken to a caller who waits: 1 for a call-back, 2 to go back to the agent.
+    pub hold_keys: String,
+    /// Spoken when a call-back is booked: says that the call ends.
+    pub called_back: String,
     /// Caller's words that mean that a person is wanted, lower case: for rules and the offline model.
     pub escalation_phrases: Vec<String>,
+    /// Caller's words that may turn the meaning of those and of the rules, lower case: then the model
+    /// decides.
+    pub escalation_unless: Vec<String>,
+    /// What callers say that is for a person, whatever the model makes of it.
+    pub escalation_rules: Vec<Rule>,
+    /// Caller's words that take the wish for a person back, lower case: for the offline model, and
+    /// for a message that is not left.
+    pub stay_phrases: Vec<String>,
     /// Caller's words that only say that they listen, lower case: they do not end an answer.
     pub backchannel: Vec<String>,
     /// Caller's words that end the call, lower case: for the offline model.

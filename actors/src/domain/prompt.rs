@@ -7,6 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 use serde::Serialize;
 
 use super::{
+    answer::ToolCall,
     persona::Persona,
     transcript::{Reason, Role, Transcript, Turn},
 };
@@ -42,6 +43,26 @@ pub enum Speaker {
     User,
     /// The agent.
     Assistant,
+    /// The engine, on a tool that the agent called.
+    Tool,
+}
+
+/// The tool with which a model hands the caller to a person.
+pub const ESCALATE_TOOL: &str = "escalate_to_human";
+
+/// The tool with which a model says that the caller would rather stay.
+pub const STAY_TOOL: &str = "stay";
+
+/// What a model may do besides speaking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tools {
+    /// Nothing.
+    None,
+    /// Hand the caller to a person: [`ESCALATE_TOOL`].
+    #[default]
+    Escalate,
+    /// Say that the caller takes the wish for a person back: [`STAY_TOOL`].
+    Stay,
 }
 
 /// One message of a prompt.
@@ -51,6 +72,23 @@ pub struct Message {
     pub role: Speaker,
     /// The words. Shared, since the persona stands at the head of every prompt.
     pub content: Arc<str>,
+    /// The tool that the agent called with these words.
+    #[serde(skip)]
+    pub call: Option<ToolCall>,
+}
+
+impl Message {
+    /// Words alone.
+    #[must_use]
+    pub fn new(role: Speaker, content: impl Into<Arc<str>>) -> Self {
+        Self { role, content: content.into(), call: None }
+    }
+
+    /// A tool that the agent called ([`Speaker::Assistant`]), or what came of it ([`Speaker::Tool`]).
+    #[must_use]
+    pub fn about(role: Speaker, content: impl Into<Arc<str>>, call: ToolCall) -> Self {
+        Self { role, content: content.into(), call: Some(call) }
+    }
 }
 
 /// A question to a model, with everything it needs to know.
@@ -58,6 +96,8 @@ pub struct Message {
 pub struct Prompt {
     /// In order: the system message, then the conversation, the caller's last words at the end.
     pub messages: Vec<Message>,
+    /// What the model may do besides speaking.
+    pub tools: Tools,
 }
 
 /// Writes the prompts of a persona. Its system message is built once and shared by all of them.
@@ -87,7 +127,7 @@ impl PromptBuilder {
     /// short stands why, in square brackets: a note that only the model sees.
     #[must_use]
     pub fn window(&self, transcript: &Transcript, budget_tokens: usize) -> Prompt {
-        let system = Message { role: Speaker::System, content: Arc::clone(&self.system) };
+        let system = Message::new(Speaker::System, Arc::clone(&self.system));
         let turns = transcript.turns().iter().filter(|turn| !turn.text.trim().is_empty());
         let mut kept: VecDeque<Message> = turns.map(message).collect();
         let mut cost: usize = kept.iter().map(|said| tokens(&said.content)).sum();
@@ -103,7 +143,8 @@ impl PromptBuilder {
             }
             dropped += 1;
         }
-        Prompt { messages: [system].into_iter().chain(asked).chain(kept).collect() }
+        let messages = [system].into_iter().chain(asked).chain(kept).collect();
+        Prompt { messages, tools: Tools::default() }
     }
 }
 
@@ -115,11 +156,11 @@ pub fn tokens(text: &str) -> usize {
 
 fn message(turn: &Turn) -> Message {
     match turn.role {
-        Role::Customer => Message { role: Speaker::User, content: turn.text.as_str().into() },
+        Role::Customer => Message::new(Speaker::User, turn.text.as_str()),
         Role::Agent => {
             let note = note(turn);
             let content = format!("{}{note}", turn.text.trim_end());
-            Message { role: Speaker::Assistant, content: content.into() }
+            Message::new(Speaker::Assistant, content)
         }
     }
 }

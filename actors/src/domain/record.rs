@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ids::{CallSid, Epoch, InstanceId},
+    escalation::{Escalation, EscalationState, Step, Unreached},
+    ids::{CallSid, Epoch, EscalationId, InstanceId},
     time::{Millis, Timestamp},
     transcript::Transcript,
 };
@@ -78,6 +79,9 @@ pub struct CallRecord {
     /// Why a person was asked for, last time.
     #[serde(default)]
     pub escalation_reason: Option<String>,
+    /// The last escalation: there is one at a time.
+    #[serde(default)]
+    pub escalation: Option<Escalation>,
     /// When the call was connected again after its session failed, newest last, bounded.
     #[serde(default)]
     pub rejoins: Vec<Timestamp>,
@@ -104,6 +108,7 @@ impl CallRecord {
             instance: None,
             greeting: new.greeting,
             escalation_reason: None,
+            escalation: None,
             rejoins: Vec::new(),
             transcript: Transcript::default(),
         }
@@ -130,7 +135,8 @@ impl CallRecord {
                 self.caller.clone_from(caller);
                 self.called.clone_from(called);
             }
-            Change::Escalation { reason } => self.escalation_reason = Some(reason.clone()),
+            Change::Escalated { escalation } => self.escalate(escalation),
+            Change::Escalation { id, step } => self.step(*id, step, at),
             Change::Rejoined => {
                 if self.rejoins.len() >= REJOINS_KEPT {
                     self.rejoins.remove(0);
@@ -138,11 +144,71 @@ impl CallRecord {
                 self.rejoins.push(at);
             }
             Change::Ended { status } if !self.status.is_final() => {
+                self.end_escalation(*status, at);
                 self.status = *status;
                 self.ended_at = Some(at);
             }
             Change::Ended { .. } => {}
+            Change::Seen => {}
         }
+    }
+
+    /// The escalation that is going on.
+    #[must_use]
+    pub fn escalation_under_way(&self) -> Option<&Escalation> {
+        self.escalation.as_ref().filter(|escalation| escalation.is_under_way())
+    }
+
+    /// The name of the next escalation of this call.
+    #[must_use]
+    pub fn next_escalation(&self) -> EscalationId {
+        let last = self.escalation.as_ref().map_or(0, |escalation| escalation.id.number);
+        EscalationId { call: self.sid, number: last.saturating_add(1) }
+    }
+
+    /// A second wish while one is under way changes nothing, nor does one that was noted before.
+    fn escalate(&mut self, escalation: &Escalation) {
+        let known = |known: &Escalation| known.id.number >= escalation.id.number;
+        if self.escalation_under_way().is_some() || self.escalation.as_ref().is_some_and(known) {
+            return;
+        }
+        self.escalation_reason = Some(escalation.grounds.reason.clone());
+        self.escalation = Some(escalation.clone());
+        if self.status.is_final() {
+            self.end_escalation(self.status, escalation.at);
+        } else {
+            self.status = escalation.state.status();
+        }
+    }
+
+    fn step(&mut self, id: EscalationId, step: &Step, at: Timestamp) {
+        let Some(escalation) = self.escalation.as_mut().filter(|known| known.id == id) else {
+            return;
+        };
+        let before = escalation.state;
+        escalation.apply(step, at);
+        let state = escalation.state;
+        if state == before || self.status.is_final() {
+            return;
+        }
+        self.status = state.status();
+        if self.status.is_final() {
+            self.ended_at = Some(at);
+        }
+    }
+
+    /// A call that is over leaves no escalation behind that is still going on.
+    fn end_escalation(&mut self, status: Status, at: Timestamp) {
+        let Some(escalation) = &mut self.escalation else { return };
+        let promised = escalation.call_back.is_some();
+        let step = match status {
+            Status::Completed if promised || escalation.state == EscalationState::WithAgent => {
+                Step::Finished
+            }
+            Status::Completed => Step::Failed { why: Unreached::CallerLeft },
+            _ => Step::Failed { why: Unreached::CallFailed },
+        };
+        escalation.apply(&step, at);
     }
 
     /// The short form, for lists.
@@ -188,10 +254,19 @@ pub enum Change {
         called: String,
     },
     /// A person was asked for.
-    Escalation {
-        /// Why, in a few words.
-        reason: String,
+    Escalated {
+        /// The escalation as it begins.
+        escalation: Box<Escalation>,
     },
+    /// Something happened to an escalation.
+    Escalation {
+        /// Which: one that is not the call's last is left alone.
+        id: EscalationId,
+        /// What.
+        step: Step,
+    },
+    /// A sign of life, and nothing else.
+    Seen,
     /// The session failed with the call still up, and the call was connected again.
     Rejoined,
     /// The call is over.

@@ -80,12 +80,12 @@ fn places(effect: &Effect) -> Vec<&'static str> {
         Effect::Say { .. } => vec!["said"],
         Effect::End { .. } => vec!["end"],
         Effect::RefuseLine => vec!["refused"],
-        Effect::Settle(Change::Escalation { .. }) => vec!["escalated"],
+        Effect::Settle(Change::Escalated { .. }) => vec!["escalated"],
         Effect::Settle(Change::Ended { status: Status::Completed }) => vec!["completed"],
         Effect::Settle(Change::Ended { .. }) => vec!["failed"],
         Effect::Append(turn) => noted(turn),
         Effect::Observe(observation) => observed(*observation),
-        Effect::Settle(Change::Rejoined | Change::Identified { .. }) | Effect::Finish => Vec::new(),
+        Effect::Settle(_) | Effect::Finish => Vec::new(),
     }
 }
 

@@ -30,7 +30,7 @@ fn prompt(turns: &[&str]) -> Prompt {
         role: if at % 2 == 0 { Speaker::User } else { Speaker::Assistant },
         content: (*words).into(),
     });
-    Prompt { messages: messages.collect() }
+    Prompt { messages: messages.collect(), tools: Tools::Escalate }
 }
 
 /// A call a line, see `tests/tuned.txt`. Fails with all that are answered wrong, not with the first.
@@ -61,8 +61,11 @@ fn callers_who_put_it_in_new_words_are_answered() {
 
 #[test]
 fn a_question_said_in_two_breaths_is_one_question() {
-    let said = |words: &str| Message { role: Speaker::User, content: words.into() };
-    let prompt = Prompt { messages: vec![said("What is the fee"), said("for being late?")] };
+    let said = |words: &str| Message::new(Speaker::User, words);
+    let prompt = Prompt {
+        messages: vec![said("What is the fee"), said("for being late?")],
+        tools: Tools::Escalate,
+    };
     assert!(offline().reply(&prompt).contains("29 dollars"));
 }
 

@@ -106,7 +106,7 @@ impl MessageBody for Body {
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
-    use switchhook_actors::domain::prompt::Speaker;
+    use switchhook_actors::domain::prompt::{Speaker, Tools};
 
     use super::*;
 
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn message(role: Speaker, content: &Arc<str>) -> Message {
-        Message { role, content: Arc::clone(content) }
+        Message::new(role, Arc::clone(content))
     }
 
     fn pieces(mut body: Body) -> Vec<Bytes> {
@@ -141,7 +141,10 @@ mod tests {
         let words: Arc<str> = "ça \\ va?".into();
         let messages = vec![message(Speaker::System, &system), message(Speaker::User, &words)];
         let bodies = bodies();
-        for prompt in [Prompt { messages: messages.clone() }, Prompt { messages }] {
+        for prompt in [
+            Prompt { messages: messages.clone(), tools: Tools::None },
+            Prompt { messages, tools: Tools::None },
+        ] {
             let expected = json!({
                 "model": "m", "stream": true, "temperature": 0.7, "max_tokens": 150,
                 "messages": [
@@ -151,7 +154,7 @@ mod tests {
             assert_eq!(read(bodies.write(&prompt).unwrap()), expected);
         }
         assert_eq!(
-            read(bodies.write(&Prompt { messages: vec![] }).unwrap())["messages"],
+            read(bodies.write(&Prompt { messages: vec![], tools: Tools::None }).unwrap())["messages"],
             json!([])
         );
     }
@@ -159,7 +162,10 @@ mod tests {
     #[test]
     fn the_persona_is_written_once_until_it_is_another() {
         let (one, other): (Arc<str>, Arc<str>) = ("One.".repeat(5_000).into(), "Other.".into());
-        let ask = |content| Prompt { messages: vec![message(Speaker::System, content)] };
+        let ask = |content| Prompt {
+            messages: vec![message(Speaker::System, content)],
+            tools: Tools::None,
+        };
         let bodies = bodies();
         let first = |prompt| pieces(bodies.write(&prompt).unwrap()).swap_remove(0);
         let before = first(ask(&one));

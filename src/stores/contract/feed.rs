@@ -51,7 +51,7 @@ pub(crate) async fn a_reader_gets_a_snapshot_and_then_what_happens(home: Home) {
     home.append(1, Epoch(1), 1, caller_says(1, "hi")).await;
     home.append(1, Epoch(1), 2, agent_says(1, "hello there")).await;
     home.append(1, Epoch(1), 3, agent_says(1, "hello")).await;
-    let reason = Change::Escalation { reason: "fraud".into() };
+    let reason = escalated(1, "fraud");
     home.settle(1, Epoch(1), reason, BEGIN + 1).await;
     home.settle(1, Epoch(1), ended(Status::Completed), BEGIN + 2).await;
     home.append(1, Epoch(1), 4, agent_says(2, "bye")).await;

@@ -99,7 +99,7 @@ pub(crate) async fn a_final_status_never_changes_again(home: Home) {
     let after = home.settle(1, epoch, ended(Status::Completed), BEGIN + 2).await;
     assert_eq!((after.status, after.ended_at), (Status::Failed, Some(BEGIN + 1)));
     // What else became known of it still lands.
-    let reason = Change::Escalation { reason: "asked for a person".into() };
+    let reason = escalated(1, "asked for a person");
     home.settle(1, epoch, reason, BEGIN + 3).await;
     let found = home.find(1).await.unwrap();
     assert_eq!(found.status, Status::Failed);
@@ -109,7 +109,7 @@ pub(crate) async fn a_final_status_never_changes_again(home: Home) {
 pub(crate) async fn what_is_settled_is_found(home: Home) {
     let epoch = home.claim(1, "a").await.epoch;
     home.append(1, epoch, 1, caller_says(1, "hi")).await;
-    let reason = Change::Escalation { reason: "fraud".into() };
+    let reason = escalated(1, "fraud");
     home.settle(1, epoch, reason, BEGIN + 10).await;
     home.settle(1, epoch, Change::Rejoined, BEGIN + 20).await;
     let settled = home.settle(1, epoch, Change::Rejoined, BEGIN + 30).await;

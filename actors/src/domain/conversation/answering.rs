@@ -174,6 +174,7 @@ impl Conversation {
         }
         match event {
             AnswerEvent::Token(token) => self.token(now, &token, effects),
+            AnswerEvent::Called(_) => {}
             AnswerEvent::Done(finish) => self.written(now, finish, effects),
             AnswerEvent::Failed(failure) => self.failed(now, &failure, effects),
         }

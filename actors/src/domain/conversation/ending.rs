@@ -7,7 +7,6 @@ use super::{Conversation, Effect, Observation, closing::Closing, speaking::has_w
 use crate::domain::{
     answer::Finish,
     escalation::Wish,
-    record::Change,
     time::Timestamp,
     transcript::{Reason, Role},
 };
@@ -49,7 +48,7 @@ impl Conversation {
         let mut ending = Ending { reason: None, cut: false, closing: Closing::No };
         match (wish, finish) {
             (Some(Wish::Escalate { reason }), _) => {
-                effects.push(Effect::Settle(Change::Escalation { reason }));
+                let _ = reason;
                 effects.push(Effect::Observe(Observation::EscalationWish));
                 let phrase = self.persona.escalation.clone();
                 self.append_phrase(&mut words, &phrase);

@@ -6,12 +6,12 @@ use toml::{
 };
 
 use super::{
-    FILLERS_MIN, LIST_MAX, PHRASE_MAX, Persona, PersonaProblems, SILENCE_MIN, WORDS_MAX,
-    parts::Parts,
+    FILLERS_MIN, HOLD_MIN, LIST_MAX, PHRASE_MAX, Persona, PersonaProblems, SILENCE_MIN, WAITS,
+    WORDS_MAX, parts::Parts,
 };
 
 /// The keys of a header, and what each is for.
-const KEYS: [(&str, &str); 19] = [
+const KEYS: [(&str, &str); 30] = [
     ("name", "the name of the agent or the company"),
     ("greeting", "what the caller hears first"),
     ("voice", "a voice such as \"Google.en-US-Journey-F\""),
@@ -26,9 +26,20 @@ const KEYS: [(&str, &str); 19] = [
     ("more", "spoken behind an answer that had to stop, offers to go on"),
     ("limit", "spoken when the time or the turns of a call have run out, and it ends"),
     ("hints", "words that the recogniser should expect"),
-    ("escalation", "spoken when a person is asked for and none can be reached yet"),
+    ("bridge", "spoken before the caller is handed to a person"),
+    ("waits", "how long the wait is: under a minute, under five, under ten, more"),
+    ("escalation", "spoken when a person is asked for and nobody takes calls, asks for a message"),
+    ("unreached", "spoken when nobody could take the call, asks for a message"),
+    ("message_taken", "spoken when the caller has left a message"),
     ("stay", "spoken when a hand-off was wished for but the caller stays"),
+    ("hold", "spoken in turn to a caller who waits"),
+    ("position", "spoken before the caller's place in the queue"),
+    ("hold_keys", "spoken to a caller who waits: 1 for a call-back, 2 to go back"),
+    ("called_back", "spoken when a call-back is booked and the call ends"),
     ("escalation_phrases", "caller's words that mean that a person is wanted"),
+    ("escalation_unless", "caller's words that may turn their meaning"),
+    ("escalation_rules", "tables with what callers say that is for a person"),
+    ("stay_phrases", "caller's words that take the wish for a person back"),
     ("backchannel", "what callers say only to show that they listen"),
     ("goodbye_phrases", "caller's words that end the call"),
 ];
@@ -64,9 +75,20 @@ pub(super) fn read(parts: &Parts<'_>, problems: &mut PersonaProblems) -> Persona
         more: header.phrase("more"),
         limit: header.phrase("limit"),
         hints: header.words("hints"),
+        bridge: header.phrase("bridge"),
+        waits: header.exactly("waits", WAITS),
         escalation: header.phrase("escalation"),
+        unreached: header.phrase("unreached"),
+        message_taken: header.phrase("message_taken"),
         stay: header.phrase("stay"),
+        hold: header.phrases("hold", HOLD_MIN),
+        position: header.phrase("position"),
+        hold_keys: header.phrase("hold_keys"),
+        called_back: header.phrase("called_back"),
         escalation_phrases: lower(header.words("escalation_phrases")),
+        escalation_unless: lower(header.words("escalation_unless")),
+        escalation_rules: header.rules("escalation_rules"),
+        stay_phrases: lower(header.words("stay_phrases")),
         backchannel: lower(header.words("backchannel")),
         goodbye_phrases: lower(header.words("goodbye_phrases")),
         body: String::new(),
@@ -74,9 +96,9 @@ pub(super) fn read(parts: &Parts<'_>, problems: &mut PersonaProblems) -> Persona
     }
 }
 
-struct Header<'a> {
+pub(super) struct Header<'a> {
     parts: &'a Parts<'a>,
-    table: &'a DeTable<'a>,
+    pub(super) table: &'a DeTable<'a>,
     /// Without a syntax error: only then is a key that was not found a key that is missing.
     whole: bool,
     problems: &'a mut PersonaProblems,
@@ -89,7 +111,7 @@ impl<'a> Header<'a> {
         self.parts.header_line + before.filter(|byte| *byte == b'\n').count()
     }
 
-    fn add(&mut self, at: usize, text: String) {
+    pub(super) fn add(&mut self, at: usize, text: String) {
         let line = self.line(at);
         self.problems.add(line, text);
     }
@@ -125,7 +147,12 @@ impl<'a> Header<'a> {
     }
 
     /// The text of a value, trimmed, if it is one line of at most `max` characters.
-    fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>, max: usize) -> Option<String> {
+    pub(super) fn text(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        max: usize,
+    ) -> Option<String> {
         let at = value.span().start;
         let Some(text) = value.get_ref().as_str() else {
             let found = kind(value.get_ref());
@@ -165,11 +192,21 @@ impl<'a> Header<'a> {
         self.list(key, value, min, PHRASE_MAX)
     }
 
+    fn exactly(&mut self, key: &str, count: usize) -> Vec<String> {
+        let phrases = self.phrases(key, count);
+        if phrases.len() > count {
+            let at = self.table.get(key).map_or(0, |value| value.span().start);
+            let purpose = purpose(key);
+            self.add(at, format!("`{key}` has more than {count} phrases: expected {purpose}"));
+        }
+        phrases
+    }
+
     fn words(&mut self, key: &str) -> Vec<String> {
         self.table.get(key).map_or_else(Vec::new, |value| self.list(key, value, 0, WORDS_MAX))
     }
 
-    fn list(
+    pub(super) fn list(
         &mut self,
         key: &str,
         value: &Spanned<DeValue<'_>>,
@@ -207,7 +244,7 @@ impl<'a> Header<'a> {
     }
 }
 
-fn kind(value: &DeValue<'_>) -> &'static str {
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
@@ -239,7 +276,7 @@ fn language(text: &str) -> bool {
         })
 }
 
-fn lower(phrases: Vec<String>) -> Vec<String> {
+pub(super) fn lower(phrases: Vec<String>) -> Vec<String> {
     phrases.into_iter().map(|phrase| phrase.to_lowercase()).collect()
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::{
+    escalation::{Grounds, ReasonCode},
     ids::TurnId,
     transcript::{Role, Turn},
 };
@@ -39,7 +40,9 @@ fn the_first_end_of_a_call_stands() {
 fn a_sign_of_life_never_lies_before_an_earlier_one() {
     let mut record = record(None);
     let reason = "lost card".to_owned();
-    record.apply(&Change::Escalation { reason: reason.clone() }, Timestamp(2_000));
+    let grounds = Grounds::new(ReasonCode::LostCard, &reason);
+    let escalation = Escalation::new(record.next_escalation(), grounds, Timestamp(2_000));
+    record.apply(&Change::Escalated { escalation: Box::new(escalation) }, Timestamp(2_000));
     let (caller, called) = ("+14155550100".to_owned(), "+18005550199".to_owned());
     record.apply(&Change::Identified { caller, called }, Timestamp(1_500));
     assert_eq!(record.seen_at, Timestamp(2_000));
