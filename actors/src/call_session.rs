@@ -2,12 +2,14 @@
 //!
 //! It performs what [`Conversation`] decides and tells it what happened. It outlives its line: a
 //! socket that drops and returns finds it in mid-sentence. One file per partner: [`attached`] talks
-//! with the line, [`answering`] with the gateway, [`claiming`] and [`recording`] with the registry.
+//! with the line, [`answering`] with the gateway, [`claiming`] and [`recording`] with the registry, [`escalating`] with the
+//! EscalationManager.
 //! A fault in one ends that session alone: its line is closed, and the next session goes on.
 
 mod answering;
 mod attached;
 mod claiming;
+mod escalating;
 pub mod messages;
 mod observed;
 mod outbox;
@@ -27,7 +29,7 @@ use self::{
     answering::Asking,
     attached::Mouth,
     claiming::Claiming,
-    messages::{Conclude, SessionFailed},
+    messages::{Conclude, HandedOver, OrderEscalation, SessionFailed},
     presence::Presence,
     recording::Recording,
 };
@@ -42,6 +44,7 @@ use crate::{
         record::CallRecord,
         time::Timestamp,
     },
+    escalation_manager::{EscalationManager, Outlook},
     keeper::Keeper,
     llm_gateway::LlmGateway,
     registry::Registry,
@@ -57,6 +60,10 @@ pub struct Peers {
     pub registry: Arc<Keeper<Registry>>,
     /// Answers, on the session's own thread.
     pub gateway: Arc<Keeper<LlmGateway>>,
+    /// Records that a person is wanted.
+    pub escalations: Arc<Keeper<EscalationManager>>,
+    /// How long callers wait for a person.
+    pub outlook: Arc<Outlook>,
     /// Where sockets find the session.
     pub directory: Arc<Directory<CallSession>>,
     /// This engine.
@@ -156,6 +163,7 @@ impl CallSession {
             }
             return;
         };
+        talk.expect_wait(self.peers.outlook.expected_wait());
         let mut effects = std::mem::take(&mut self.effects);
         talk.on(self.clock.now(), input, &mut effects);
         for effect in effects.drain(..) {
@@ -187,6 +195,9 @@ impl CallSession {
             Effect::StopAsking => self.asking.stop(ctx),
             Effect::Silence => self.mouth.silence(ctx),
             Effect::Say { turn, text, last } => self.say(turn, text, last, ctx),
+            Effect::Escalate(escalation) => self.escalate(escalation, ctx),
+            Effect::Advance { id, step } => self.advance(id, step, ctx),
+            Effect::Summarize { id, prompt } => self.summarize(id, prompt),
             Effect::End { handoff } => self.end_session(&handoff, ctx),
             Effect::RefuseLine => self.mouth.refuse(),
             Effect::Append(turn) => self.append(turn, ctx),
@@ -243,5 +254,23 @@ impl Handler<Conclude> for CallSession {
     fn handle(&mut self, over: Conclude, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
         self.happen(Input::Concluded(over.status), ctx);
+    }
+}
+
+impl Handler<HandedOver> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, _: HandedOver, ctx: &mut Self::Context) {
+        let _in = self.span.clone().entered();
+        self.happen(Input::HandedOver, ctx);
+    }
+}
+
+impl Handler<OrderEscalation> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, order: OrderEscalation, ctx: &mut Self::Context) {
+        let _in = self.span.clone().entered();
+        self.happen(Input::Ordered(order.grounds), ctx);
     }
 }

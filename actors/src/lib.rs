@@ -4,6 +4,7 @@ pub mod call_session;
 pub mod clock;
 pub mod directory;
 pub mod domain;
+pub mod escalation_manager;
 pub mod keeper;
 pub mod llm_gateway;
 pub mod registry;

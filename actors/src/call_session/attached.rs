@@ -162,7 +162,7 @@ impl CallSession {
 
     /// The session shall end; Twilio speaks what it has first.
     pub(super) fn end_session(&mut self, handoff: &str, ctx: &mut Context<Self>) {
-        tracing::info!("the session is ended: the goodbye has been spoken");
+        tracing::info!("the session is ended: its last words have been spoken");
         let end = Outbound::End { handoff_data: Some(handoff) }.encode();
         self.send(Unsent::Control(end), ctx);
     }

@@ -8,7 +8,7 @@ use std::sync::{
 use actix::Message;
 use tokio::sync::mpsc;
 
-use crate::domain::{ids::LineId, record::Status, relay::Inbound};
+use crate::domain::{escalation::Grounds, ids::LineId, record::Status, relay::Inbound};
 
 /// A line is there for the call: it speaks from now on, and any older one is closed.
 #[derive(Debug, Message)]
@@ -53,6 +53,19 @@ pub struct SessionFailed;
 pub struct Conclude {
     /// How it ended.
     pub status: Status,
+}
+
+/// Twilio is told where the caller goes: this session has no more part in the call.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct HandedOver;
+
+/// A supervisor wants a person to take the call.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct OrderEscalation {
+    /// Why.
+    pub grounds: Grounds,
 }
 
 /// What a line is given to send or do.

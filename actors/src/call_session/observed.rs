@@ -15,8 +15,13 @@ pub(super) fn count(observation: Observation) {
             metrics::counter!("switchhook_turns_total", "outcome" => outcome(reason)).increment(1);
         }
         Observation::Unsaved => metrics::counter!("switchhook_unsaved_turns_total").increment(1),
-        Observation::EscalationWish => {
-            metrics::counter!("switchhook_escalation_wishes_total").increment(1);
+        Observation::Escalated(code) => {
+            metrics::counter!("switchhook_escalations_total", "code" => code.label()).increment(1);
+        }
+        Observation::Stayed => metrics::counter!("switchhook_escalations_stayed_total").increment(1),
+        Observation::MessageTaken => metrics::counter!("switchhook_messages_total").increment(1),
+        Observation::CallRefused(why) => {
+            metrics::counter!("switchhook_tool_calls_refused_total", "why" => why).increment(1);
         }
         Observation::AskedAgain => {
             metrics::counter!("switchhook_model_retries_total").increment(1);
@@ -62,6 +67,8 @@ fn outcome(reason: Option<Reason>) -> &'static str {
         Some(Reason::Length) => "length",
         Some(Reason::Filtered) => "filtered",
         Some(Reason::Refused) => "refused",
+        Some(Reason::HandedOver) => "handed_over",
+        Some(Reason::NoPerson) => "no_person",
         Some(Reason::Limit) => "limit",
         Some(Reason::Other) => "other",
     }

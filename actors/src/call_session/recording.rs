@@ -99,6 +99,14 @@ impl Recording {
         self.finishing
     }
 
+    /// The claim of this session, once it has one.
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        match self.owner {
+            Owner::Claimed { epoch, .. } => Some(epoch),
+            Owner::Awaited | Owner::Nobody => None,
+        }
+    }
+
     /// How much waits.
     pub(super) fn waiting(&self) -> usize {
         self.outbox.len()

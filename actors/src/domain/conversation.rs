@@ -8,6 +8,7 @@
 mod answering;
 mod closing;
 mod ending;
+mod escalating;
 mod listening;
 mod opening;
 mod quiet;
@@ -15,11 +16,14 @@ mod speaking;
 
 use std::sync::Arc;
 
-use self::{answering::Answer, closing::Closing, opening::Opening, quiet::Quiet};
+use self::{
+    answering::Answer, closing::Closing, escalating::Escalating, opening::Opening, quiet::Quiet,
+};
 use super::{
     answer::AnswerEvent,
     digits::Keys,
-    ids::{CallSid, TurnId},
+    escalation::{Escalation, Grounds, ReasonCode, Step},
+    ids::{CallSid, Epoch, EscalationId, TurnId},
     persona::Persona,
     playback::{Cut, Playback},
     prompt::{Prompt, PromptBuilder},
@@ -52,6 +56,8 @@ pub struct Rules {
     pub history_tokens: usize,
     /// Language of the voice, BCP-47: decides how figures are spelt out.
     pub language: String,
+    /// Whether there is a desk with people: a queue, or a number to dial. Else a message is taken.
+    pub has_people: bool,
 }
 
 /// Something happened.
@@ -72,6 +78,12 @@ pub enum Input {
     Saved(TurnId),
     /// The model wrote, finished or failed.
     Answer(TurnId, AnswerEvent),
+    /// A supervisor wants a person to take the call.
+    Ordered(Grounds),
+    /// The escalation is recorded.
+    Escalated(EscalationId),
+    /// Twilio was told where the caller goes: this session has no more part in the call.
+    HandedOver,
     /// The call is over, on the word of a webhook.
     Concluded(Status),
     /// Another engine owns the call now.
@@ -104,6 +116,22 @@ pub enum Effect {
         text: String,
         /// Closes the talk cycle.
         last: bool,
+    },
+    /// Record an escalation; [`Input::Escalated`] is the answer.
+    Escalate(Box<Escalation>),
+    /// Something happened to it.
+    Advance {
+        /// Which.
+        id: EscalationId,
+        /// What.
+        step: Step,
+    },
+    /// Have what was said summed up for the person who takes the call.
+    Summarize {
+        /// For which escalation.
+        id: EscalationId,
+        /// What the model is told.
+        prompt: Prompt,
     },
     /// End the ConversationRelay session with this `handoffData`.
     End {
@@ -139,8 +167,14 @@ pub enum Observation {
     },
     /// The caller's words were not durable in time; the answer was spoken all the same.
     Unsaved,
-    /// The model asked for a person.
-    EscalationWish,
+    /// A person was asked for.
+    Escalated(ReasonCode),
+    /// The caller took the wish for a person back.
+    Stayed,
+    /// The caller left a message.
+    MessageTaken,
+    /// The model called a tool in a way that cannot be followed: `unknown` or `malformed`.
+    CallRefused(&'static str),
     /// A question was put to the model again.
     AskedAgain,
     /// A filler covered the wait for an answer.
@@ -155,6 +189,7 @@ pub enum Observation {
 #[derive(Debug)]
 pub struct Conversation {
     sid: CallSid,
+    epoch: Epoch,
     persona: Arc<Persona>,
     prompts: Arc<PromptBuilder>,
     rules: Rules,
@@ -180,6 +215,8 @@ pub struct Conversation {
     line_lost: Option<(Timestamp, bool)>,
     /// How the call is being brought to its end, once it is.
     closing: Closing,
+    /// What is known of a person who shall take the call.
+    escalating: Escalating,
     /// Reused for every token: what came out of the markers, and what is fit for speech.
     scratch: [String; 2],
 }
@@ -195,6 +232,8 @@ impl Conversation {
     ) -> Self {
         Self {
             sid: record.sid,
+            epoch: record.epoch,
+            escalating: Escalating::of(&record),
             persona,
             prompts,
             rules,
@@ -232,7 +271,10 @@ impl Conversation {
             Input::SessionFailed => self.lose_session(now, effects),
             Input::Saved(turn) => self.saved(now, turn, effects),
             Input::Answer(turn, event) => self.answered(now, turn, event, effects),
-            Input::Concluded(status) => self.conclude(now, status, effects),
+            Input::Ordered(grounds) => self.ordered(now, grounds, effects),
+            Input::Escalated(id) => self.escalating.recorded(id),
+            Input::HandedOver => self.conclude(now, None, effects),
+            Input::Concluded(status) => self.conclude(now, Some(status), effects),
             Input::Fenced => self.fall_silent(effects),
             Input::Tick => {}
         }
@@ -296,6 +338,9 @@ impl Conversation {
     fn lose_line(&mut self, now: Timestamp, clean: bool, effects: &mut Vec<Effect>) {
         self.line_lost = Some((now, clean));
         self.playback.pause(now);
+        if matches!(self.closing, Closing::Ended { handing_over: true, .. }) {
+            return self.conclude(now, None, effects);
+        }
         if clean {
             self.suspend(effects);
         }
@@ -311,7 +356,7 @@ impl Conversation {
             // The greeting that Twilio had begun is gone; the next session has none of its own.
             (self.opening, self.greeting) = (Opening::Fresh, None);
         }
-        if matches!(self.closing, Closing::Ended(_)) {
+        if matches!(self.closing, Closing::Ended { .. }) {
             return;
         }
         let last = self.playback.last_turn();

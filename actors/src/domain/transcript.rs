@@ -44,6 +44,10 @@ pub enum Reason {
     Filtered,
     /// The model declined to answer, in words of its own.
     Refused,
+    /// A person takes the call: the caller's words were said when that was settled.
+    HandedOver,
+    /// No person could be had: the agent asks for a message.
+    NoPerson,
     /// The call had reached its longest duration, or its last turn.
     Limit,
     /// A reason that a newer engine knows.
@@ -69,6 +73,8 @@ impl Reason {
             | Self::TakenOver
             | Self::Length
             | Self::Refused
+            | Self::HandedOver
+            | Self::NoPerson
             | Self::Limit
             | Self::Other => false,
         }

@@ -6,9 +6,10 @@
 
 use super::{Conversation, Effect, Observation, Rules, ending::Ending};
 use crate::domain::{
-    answer::{AnswerEvent, FailureKind, Finish, ModelFailure},
-    escalation::MarkerScanner,
+    answer::{AnswerEvent, FailureKind, Finish, ModelFailure, ToolCall},
+    escalation::{Grounds, MarkerScanner},
     ids::TurnId,
+    prompt::{ESCALATE_TOOL, Message, Prompt, Speaker, Tools},
     speech::Speech,
     time::{Millis, Timestamp},
     transcript::Reason,
@@ -25,6 +26,9 @@ const RETRY_PAUSE: Millis = 250;
 /// The longest answer, bytes: an hour of speech, which no caller listens to. A model that writes on
 /// without end is stopped there as by its own limit.
 const ANSWER_MAX: usize = 64 * 1024;
+
+/// How often a tool that was called wrongly is explained to the model within a turn.
+const TOOL_ROUNDS_MAX: u8 = 3;
 
 /// An answer that is being written, or waits to be spoken.
 #[derive(Debug)]
@@ -59,10 +63,19 @@ pub(super) struct Answer {
     reconnected: bool,
     /// How often a filler covered the wait for it.
     pub(super) fillers: u8,
+    /// What the model was offered besides speaking.
+    pub(super) tools: Tools,
+    /// The person whom it called for with a tool.
+    pub(super) wanted: Option<Grounds>,
+    /// A tool that it called and that cannot be followed, with what it is told about it.
+    pub(super) misused: Option<(ToolCall, &'static str)>,
+    /// What it was told in earlier rounds of this turn.
+    trail: Vec<Message>,
+    tool_rounds: u8,
 }
 
 impl Answer {
-    fn new(turn: TurnId, now: Timestamp, released: bool, language: &str) -> Self {
+    fn new(turn: TurnId, now: Timestamp, released: bool, tools: Tools, language: &str) -> Self {
         Self {
             turn,
             asked_at: now,
@@ -81,6 +94,11 @@ impl Answer {
             retried: false,
             reconnected: false,
             fillers: 0,
+            tools,
+            wanted: None,
+            misused: None,
+            trail: Vec::new(),
+            tool_rounds: 0,
         }
     }
 
@@ -132,6 +150,7 @@ impl Answer {
         self.token_at = None;
         self.held.clear();
         self.worded = false;
+        (self.wanted, self.misused) = (None, None);
         self.markers = MarkerScanner::default();
         self.speech = Speech::new(language);
     }
@@ -140,17 +159,66 @@ impl Answer {
 impl Conversation {
     /// Puts the conversation to the model. `released`: the caller's words are durable already.
     pub(super) fn ask(&mut self, now: Timestamp, released: bool, effects: &mut Vec<Effect>) {
-        let prompt = self.prompts.window(&self.transcript, self.rules.history_tokens);
-        self.answer = Some(Answer::new(self.turn, now, released, &self.rules.language));
-        effects.push(Effect::Ask { turn: self.turn, prompt, again: false });
+        self.ask_with(now, released, Tools::Escalate, effects);
+    }
+
+    pub(super) fn ask_with(
+        &mut self,
+        now: Timestamp,
+        released: bool,
+        tools: Tools,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.answer = Some(Answer::new(self.turn, now, released, tools, &self.rules.language));
+        self.put(false, effects);
+    }
+
+    /// Puts the question of the answer that is awaited to the model.
+    fn put(&mut self, again: bool, effects: &mut Vec<Effect>) {
+        let Some(answer) = &self.answer else { return };
+        let window = self.prompts.window(&self.transcript, self.rules.history_tokens);
+        let mut messages = window.messages;
+        messages.extend(answer.trail.iter().cloned());
+        let prompt = Prompt { messages, tools: answer.tools };
+        effects.push(Effect::Ask { turn: answer.turn, prompt, again });
     }
 
     fn ask_again(&mut self, effects: &mut Vec<Effect>) {
         let Some(answer) = &mut self.answer else { return };
         answer.again_at = None;
-        let prompt = self.prompts.window(&self.transcript, self.rules.history_tokens);
         effects.push(Effect::Observe(Observation::AskedAgain));
-        effects.push(Effect::Ask { turn: answer.turn, prompt, again: true });
+        self.put(true, effects);
+    }
+
+    /// The model calls a tool. What it wishes counts when its answer is over.
+    fn called(&mut self, call: ToolCall, effects: &mut Vec<Effect>) {
+        let Some(answer) = &mut self.answer else { return };
+        let (label, told) = if call.name != ESCALATE_TOOL {
+            ("unknown", "error: there is no such tool")
+        } else if let Ok(grounds) = Grounds::from_arguments(&call.arguments) {
+            answer.wanted.get_or_insert(grounds);
+            return;
+        } else {
+            ("malformed", "error: the arguments must be a JSON object with a reason in words")
+        };
+        effects.push(Effect::Observe(Observation::CallRefused(label)));
+        answer.misused.get_or_insert((call, told));
+    }
+
+    /// The answer is over, and a tool was called wrongly: the model is told so and asked once more
+    /// while nothing was spoken, else what it said has to do.
+    pub(super) fn answer_misuse(&mut self, now: Timestamp, words: String, effects: &mut Vec<Effect>) {
+        let Some(answer) = &mut self.answer else { return };
+        let Some((call, told)) = answer.misused.take() else { return };
+        if answer.has_spoken() || answer.worded || answer.tool_rounds >= TOOL_ROUNDS_MAX {
+            return self.break_down(now, words, Reason::Garbage, effects);
+        }
+        answer.tool_rounds += 1;
+        answer.trail.push(Message::about(Speaker::Assistant, "", call.clone()));
+        answer.trail.push(Message::about(Speaker::Tool, told, call));
+        answer.begin_anew(now, &self.rules.language);
+        answer.again_at = None;
+        self.put(false, effects);
     }
 
     pub(super) fn saved(&mut self, now: Timestamp, turn: TurnId, effects: &mut Vec<Effect>) {
@@ -172,9 +240,12 @@ impl Conversation {
         if !self.answer.as_ref().is_some_and(expected) {
             return;
         }
+        if self.answer.as_ref().is_some_and(|answer| answer.tools == Tools::Stay) {
+            return self.pleaded(now, event, effects);
+        }
         match event {
             AnswerEvent::Token(token) => self.token(now, &token, effects),
-            AnswerEvent::Called(_) => {}
+            AnswerEvent::Called(call) => self.called(call, effects),
             AnswerEvent::Done(finish) => self.written(now, finish, effects),
             AnswerEvent::Failed(failure) => self.failed(now, &failure, effects),
         }
@@ -192,10 +263,16 @@ impl Conversation {
         }
         answer.markers.push(token, unmarked);
         answer.speech.push(unmarked, words);
+        // The wish for a person is known with the end of its line: nothing behind it is spoken.
+        let wished = answer.markers.is_over() && answer.markers.wish().is_some();
         if !words.is_empty() {
             let words = std::mem::take(words);
             self.utter(now, words, effects);
             self.keep(now, effects);
+        }
+        if wished {
+            effects.push(Effect::StopAsking);
+            self.written(now, Finish::Stop, effects);
         }
     }
 

@@ -1,7 +1,7 @@
 //! How a call comes to its end: a goodbye that is heard out, a line that does not come back, a
 //! webhook that says so, or another engine that took over.
 
-use super::{Conversation, Effect, Observation, opening::Opening};
+use super::{Conversation, Effect, Observation, escalating::Bridge, opening::Opening};
 use crate::domain::{
     handoff::{HandoffKind, HandoffNote},
     record::{Change, Status},
@@ -9,8 +9,8 @@ use crate::domain::{
     transcript::Reason,
 };
 
-/// How long Twilio may take to close the line after our `end`, ms: it speaks what it has queued
-/// first, and drops it when we close.
+/// How long Twilio may take to close the line after our `end`, ms, counted from the end of what it
+/// has queued: it speaks that first, and drops it when we close.
 const END_PATIENCE: Millis = 10_000;
 
 /// Where a call stands on its way out.
@@ -23,8 +23,14 @@ pub(super) enum Closing {
         /// Whether the caller cannot take it back any more.
         binding: bool,
     },
+    /// The caller is told that a person takes over; then the session is ended.
+    Bridge(Bridge),
     /// `end` was sent at this moment.
-    Ended(Timestamp),
+    Ended {
+        at: Timestamp,
+        /// The call goes on, with a person.
+        handing_over: bool,
+    },
     /// Nothing more happens.
     Over,
 }
@@ -49,7 +55,8 @@ impl Conversation {
     pub(super) fn closing_deadline(&self) -> Option<Timestamp> {
         match self.closing {
             Closing::Goodbye { .. } if self.line_lost.is_none() => Some(self.playback.ends_at()),
-            Closing::Ended(at) => Some(at + END_PATIENCE),
+            Closing::Bridge(bridge) => self.bridge_deadline(bridge),
+            Closing::Ended { at, .. } => Some(at.max(self.playback.ends_at()) + END_PATIENCE),
             _ => None,
         }
     }
@@ -74,30 +81,46 @@ impl Conversation {
         }
         let due = self.closing_deadline().is_some_and(|at| at <= now);
         match self.closing {
-            Closing::Goodbye { .. } if due => {
-                self.end_session(now, effects);
+            Closing::Goodbye { .. } if due => self.end_session(now, false, effects),
+            Closing::Bridge(_) if due => self.hand_over(now, effects),
+            Closing::Ended { handing_over, .. } if due => {
+                let status = (!handing_over).then_some(Status::Completed);
+                return self.conclude(now, status, effects);
             }
-            Closing::Ended(_) if due => return self.conclude(now, Status::Completed, effects),
             _ => {}
         }
         match self.line_lost {
             Some((at, clean)) if at + self.rules.line_grace <= now => {
                 let status = if clean { Status::Completed } else { Status::Failed };
-                self.conclude(now, status, effects);
+                self.conclude(now, Some(status), effects);
             }
             _ => {}
         }
     }
 
     /// Tells Twilio to end the session. A line that comes after it is told so again.
-    pub(super) fn end_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let handoff = HandoffNote::new(HandoffKind::Goodbye).encode();
-        effects.push(Effect::End { handoff });
-        self.closing = Closing::Ended(now);
+    pub(super) fn end_session(
+        &mut self,
+        now: Timestamp,
+        handing_over: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let note = match self.escalation_note().filter(|_| handing_over) {
+            Some(note) => note,
+            None => HandoffNote::new(HandoffKind::Goodbye),
+        };
+        effects.push(Effect::End { handoff: note.encode() });
+        self.closing = Closing::Ended { at: now, handing_over };
     }
 
-    /// The call is over: what was not heard by now never will be.
-    pub(super) fn conclude(&mut self, now: Timestamp, status: Status, effects: &mut Vec<Effect>) {
+    /// This session is over, and so is the call when it has a `status`: what was not heard by now
+    /// never will be.
+    pub(super) fn conclude(
+        &mut self,
+        now: Timestamp,
+        status: Option<Status>,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.closing.is_over() {
             return;
         }
@@ -108,7 +131,8 @@ impl Conversation {
             self.cut_turn(cut, Some(Reason::CallEnded), now, effects);
         }
         self.close_last_turn(effects);
-        effects.extend([Effect::Settle(Change::Ended { status }), Effect::Finish]);
+        effects.extend(status.map(|status| Effect::Settle(Change::Ended { status })));
+        effects.push(Effect::Finish);
         self.closing = Closing::Over;
     }
 

@@ -3,17 +3,20 @@
 //! What was spoken stands and never starts again. A failure behind a whole sentence leaves it at
 //! that; one in the middle of a sentence, or before the first word, is apologised for.
 
-use super::{Conversation, Effect, Observation, closing::Closing, speaking::has_word};
+use super::{Conversation, Effect, Observation, speaking::has_word};
 use crate::domain::{
     answer::Finish,
-    escalation::Wish,
+    escalation::{Grounds, ReasonCode, Wish},
     time::Timestamp,
     transcript::{Reason, Role},
 };
 
-/// So many failed answers in a row, and the call ends with a goodbye: a caller who has asked four
-/// times in vain is not helped by a fifth.
+/// So many failed answers in a row, and a person is asked for, or the call ends with a goodbye where
+/// that was in vain: a caller who has asked four times for nothing is not helped by a fifth.
 const FAILURES_MAX: usize = 4;
+
+/// What the person who takes the call then is told.
+const ENGINE_FAILED: &str = "the assistant could not answer several times in a row";
 
 /// A pause for the voice between half a sentence and what is said about it.
 const PAUSE: &str = "\u{2013} ";
@@ -31,7 +34,23 @@ pub(super) struct Ending {
     /// Its words are not all that should have been said.
     cut: bool,
     /// What becomes of the call when it was spoken.
-    closing: Closing,
+    then: Then,
+}
+
+/// What follows an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// The caller's next turn.
+    GoOn,
+    /// The end of the call, when it was heard.
+    Goodbye {
+        /// Whether the caller cannot take it back any more.
+        binding: bool,
+    },
+    /// A person, when it was heard.
+    HandOver,
+    /// The caller's next turn is a message to be passed on.
+    TakeMessage,
 }
 
 impl Conversation {
@@ -45,32 +64,38 @@ impl Conversation {
         answer.worded = answer.worded || has_word(&words);
         let worded = answer.worded;
         let wish = answer.markers.wish();
-        let mut ending = Ending { reason: None, cut: false, closing: Closing::No };
+        let wanted = answer.wanted.take();
+        if wanted.is_none() && wish.is_none() && answer.misused.is_some() {
+            return self.answer_misuse(now, words, effects);
+        }
+        let Some(answer) = &mut self.answer else { return };
+        for _ in 0..answer.markers.quoted() {
+            effects.push(Effect::Observe(Observation::Ignored("quoted_mark")));
+        }
+        let mut ending = Ending { reason: None, cut: false, then: Then::GoOn };
+        if let Some(grounds) = wanted.or_else(|| grounds(wish.as_ref())) {
+            self.append_escalation(now, grounds, &mut words, &mut ending, effects);
+            return self.end_answer(now, words, ending, effects);
+        }
         match (wish, finish) {
-            (Some(Wish::Escalate { reason }), _) => {
-                let _ = reason;
-                effects.push(Effect::Observe(Observation::EscalationWish));
-                let phrase = self.persona.escalation.clone();
-                self.append_phrase(&mut words, &phrase);
-            }
             (Some(Wish::EndCall), _) => {
-                ending.closing = Closing::Goodbye { binding: false };
+                ending.then = Then::Goodbye { binding: false };
                 if !worded {
                     let phrase = self.persona.goodbye.clone();
                     self.append_phrase(&mut words, &phrase);
                 }
             }
-            (None, Finish::Filtered) => {
+            (Some(Wish::Escalate { .. }) | None, Finish::Filtered) => {
                 return self.break_down(now, words, Reason::Filtered, effects);
             }
-            (None, _) if !worded => return self.break_down(now, words, Reason::Empty, effects),
-            (None, Finish::Length) => {
+            (_, _) if !worded => return self.break_down(now, words, Reason::Empty, effects),
+            (_, Finish::Length) => {
                 (ending.reason, ending.cut) = (Some(Reason::Length), true);
                 let phrase = self.persona.more.clone();
                 self.append_phrase(&mut words, &phrase);
             }
-            (None, Finish::Refused) => ending.reason = Some(Reason::Refused),
-            (None, Finish::Stop) => {}
+            (_, Finish::Refused) => ending.reason = Some(Reason::Refused),
+            (_, Finish::Stop) => {}
         }
         self.end_answer(now, words, ending, effects);
     }
@@ -79,6 +104,10 @@ impl Conversation {
     pub(super) fn fail(&mut self, now: Timestamp, reason: Reason, effects: &mut Vec<Effect>) {
         let Some(answer) = &mut self.answer else { return };
         effects.push(Effect::StopAsking);
+        if answer.markers.is_over() || answer.wanted.is_some() {
+            // What the model wished for is known; only the rest of its words did not come.
+            return self.written(now, Finish::Stop, effects);
+        }
         let mut words = String::new();
         // What the marker scanner still holds may be half a marker: that is never spoken.
         answer.speech.finish(&mut words);
@@ -87,7 +116,7 @@ impl Conversation {
     }
 
     /// Ends an answer that failed behind `words`, its last ones.
-    fn break_down(
+    pub(super) fn break_down(
         &mut self,
         now: Timestamp,
         mut words: String,
@@ -95,17 +124,36 @@ impl Conversation {
         effects: &mut Vec<Effect>,
     ) {
         let last_straw = self.failures_in_a_row() + 1 >= FAILURES_MAX;
-        let mut closing = Closing::No;
-        if last_straw {
-            closing = Closing::Goodbye { binding: true };
+        let mut ending = Ending { reason: Some(reason), cut: true, then: Then::GoOn };
+        if last_straw && self.escalating.was_in_vain() {
+            ending.then = Then::Goodbye { binding: true };
             let phrase = self.persona.unavailable.clone();
             self.append_phrase(&mut words, &phrase);
+        } else if last_straw {
+            let grounds = Grounds::new(ReasonCode::EngineFailed, ENGINE_FAILED);
+            self.append_escalation(now, grounds, &mut words, &mut ending, effects);
         } else if !self.ends_a_sentence(&words) {
             let phrase = self.persona.apology.clone();
             self.append_phrase(&mut words, &phrase);
         }
-        let ending = Ending { reason: Some(reason), cut: true, closing };
         self.end_answer(now, words, ending, effects);
+    }
+
+    /// Behind the answer the caller hears that a person takes over, or that none can be had.
+    fn append_escalation(
+        &mut self,
+        now: Timestamp,
+        grounds: Grounds,
+        words: &mut String,
+        ending: &mut Ending,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some((phrase, then)) = self.escalate(now, grounds, effects) else { return };
+        self.append_phrase(words, &phrase);
+        ending.then = then;
+        if then == Then::TakeMessage {
+            ending.reason = ending.reason.or(Some(Reason::NoPerson));
+        }
     }
 
     fn end_answer(
@@ -131,9 +179,7 @@ impl Conversation {
         turn.interrupted = ending.cut && answer.worded;
         self.record(turn, effects);
         effects.push(Effect::Observe(Observation::Answered { reason: ending.reason }));
-        if ending.closing != Closing::No {
-            self.closing = ending.closing;
-        }
+        self.follow(now, ending.then);
     }
 
     /// How many answers before this one failed, without one between them that did not.
@@ -176,5 +222,13 @@ impl Conversation {
             words.push_str(PAUSE);
         }
         words.push_str(phrase);
+    }
+}
+
+/// The wish for a person that stands in a mark.
+fn grounds(wish: Option<&Wish>) -> Option<Grounds> {
+    match wish {
+        Some(Wish::Escalate { reason }) => Some(Grounds::new(ReasonCode::of(reason), reason)),
+        Some(Wish::EndCall) | None => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Conversation, Effect, Observation, answering::Answer, closing::Closing};
 use crate::domain::{
+    escalation::wanted_by_rule,
     phrases::consists_of,
     playback::Cut,
     record::Change,
@@ -76,7 +77,8 @@ impl Conversation {
     /// The caller's next turn: an answer that is being written gives way, and the model is asked.
     fn take_turn(&mut self, now: Timestamp, words: &str, effects: &mut Vec<Effect>) {
         self.quiet.end(now);
-        let listens = self.closing.give_way();
+        let bridging = matches!(self.closing, Closing::Bridge(_));
+        let listens = self.closing.give_way() || bridging;
         self.yield_to_caller(effects);
         self.turn = self.turn.next();
         let mut turn = Turn::new(self.turn, Role::Customer, words, now);
@@ -85,8 +87,14 @@ impl Conversation {
             effects.push(Effect::Observe(Observation::Ignored("prompt_after_end")));
             return self.record(turn, effects);
         }
+        let wanted = wanted_by_rule(&self.persona, &self.transcript, words);
         self.record(turn, effects);
-        if self.caller_turns() > self.rules.max_turns as usize {
+        if bridging {
+            self.plead(now, effects);
+        } else if let Some(grounds) = wanted {
+            self.escalate_now(now, grounds, effects);
+        } else if self.take_message(now, words, effects) {
+        } else if self.caller_turns() > self.rules.max_turns as usize {
             self.end_at_limit(now, effects);
         } else {
             self.ask(now, false, effects);
@@ -100,7 +108,7 @@ impl Conversation {
     /// A key interrupts like speech, whether Twilio's voice stopped for it or not; the turn it
     /// belongs to comes when its last key was pressed.
     fn pressed(&mut self, now: Timestamp, key: char, effects: &mut Vec<Effect>) {
-        if !self.closing.give_way() {
+        if !self.closing.give_way() && !self.hold_bridge(now) {
             return effects.push(Effect::Observe(Observation::Ignored("dtmf_after_end")));
         }
         self.yield_to_caller(effects);
@@ -132,7 +140,7 @@ impl Conversation {
     }
 
     /// Without an interrupt, all that was sent before the caller's words counts as heard.
-    fn yield_to_caller(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn yield_to_caller(&mut self, effects: &mut Vec<Effect>) {
         let Some(answer) = self.answer.take() else { return };
         effects.extend([Effect::StopAsking, Effect::Silence]);
         let sent = self.playback.sent(answer.turn).to_owned();
@@ -142,7 +150,9 @@ impl Conversation {
 
     /// Twilio has silenced its voice: so do we, and the transcript keeps what was heard.
     fn interrupted(&mut self, now: Timestamp, cut: &Interrupted, effects: &mut Vec<Effect>) {
-        if !self.closing.give_way() {
+        if self.hold_bridge(now) {
+            self.quiet.stir(now);
+        } else if !self.closing.give_way() {
             effects.push(Effect::Observe(Observation::Ignored("interrupt_after_end")));
         } else if self.is_new_breath(now) || self.answer.as_ref().is_some_and(Answer::has_spoken) {
             self.quiet.cut_in(now);

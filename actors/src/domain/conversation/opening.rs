@@ -71,8 +71,10 @@ impl Conversation {
         self.opening = Opening::Done;
         if self.closing != Closing::No {
             // The goodbye was said. Where its `end` was lost with the line, it is repeated.
-            if matches!(self.closing, Closing::Ended(at) if at < attached_at) {
-                self.end_session(now, effects);
+            if let Closing::Ended { at, handing_over } = self.closing
+                && at < attached_at
+            {
+                self.end_session(now, handing_over, effects);
             }
             return;
         }
@@ -101,6 +103,9 @@ impl Conversation {
 
     /// Goes on where the session before this one stopped.
     fn go_on(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.come_back(now, effects) {
+            return;
+        }
         let last = self.transcript.turns().last().cloned();
         match last {
             Some(turn) if turn.role == Role::Agent && turn.open => {

@@ -39,6 +39,21 @@ pub enum EscalationState {
 }
 
 impl EscalationState {
+    /// The state as text: `with_agent`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::HandedOff => "handed_off",
+            Self::Queued => "queued",
+            Self::Reserved => "reserved",
+            Self::WithAgent => "with_agent",
+            Self::Finished => "finished",
+            Self::Withdrawn => "withdrawn",
+            Self::Failed => "failed",
+        }
+    }
+
     /// Whether nothing changes it any more.
     #[must_use]
     pub fn is_final(self) -> bool {
@@ -174,6 +189,27 @@ pub enum Step {
         /// Its words.
         text: String,
     },
+}
+
+impl Step {
+    /// The step as text, for the log.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Summarized { .. } => "summarized",
+            Self::HandedOff => "handed_off",
+            Self::Queued { .. } => "queued",
+            Self::Reserved { .. } => "reserved",
+            Self::Unreserved { .. } => "unreserved",
+            Self::Accepted { .. } => "accepted",
+            Self::Finished => "finished",
+            Self::CallBackAsked => "call_back_asked",
+            Self::CallBackBooked { .. } => "call_back_booked",
+            Self::Withdrawn => "withdrawn",
+            Self::Failed { .. } => "failed",
+            Self::MessageLeft { .. } => "message_left",
+        }
+    }
 }
 
 /// One escalation of a call.

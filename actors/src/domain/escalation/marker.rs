@@ -114,6 +114,18 @@ impl MarkerScanner {
         }
     }
 
+    /// How many marks stood inside quotes.
+    #[must_use]
+    pub fn quoted(&self) -> u32 {
+        0
+    }
+
+    /// Whether a person was asked for: nothing behind that is spoken.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.line.is_some() || self.reason.is_some()
+    }
+
     fn advance(&mut self, text: &str, end: bool, out: &mut String) -> usize {
         let mut at = 0;
         while at < text.len() {

@@ -1,0 +1,188 @@
+//! Escalations: from the wish for a person to the end of their talk, whoever tells of it.
+//!
+//! Sessions ask it to record one; webhooks ask it where the caller goes, book call-backs and pass
+//! on what Twilio tells of queues and tasks. It records before it answers, and every step goes
+//! through [`Escalation::apply`](crate::domain::escalation::Escalation::apply), so that what is told
+//! twice, late, or on two instances at once changes nothing. The [`Desk`] behind it is who takes
+//! calls. What happens to one call happens one after the other.
+
+mod calling_back;
+pub mod desk;
+mod handing_over;
+pub mod messages;
+mod outlook;
+mod recording;
+
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, rc::Rc, sync::Arc, time::Duration};
+
+use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub use self::outlook::Outlook;
+use self::{
+    desk::Desk,
+    messages::{Advance, BookCallBack, Booked, Escalate, EscalationError, HandOver, HandedOver, Progress},
+    recording::Records,
+};
+use crate::{
+    domain::{escalation::Step, ids::CallSid, record::CallRecord, time::Timestamp},
+    keeper::Keeper,
+    registry::{Registry, store::StoreError},
+};
+
+/// How often the desk is asked how long callers wait: Twilio asks to cache its statistics, and
+/// nobody notices a wait that is ten seconds old.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Calls that share a lane wait for each other for moments; so few is enough, and bounds the memory.
+const LANES: usize = 64;
+
+/// Gives the time.
+pub type Now = Rc<dyn Fn() -> Timestamp>;
+
+/// The actor. One for the process, on an arbiter that no call keeps busy.
+#[derive(Clone)]
+pub struct EscalationManager {
+    records: Records,
+    desk: Rc<dyn Desk>,
+    now: Now,
+    outlook: Arc<Outlook>,
+    lanes: Rc<[Mutex<()>; LANES]>,
+}
+
+impl EscalationManager {
+    /// A manager that records in that registry. `desk` takes the callers; what it tells of their
+    /// wait is kept in `outlook`.
+    #[must_use]
+    pub fn new(
+        registry: Arc<Keeper<Registry>>,
+        desk: Rc<dyn Desk>,
+        now: Now,
+        outlook: Arc<Outlook>,
+    ) -> Self {
+        let lanes = Rc::new(std::array::from_fn(|_| Mutex::new(())));
+        Self { records: Records::new(registry, Rc::clone(&now)), desk, now, outlook, lanes }
+    }
+
+    /// What happens to a call happens one after the other: a withdrawal never overtakes the wish.
+    async fn lane(&self, sid: CallSid) -> Option<MutexGuard<'_, ()>> {
+        let sum: usize = sid.as_str().bytes().map(usize::from).sum();
+        match self.lanes.get(sum % LANES) {
+            Some(lane) => Some(lane.lock().await),
+            None => None,
+        }
+    }
+
+    fn look_ahead(&mut self, ctx: &mut Context<Self>) {
+        let (desk, outlook) = (Rc::clone(&self.desk), Arc::clone(&self.outlook));
+        let look = async move { outlook.set(desk.expected_wait().await) };
+        ctx.spawn(look.into_actor(self));
+    }
+
+    async fn advance(self, order: Advance) -> Result<(), EscalationError> {
+        let _lane = self.lane(order.sid).await;
+        let message = matches!(order.step, Step::MessageLeft { .. });
+        let found = self.records.step(order.sid, order.id, order.step).await?;
+        if let Some(record) = found.filter(|_| message) {
+            self.pass_on(record).await;
+        }
+        Ok(())
+    }
+
+    /// A message is a call-back with words. Where the desk books none it stays with the call.
+    async fn pass_on(&self, record: CallRecord) {
+        let sid = record.sid;
+        match self.book(sid).await {
+            Ok(Booked::Booked) => tracing::info!(call.sid = %sid, "a message was passed on"),
+            Ok(Booked::Impossible) => tracing::info!(call.sid = %sid, "a message was noted"),
+            Err(error) => tracing::error!(call.sid = %sid, %error, "a message is noted, and nobody was told"),
+        }
+    }
+}
+
+impl fmt::Debug for EscalationManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EscalationManager").field("desk", &self.desk.name()).finish_non_exhaustive()
+    }
+}
+
+impl Actor for EscalationManager {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if self.desk.knows_waits() {
+            self.look_ahead(ctx);
+            ctx.run_interval(LOOK_EVERY, Self::look_ahead);
+        }
+    }
+}
+
+impl Handler<Escalate> for EscalationManager {
+    type Result = ResponseFuture<Result<(), EscalationError>>;
+
+    fn handle(&mut self, order: Escalate, _: &mut Self::Context) -> Self::Result {
+        fail::fail_point!("escalations");
+        let this = self.clone();
+        Box::pin(async move {
+            let _lane = this.lane(order.sid).await;
+            this.records.begin(order.sid, order.epoch, order.escalation).await
+        })
+    }
+}
+
+impl Handler<Advance> for EscalationManager {
+    type Result = ResponseFuture<Result<(), EscalationError>>;
+
+    fn handle(&mut self, order: Advance, _: &mut Self::Context) -> Self::Result {
+        Box::pin(self.clone().advance(order))
+    }
+}
+
+impl Handler<HandOver> for EscalationManager {
+    type Result = ResponseFuture<HandedOver>;
+
+    fn handle(&mut self, order: HandOver, _: &mut Self::Context) -> Self::Result {
+        let this = self.clone();
+        Box::pin(async move {
+            let _lane = this.lane(order.call.sid).await;
+            this.hand_over(order).await
+        })
+    }
+}
+
+impl Handler<Progress> for EscalationManager {
+    type Result = ResponseFuture<Result<Option<CallRecord>, EscalationError>>;
+
+    fn handle(&mut self, told: Progress, _: &mut Self::Context) -> Self::Result {
+        let this = self.clone();
+        Box::pin(async move {
+            let Some(record) = this.records.find(told.key.clone()).await? else { return Ok(None) };
+            let _lane = this.lane(record.sid).await;
+            for alias in told.aliases {
+                this.records.link(alias, record.sid).await?;
+            }
+            let Some(escalation) = &record.escalation else { return Ok(Some(record)) };
+            this.records.step(record.sid, escalation.id, told.step).await
+        })
+    }
+}
+
+impl Handler<BookCallBack> for EscalationManager {
+    type Result = ResponseFuture<Result<Booked, EscalationError>>;
+
+    fn handle(&mut self, order: BookCallBack, _: &mut Self::Context) -> Self::Result {
+        let this = self.clone();
+        Box::pin(async move {
+            let _lane = this.lane(order.sid).await;
+            this.book(order.sid).await
+        })
+    }
+}
+
+/// A mailbox that is closed is a registry that is gone for the moment.
+fn unanswered(error: &actix::MailboxError) -> EscalationError {
+    EscalationError::Store(StoreError::Unavailable(error.to_string()))
+}

@@ -1,0 +1,100 @@
+//! A caller who would rather be called back, or has left a message: one task for it, never two.
+//!
+//! TaskRouter's creation cannot be repeated safely, so that a claim in the registry decides which
+//! instance creates, and whoever cannot know whether it worked looks before trying again.
+
+use std::time::Duration;
+
+use super::{
+    EscalationManager,
+    desk::{Case, DeskError},
+    messages::{Booked, EscalationError},
+};
+use crate::{
+    domain::{
+        escalation::{Escalation, Step},
+        ids::{CallSid, EscalationId},
+        record::CallRecord,
+    },
+    registry::store::Key,
+};
+
+/// How long the claim to create stands, ms: longer than any creation takes.
+const CLAIM_TTL: u64 = 30_000;
+
+/// How often the record is looked at for what another instance has booked.
+const LOOKS: usize = 12;
+
+/// Between two looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+
+impl EscalationManager {
+    /// Books a call-back for the call's last escalation.
+    pub(super) async fn book(&self, sid: CallSid) -> Result<Booked, EscalationError> {
+        let record = self.records.find(Key::Sid(sid)).await?.ok_or(EscalationError::Unknown)?;
+        let Some(escalation) = record.escalation.clone() else { return Err(EscalationError::Unknown) };
+        if is_booked(&escalation) {
+            return Ok(Booked::Booked);
+        }
+        let id = escalation.id;
+        let asked_before = escalation.call_back.is_some();
+        self.records.step(sid, id, Step::CallBackAsked).await?;
+        let mine = format!("{:p}-{}", self.lanes, (self.now)().0);
+        let key = format!("call-back:{id}");
+        if self.records.first(key, mine.clone(), CLAIM_TTL).await? != mine {
+            return self.booked_elsewhere(sid).await;
+        }
+        let case = Case { record, escalation, now: (self.now)() };
+        match self.create(case, asked_before).await {
+            Ok(task) => {
+                self.note(sid, id, task).await?;
+                Ok(Booked::Booked)
+            }
+            Err(DeskError::NoCallBacks) => Ok(Booked::Impossible),
+            Err(error) => Err(EscalationError::Desk(error.to_string())),
+        }
+    }
+
+    async fn create(&self, case: Case, asked_before: bool) -> Result<String, DeskError> {
+        if asked_before && let Some(task) = self.desk.find_call_back(&case).await? {
+            return Ok(task);
+        }
+        match self.desk.book_call_back(case.clone()).await {
+            Err(DeskError::Unknown(why)) => {
+                let found = self.desk.find_call_back(&case).await?;
+                found.ok_or(DeskError::Failed(why))
+            }
+            booked => booked,
+        }
+    }
+
+    async fn note(
+        &self,
+        sid: CallSid,
+        id: EscalationId,
+        task: String,
+    ) -> Result<(), EscalationError> {
+        if let Ok(alias) = task.parse() {
+            self.records.link(alias, sid).await?;
+        }
+        tracing::info!(call.sid = %sid, task, "a call-back is booked");
+        self.records.step(sid, id, Step::CallBackBooked { task }).await?;
+        Ok(())
+    }
+
+    /// Another webhook, on this engine or another, is about to book it.
+    async fn booked_elsewhere(&self, sid: CallSid) -> Result<Booked, EscalationError> {
+        for _ in 0..LOOKS {
+            let record: Option<CallRecord> = self.records.find(Key::Sid(sid)).await?;
+            if record.and_then(|record| record.escalation).as_ref().is_some_and(is_booked) {
+                return Ok(Booked::Booked);
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+        Err(EscalationError::Desk("another engine has not booked it in time".to_owned()))
+    }
+}
+
+fn is_booked(escalation: &Escalation) -> bool {
+    escalation.call_back.as_ref().is_some_and(|call_back| call_back.task.is_some())
+}
