@@ -1,36 +1,51 @@
-//! Asking for a person, or for the end of the call: markers in the model's own output.
+//! The marker scanner: what the model wishes is taken out of what it says.
 //!
 //! The call session puts every token through a [`MarkerScanner`] before it is made fit for speech.
-//! The model writes `ESCALATE: reason` or `END_CALL`; neither is ever spoken, not even in part,
-//! however the text was cut into tokens. A marker stands at the start of the output or after white
-//! space, perhaps within Markdown emphasis; anywhere else, in quotation marks say, it is text.
+//! Neither `ESCALATE: reason` nor `END_CALL` is ever spoken, not even in part. Each step looks at
+//! the rest of the text and is either sure whatever may follow, or holds at most 32
+//! characters; so how the answer was cut into tokens changes nothing.
+//!
+//! - `ESCALATE:` in upper case counts wherever it stands as a word of its own; in any case where
+//!   the answer, a line or a sentence begins, emphasis aside. The rest of the answer is dropped.
+//! - Where a line begins, upper case counts without the colon, too: alone, before a dash, before
+//!   a space and words (should a colon come later on the line, it belongs to the reason), and in
+//!   square brackets.
+//! - In quotation marks or a code span it is a marker quoted, not a wish: the span is dropped from
+//!   the marker through its closing sign, or to the end of the line. The words before it in the
+//!   span were spoken by then and cannot be taken back, so only a marker that begins the span
+//!   takes the opening sign along. That keeps quoted words flowing: they are not held until
+//!   their closing sign shows whether they hold a marker.
+//! - `END_CALL` stands at the start or after white space, perhaps within emphasis or brackets.
 
+mod place;
+mod step;
 #[cfg(test)]
 mod tests;
 
+use self::{
+    place::Place,
+    step::{Step, is_closing_mark, is_dash, step},
+};
 use crate::domain::{
-    script::{head, is_line_end, is_mark, tail},
+    script::{head, is_line_end, tail},
     speech::Speech,
 };
 
-/// Bound on a reason, bytes: it fits into a task's attributes.
+/// A reason fits into the hand-off data and a task's attributes: characters.
 pub const REASON_MAX: usize = 200;
 /// A reason that the model did not give.
 pub const REASON_UNSPECIFIED: &str = "unspecified";
 
-/// Of the line after the marker only so much is kept; markup takes the room over [`REASON_MAX`].
+/// Of the line after the marker only so much is kept, bytes; markup takes the room over
+/// [`REASON_MAX`].
 const LINE_MAX: usize = 1024;
-/// Emphasis around a marker: at most so many marks before it, and so many after.
-const WRAP_MAX: usize = 6;
-const ESCALATE: &str = "ESCALATE";
-const END_CALL: &str = "END_CALL";
 
 /// What the model wishes to happen after its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     /// A person shall take the call.
     Escalate {
-        /// Why, in the model's words: one line, at most [`REASON_MAX`] bytes, never empty.
+        /// Why, in the model's words: one line, at most [`REASON_MAX`] characters, never empty.
         reason: String,
     },
     /// The call shall end once the answer was heard.
@@ -38,16 +53,29 @@ pub enum Wish {
 }
 
 /// Takes the markers out of one answer as it streams.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct MarkerScanner {
-    /// What may become a marker: at most the longest one with its wrapping.
+    /// What may become a marker.
     held: String,
-    /// Whether a marker may begin here.
-    edge: bool,
-    /// The line of an escalation that is being read.
-    line: Option<Line>,
+    place: Place,
+    state: State,
     reason: Option<String>,
     end_call: bool,
+    quoted: u32,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Text,
+    /// In a quotation, behind the marker that it holds.
+    Span,
+    /// Behind a quoted word whose quotation ended before its colon: the line is its reason.
+    QuotedLine,
+    /// In the line of an escalation.
+    Reason(Line),
+    /// Behind that line.
+    Over,
 }
 
 /// What follows `ESCALATE:` on its line.
@@ -55,32 +83,17 @@ pub struct MarkerScanner {
 struct Line {
     /// The emphasis before the marker, which may find its end in the line.
     wrap: String,
+    /// The marker stands in square brackets, which may end in the line.
+    bracket: bool,
     text: String,
     full: bool,
-}
-
-enum Step {
-    /// More text decides.
-    Hold,
-    /// So many bytes are text.
-    Text(usize),
-    /// So many bytes are the marker that ends the call.
-    EndCall(usize),
-    /// So many bytes are the marker that asks for a person, with so much emphasis before it.
-    Escalate { wrap: usize, whole: usize },
-}
-
-impl Default for MarkerScanner {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl MarkerScanner {
     /// A scanner for one answer.
     #[must_use]
     pub fn new() -> Self {
-        Self { held: String::new(), edge: true, line: None, reason: None, end_call: false }
+        Self::default()
     }
 
     /// Takes the next token and appends to `out` what is certainly text.
@@ -105,7 +118,7 @@ impl MarkerScanner {
     }
 
     /// What the model wished so far. An escalation is known at the end of its line; it wins over
-    /// an end of the call, and the first one counts.
+    /// an end of the call.
     #[must_use]
     pub fn wish(&self) -> Option<Wish> {
         match &self.reason {
@@ -114,133 +127,147 @@ impl MarkerScanner {
         }
     }
 
-    /// How many marks stood inside quotes.
+    /// How many quotations held a marker and were dropped from there on.
     #[must_use]
     pub fn quoted(&self) -> u32 {
-        0
+        self.quoted
     }
 
-    /// Whether a person was asked for: nothing behind that is spoken.
+    /// Whether an escalation was found, so that nothing more will be spoken. Its reason may still
+    /// be on the way.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.line.is_some() || self.reason.is_some()
+        matches!(self.state, State::Reason(_) | State::Over)
+    }
+
+    #[cfg(test)]
+    fn held_chars(&self) -> usize {
+        self.held.chars().count()
     }
 
     fn advance(&mut self, text: &str, end: bool, out: &mut String) -> usize {
         let mut at = 0;
         while at < text.len() {
             let rest = tail(text, at);
-            if self.line.is_some() {
-                at += self.read_line(rest);
-                continue;
-            }
-            let plain = self.plain(rest);
-            if plain > 0 {
-                at += self.speak(rest, plain, out);
-                continue;
-            }
-            match marker(rest, end) {
-                Step::Hold => break,
-                Step::Text(bytes) => at += self.speak(rest, bytes, out),
-                Step::EndCall(bytes) => {
-                    self.end_call = true;
-                    self.edge = false;
-                    at += bytes;
+            at += match &mut self.state {
+                State::Text => match self.read_text(rest, end, out) {
+                    0 => break,
+                    bytes => bytes,
+                },
+                State::Span | State::QuotedLine => self.skip_quoted(rest),
+                State::Reason(line) => {
+                    let bytes = rest.find(is_line_end).unwrap_or(rest.len());
+                    line.push(head(rest, bytes));
+                    if bytes < rest.len() {
+                        self.end_line();
+                    }
+                    bytes
                 }
-                Step::Escalate { wrap, whole } => {
-                    let wrap = head(rest, wrap).to_owned();
-                    self.line = Some(Line { wrap, ..Line::default() });
-                    at += whole;
-                }
-            }
+                State::Over => rest.len(),
+            };
         }
         at
     }
 
+    /// Reads up to the next place where a marker may begin, or what stands there; nothing when
+    /// that is undecided.
+    fn read_text(&mut self, rest: &str, end: bool, out: &mut String) -> usize {
+        let plain = self.plain(rest);
+        if plain > 0 {
+            out.push_str(head(rest, plain));
+            return plain;
+        }
+        match step(self.place, rest, end) {
+            Step::Hold => 0,
+            Step::Text(bytes) => {
+                out.push_str(self.pass(rest, bytes));
+                bytes
+            }
+            Step::EndCall(bytes) => {
+                self.pass(rest, bytes);
+                self.end_call = true;
+                bytes
+            }
+            Step::Quoted(bytes) => {
+                self.pass(rest, bytes);
+                self.place.forget_edge();
+                self.quoted += 1;
+                let open = self.place.is_open();
+                self.state = if open { State::Span } else { State::QuotedLine };
+                bytes
+            }
+            Step::Escalate(bytes, line) => {
+                self.state = State::Reason(line);
+                bytes
+            }
+        }
+    }
+
     /// How many bytes lie before the next place where a marker may begin.
-    fn plain(&self, rest: &str) -> usize {
-        let begins = |at: usize| match rest.get(..at).and_then(|before| before.chars().next_back())
-        {
-            Some(before) => before.is_whitespace(),
-            None => self.edge,
-        };
-        rest.bytes()
-            .enumerate()
-            .position(|(at, byte)| matches!(byte, b'E' | b'*' | b'_' | b'`') && begins(at))
-            .unwrap_or(rest.len())
+    fn plain(&mut self, rest: &str) -> usize {
+        for (at, c) in rest.char_indices() {
+            self.place.settle(c);
+            if self.place.may_begin(c) {
+                return at;
+            }
+            self.place.read(c);
+        }
+        rest.len()
     }
 
-    fn speak(&mut self, rest: &str, bytes: usize, out: &mut String) -> usize {
-        let text = head(rest, bytes);
-        self.edge = text.chars().next_back().is_some_and(char::is_whitespace);
-        out.push_str(text);
-        bytes
+    fn pass<'a>(&mut self, rest: &'a str, bytes: usize) -> &'a str {
+        let passed = head(rest, bytes);
+        passed.chars().for_each(|c| self.place.read(c));
+        passed
     }
 
-    /// Reads on in the line of an escalation; its end is text again.
-    fn read_line(&mut self, rest: &str) -> usize {
-        let bytes = rest.find(is_line_end).unwrap_or(rest.len());
-        if let Some(line) = self.line.as_mut().filter(|line| !line.full) {
-            let room = LINE_MAX.saturating_sub(line.text.len());
-            let kept = head(head(rest, bytes), room);
-            line.text.push_str(kept);
-            line.full = kept.len() < bytes;
+    /// Drops up to the end of the quotation, or of the line.
+    fn skip_quoted(&mut self, rest: &str) -> usize {
+        let span = matches!(self.state, State::Span);
+        for (at, c) in rest.char_indices() {
+            self.place.settle(c);
+            if is_line_end(c) || (span && !self.place.is_open()) {
+                self.state = State::Text;
+                return at;
+            }
+            self.place.read(c);
+            self.place.forget_edge();
         }
-        if bytes < rest.len() {
-            self.end_line();
-        }
-        bytes
+        rest.len()
     }
 
     fn end_line(&mut self) {
-        if let Some(line) = self.line.take() {
-            self.edge = false;
-            self.reason.get_or_insert_with(|| reason(&line));
+        if let State::Reason(line) = &self.state {
+            self.reason = Some(line.reason());
+            self.state = State::Over;
         }
     }
 }
 
-/// The reason in a line: without markup, cut to its bound.
-fn reason(line: &Line) -> String {
-    let idle = |c: char| c.is_whitespace() || matches!(c, '*' | '`');
-    // No language: what is spelt out for a voice is better read as it was written.
-    let clean = Speech::clean("und", &[&line.wrap, line.text.trim()].concat());
-    let reason = head(clean.trim_matches(idle), REASON_MAX).trim_end();
-    if reason.is_empty() { REASON_UNSPECIFIED.to_owned() } else { reason.to_owned() }
-}
-
-/// What begins at a place where a marker may begin.
-fn marker(rest: &str, end: bool) -> Step {
-    let wrap = wrapping(rest);
-    let word = tail(rest, wrap);
-    // What begins like a marker but is none is text up to its first other letter.
-    let text = Step::Text(wrap.max(1));
-    for name in [ESCALATE, END_CALL] {
-        if let Some(after) = word.strip_prefix(name) {
-            let closing = wrapping(after);
-            let next = tail(after, closing).chars().next();
-            let whole = wrap + name.len() + closing;
-            return match next {
-                None if !end => Step::Hold,
-                Some(':') if name == ESCALATE => {
-                    // Emphasis that ended before the colon is no part of the line.
-                    Step::Escalate { wrap: if closing > 0 { 0 } else { wrap }, whole: whole + 1 }
-                }
-                _ if name == ESCALATE => text,
-                Some(next) if next.is_alphanumeric() || is_mark(next) => text,
-                // `END_CALL.` closes a sentence that has no other words.
-                Some('.' | '!') => Step::EndCall(whole + 1),
-                _ => Step::EndCall(whole),
-            };
-        }
-        if name.starts_with(word) && !end {
-            return Step::Hold;
+impl Line {
+    fn push(&mut self, text: &str) {
+        if !self.full {
+            let kept = head(text, LINE_MAX.saturating_sub(self.text.len()));
+            self.text.push_str(kept);
+            self.full = kept.len() < text.len();
         }
     }
-    text
-}
 
-/// The bytes of emphasis at the start.
-fn wrapping(text: &str) -> usize {
-    text.bytes().take(WRAP_MAX).take_while(|byte| matches!(byte, b'*' | b'_' | b'`')).count()
+    /// The reason in it: without markup, cut to its bound.
+    fn reason(&self) -> String {
+        let markup = |c: char| c.is_whitespace() || is_closing_mark(c);
+        // What may stand between the word and the reason when the colon is missing or late.
+        let before = |c: char| markup(c) || is_dash(c) || matches!(c, ':' | '：' | ']' | '.' | '!');
+        // No language: what is spelt out for a voice is better read as it was written.
+        let clean = Speech::clean("und", &[&self.wrap, self.text.trim()].concat());
+        let mut reason = clean.trim_start_matches(before);
+        if self.bracket {
+            reason = reason.split(']').next().unwrap_or(reason);
+        }
+        let reason: String = reason.trim_end_matches(markup).chars().take(REASON_MAX).collect();
+        match reason.trim_end() {
+            "" => REASON_UNSPECIFIED.to_owned(),
+            reason => reason.to_owned(),
+        }
+    }
 }

@@ -193,6 +193,7 @@ fn a_caller_who_writes_the_marker_escalates_nothing() {
     talk.tokens(turn, "You said \"ESCALATE: now\".");
     talk.done(turn);
     assert!(!talk.look().iter().any(|effect| matches!(effect, Effect::Settle(_))));
+    assert!(!talk.agent(turn).text.contains("ESCALATE"));
 }
 
 #[test]
