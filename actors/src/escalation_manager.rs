@@ -13,9 +13,6 @@ pub mod messages;
 mod outlook;
 mod recording;
 
-#[cfg(test)]
-mod tests;
-
 use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
@@ -24,7 +21,9 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use self::outlook::Outlook;
 use self::{
     desk::Desk,
-    messages::{Advance, BookCallBack, Booked, Escalate, EscalationError, HandOver, HandedOver, Progress},
+    messages::{
+        Advance, BookCallBack, Booked, Escalate, EscalationError, HandOver, HandedOver, Progress,
+    },
     recording::Records,
 };
 use crate::{
@@ -98,7 +97,9 @@ impl EscalationManager {
         match self.book(sid).await {
             Ok(Booked::Booked) => tracing::info!(call.sid = %sid, "a message was passed on"),
             Ok(Booked::Impossible) => tracing::info!(call.sid = %sid, "a message was noted"),
-            Err(error) => tracing::error!(call.sid = %sid, %error, "a message is noted, and nobody was told"),
+            Err(error) => {
+                tracing::error!(call.sid = %sid, %error, "a message is noted, and nobody was told")
+            }
         }
     }
 }

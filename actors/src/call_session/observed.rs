@@ -18,7 +18,9 @@ pub(super) fn count(observation: Observation) {
         Observation::Escalated(code) => {
             metrics::counter!("switchhook_escalations_total", "code" => code.label()).increment(1);
         }
-        Observation::Stayed => metrics::counter!("switchhook_escalations_stayed_total").increment(1),
+        Observation::Stayed => {
+            metrics::counter!("switchhook_escalations_stayed_total").increment(1)
+        }
         Observation::MessageTaken => metrics::counter!("switchhook_messages_total").increment(1),
         Observation::CallRefused(why) => {
             metrics::counter!("switchhook_tool_calls_refused_total", "why" => why).increment(1);

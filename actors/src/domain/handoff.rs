@@ -296,8 +296,11 @@ mod tests {
         let next = |data: &str| SessionOver::ended(Some(data)).next(Some(&record()), Timestamp(0));
         let cases = [
             (r#"{"v":1,"kind":"escalate","reasonCode":"fraud"}"#, ReasonCode::Fraud, "fraud"),
-            (r#"{"reasonCode":"live-agent-handoff","reason":"wants
-Jo"}"#, ReasonCode::Foreign, "live-agent-handoff: wants Jo"),
+            (
+                r#"{"reasonCode":"live-agent-handoff","reason":"wants\nJo"}"#,
+                ReasonCode::Foreign,
+                "live-agent-handoff: wants Jo",
+            ),
             (r#"{"v":1,"reason":"no kind"}"#, ReasonCode::Foreign, "no kind"),
             ("to a person", ReasonCode::Foreign, FOREIGN),
             ("[1]", ReasonCode::Foreign, FOREIGN),
@@ -341,7 +344,8 @@ Jo"}"#, ReasonCode::Foreign, "live-agent-handoff: wants Jo"),
         let text = r#"{"v":1,"kind":"escalate","call":"CA0123456789abcdef0123456789abcdef","escalation":"CA0123456789abcdef0123456789abcdef.e2","epoch":3,"reasonCode":"fraud"}"#;
         assert_eq!(escalate.encode(), text);
         assert_eq!(HandoffNote::parse(text).ok(), Some(escalate));
-        let odd = r#"{"v":2,"kind":"escalate","call":7,"escalation":"x","epoch":"y","reasonCode":[]}"#;
+        let odd =
+            r#"{"v":2,"kind":"escalate","call":7,"escalation":"x","epoch":"y","reasonCode":[]}"#;
         let expected = HandoffNote { v: 2, ..HandoffNote::new(HandoffKind::Escalate) };
         assert_eq!(HandoffNote::parse(odd).ok(), Some(expected));
         let newer = r#"{"v":9,"kind":"move","since":"2031","to":["x"]}"#;

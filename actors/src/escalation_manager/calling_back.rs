@@ -32,7 +32,9 @@ impl EscalationManager {
     /// Books a call-back for the call's last escalation.
     pub(super) async fn book(&self, sid: CallSid) -> Result<Booked, EscalationError> {
         let record = self.records.find(Key::Sid(sid)).await?.ok_or(EscalationError::Unknown)?;
-        let Some(escalation) = record.escalation.clone() else { return Err(EscalationError::Unknown) };
+        let Some(escalation) = record.escalation.clone() else {
+            return Err(EscalationError::Unknown);
+        };
         if is_booked(&escalation) {
             return Ok(Booked::Booked);
         }

@@ -68,7 +68,10 @@ pub trait Desk: 'static {
     fn book_call_back(&self, case: Case) -> LocalBoxFuture<'static, Result<String, DeskError>>;
 
     /// The call-back that was booked for this escalation, if there is one.
-    fn find_call_back(&self, case: &Case) -> LocalBoxFuture<'static, Result<Option<String>, DeskError>>;
+    fn find_call_back(
+        &self,
+        case: &Case,
+    ) -> LocalBoxFuture<'static, Result<Option<String>, DeskError>>;
 
     /// Whether it can ever say how long callers wait.
     fn knows_waits(&self) -> bool;

@@ -207,7 +207,12 @@ impl Conversation {
 
     /// The answer is over, and a tool was called wrongly: the model is told so and asked once more
     /// while nothing was spoken, else what it said has to do.
-    pub(super) fn answer_misuse(&mut self, now: Timestamp, words: String, effects: &mut Vec<Effect>) {
+    pub(super) fn answer_misuse(
+        &mut self,
+        now: Timestamp,
+        words: String,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(answer) = &mut self.answer else { return };
         let Some((call, told)) = answer.misused.take() else { return };
         if answer.has_spoken() || answer.worded || answer.tool_rounds >= TOOL_ROUNDS_MAX {

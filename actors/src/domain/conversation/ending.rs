@@ -7,6 +7,7 @@ use super::{Conversation, Effect, Observation, speaking::has_word};
 use crate::domain::{
     answer::Finish,
     escalation::{Grounds, ReasonCode, Wish},
+    prompt::Tools,
     time::Timestamp,
     transcript::{Reason, Role},
 };
@@ -104,6 +105,9 @@ impl Conversation {
     pub(super) fn fail(&mut self, now: Timestamp, reason: Reason, effects: &mut Vec<Effect>) {
         let Some(answer) = &mut self.answer else { return };
         effects.push(Effect::StopAsking);
+        if answer.tools == Tools::Stay {
+            return self.hand_over(now, effects);
+        }
         if answer.markers.is_over() || answer.wanted.is_some() {
             // What the model wished for is known; only the rest of its words did not come.
             return self.written(now, Finish::Stop, effects);

@@ -42,7 +42,11 @@ pub(super) enum Bridge {
     /// Its last word was sent at this moment.
     Spoken { at: Timestamp },
     /// The caller has something to say about it, until this moment.
-    Held { until: Timestamp },
+    Held {
+        until: Timestamp,
+        /// The model was asked what they want.
+        asked: bool,
+    },
 }
 
 /// What the session knows of the call's escalations.
@@ -154,7 +158,12 @@ impl Conversation {
             let band = WAIT_BOUNDS.iter().filter(|bound| wait >= **bound).count();
             self.persona.waits.get(band)
         });
-        [Some(&self.persona.bridge), wait].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
+        [Some(&self.persona.bridge), wait]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Says at once, as the agent's side of the turn that goes on, that a person takes over.
@@ -178,7 +187,8 @@ impl Conversation {
         let unspoken = self.answer.take_if(|answer| !answer.has_spoken());
         if unspoken.is_some() {
             effects.extend([Effect::StopAsking, Effect::Silence]);
-            effects.push(Effect::Observe(Observation::Answered { reason: Some(Reason::HandedOver) }));
+            effects
+                .push(Effect::Observe(Observation::Answered { reason: Some(Reason::HandedOver) }));
         } else {
             self.yield_to_caller(effects);
             self.turn = self.turn.next();
@@ -193,7 +203,7 @@ impl Conversation {
         }
         match bridge {
             Bridge::Due => None,
-            Bridge::Held { until } => Some(until),
+            Bridge::Held { until, .. } => Some(until),
             Bridge::Spoken { at } => {
                 let current = self.escalating.current.filter(|current| !current.recorded);
                 let recorded = current.map_or(at, |current| current.at + RECORD_PATIENCE);
@@ -219,7 +229,7 @@ impl Conversation {
     pub(super) fn hold_bridge(&mut self, now: Timestamp) -> bool {
         let Closing::Bridge(bridge) = self.closing else { return false };
         if !matches!(bridge, Bridge::Held { .. }) {
-            self.closing = Closing::Bridge(Bridge::Held { until: now + HOLD_MAX });
+            self.closing = Closing::Bridge(Bridge::Held { until: now + HOLD_MAX, asked: false });
         }
         true
     }
@@ -227,15 +237,20 @@ impl Conversation {
     /// The caller says something to the bridge sentence: whether they would rather stay is for the
     /// model to say.
     pub(super) fn plead(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let asked = self.hold_bridge(now) && self.answer.is_some();
-        if !asked {
-            self.closing = Closing::Bridge(Bridge::Held { until: now + HOLD_MAX });
+        // Who talks on and on does so into the time that their first words were given.
+        if !matches!(self.closing, Closing::Bridge(Bridge::Held { asked: true, .. })) {
+            self.closing = Closing::Bridge(Bridge::Held { until: now + HOLD_MAX, asked: true });
         }
         self.ask_with(now, true, Tools::Stay, effects);
     }
 
     /// What the model makes of it.
-    pub(super) fn pleaded(&mut self, now: Timestamp, event: AnswerEvent, effects: &mut Vec<Effect>) {
+    pub(super) fn pleaded(
+        &mut self,
+        now: Timestamp,
+        event: AnswerEvent,
+        effects: &mut Vec<Effect>,
+    ) {
         match event {
             AnswerEvent::Token(_) => {}
             AnswerEvent::Called(call) if call.name == STAY_TOOL => self.stay(now, effects),
@@ -259,7 +274,9 @@ impl Conversation {
 
     /// The question whether the caller would rather stay is not waited for any more.
     fn drop_plea(&mut self, effects: &mut Vec<Effect>) {
-        let Some(answer) = self.answer.take_if(|answer| answer.tools == Tools::Stay) else { return };
+        let Some(answer) = self.answer.take_if(|answer| answer.tools == Tools::Stay) else {
+            return;
+        };
         effects.push(Effect::StopAsking);
         self.amend(answer.turn, Role::Customer, effects, |turn| {
             turn.reason = Some(Reason::HandedOver);

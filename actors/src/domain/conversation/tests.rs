@@ -4,6 +4,7 @@
 mod barge_in;
 mod endings;
 mod failures;
+mod handing_over;
 mod keys;
 mod limits;
 mod openings;
@@ -41,9 +42,20 @@ fn persona() -> Persona {
         more: "Shall I go on?".to_owned(),
         limit: "That was long enough. Goodbye.".to_owned(),
         hints: Vec::new(),
-        escalation: "I cannot reach a colleague now.".to_owned(),
+        bridge: "I connect you.".to_owned(),
+        waits: ["Soon.", "Minutes.", "Ten minutes.", "Long."].map(str::to_owned).to_vec(),
+        escalation: "I cannot reach a colleague. What shall I tell them?".to_owned(),
+        unreached: "Nobody was free. What shall I tell them?".to_owned(),
+        message_taken: "I have noted that.".to_owned(),
         stay: "Let us go on.".to_owned(),
-        escalation_phrases: Vec::new(),
+        hold: vec!["Thank you.".to_owned(), "Still there.".to_owned()],
+        position: "Your place is".to_owned(),
+        hold_keys: "Press 1 or 2.".to_owned(),
+        called_back: "We call you back.".to_owned(),
+        escalation_phrases: vec!["talk to a person".to_owned()],
+        escalation_unless: vec!["don't want".to_owned()],
+        escalation_rules: Vec::new(),
+        stay_phrases: vec!["never mind".to_owned()],
         backchannel: vec!["mm-hm".to_owned(), "i see".to_owned(), "yeah".to_owned()],
         goodbye_phrases: Vec::new(),
         body: "You are Owl.".to_owned(),
@@ -63,6 +75,7 @@ fn rules() -> Rules {
         line_grace: 30_000,
         history_tokens: 6_000,
         language: "en-US".to_owned(),
+        has_people: true,
     }
 }
 
@@ -154,6 +167,10 @@ impl Talk {
         for word in text.split_inclusive(' ') {
             self.token(turn, word);
         }
+    }
+
+    fn answer(&mut self, turn: TurnId, event: AnswerEvent) {
+        self.on(Input::Answer(turn, event));
     }
 
     fn done(&mut self, turn: TurnId) {

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{FILE_MAX, Persona, Section};
+use super::{FILE_MAX, Persona, Rule, Section};
+use crate::domain::escalation::ReasonCode;
 
 const HEADER: &str = r#"name = "OWL Bank"
 greeting = "Hello, this is OWL Bank."
@@ -122,9 +123,11 @@ fn every_wrong_header_is_explained_with_its_line() {
         ("fillers", "fillers = [\"Hm.\"]", "line 4: `fillers` has 1 phrases: expected at least 2"),
         ("fillers", "fillers = \"Hm.\"", "line 4: `fillers` holds a text: expected a list"),
         ("fillers", "fillers = [\n\"Hm.\",\n3]", "line 6: `fillers` holds a number: expected text"),
+        ("waits", "waits = [\"a\"]", "line 11: `waits` has 1 phrases: expected at least 4"),
+        ("waits", "waits = [\"a\",\"b\",\"c\",\"d\",\"e\"]", "line 11: `waits` has more than 4"),
         ("silence", "", "line 1: `silence` is missing: expected a list of at least 2 phrases"),
-        ("stay", "stay = \"x\"\nvoice = \"Journey\"", "line 12: `voice` is `Journey`: expected a"),
-        ("stay", "stay = \"x\"\nlanguage = \"english!\"", "line 12: `language` is `english!`:"),
+        ("stay", "stay = \"x\"\nvoice = \"Journey\"", "line 16: `voice` is `Journey`: expected a"),
+        ("stay", "stay = \"x\"\nlanguage = \"english!\"", "line 16: `language` is `english!`:"),
         ("resume", "resume = \"open", "line 8: the header is not TOML: "),
         ("resume", "resume = \"a\"\nresume = \"b\"", "line 9: the header is not TOML: duplicate"),
     ];
@@ -132,6 +135,51 @@ fn every_wrong_header_is_explained_with_its_line() {
         let found = problems(&file(&with(key, line), BODY));
         assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}\n{found:#?}");
     }
+}
+
+#[test]
+fn rules_are_read_and_what_is_wrong_with_one_is_explained() {
+    let rule = |rest: &str| file(&format!("{HEADER}[[escalation_rules]]\n{rest}"), BODY);
+    let whole = rule(
+        "code = \"fraud\"\nreason = \"a scam\"\nphrases = [\"Scammed\"]\nskill = \"s\"\nurgent = true\ntimes = 2\n",
+    );
+    let rules = Persona::parse(&whole).unwrap().escalation_rules;
+    let expected = Rule {
+        code: ReasonCode::Fraud,
+        reason: "a scam".into(),
+        phrases: vec!["scammed".into()],
+        skill: Some("s".into()),
+        urgent: true,
+        times: 2,
+    };
+    assert_eq!(rules, [expected]);
+    let cases = [
+        ("reason = \"x\"\nphrases = [\"a\"]\n", "a rule has no `code`"),
+        (
+            "code = \"x\"\nreason = \"x\"\nphrases = [\"a\"]\n",
+            "the code `x` is none: expected one of caller_asked",
+        ),
+        ("code = \"fraud\"\nreason = \"x\"\n", "a rule has no `phrases`"),
+        ("code = \"fraud\"\nreason = \"x\"\nphrases = []\n", "`phrases` has 0 phrases"),
+        (
+            "code = \"fraud\"\nreason = \"x\"\nphrases = [\"a\"]\ntimes = 9\n",
+            "`times` is not a number from 1 to 5",
+        ),
+        (
+            "code = \"fraud\"\nreason = \"x\"\nphrases = [\"a\"]\nurgent = 1\n",
+            "`urgent` holds a number",
+        ),
+        (
+            "code = \"fraud\"\nreason = \"x\"\nphrases = [\"a\"]\nsince = 1\n",
+            "unknown key `since` in a rule",
+        ),
+    ];
+    for (rest, expected) in cases {
+        let found = problems(&rule(rest));
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}\n{found:#?}");
+    }
+    let found = problems(&file(&format!("{HEADER}escalation_rules = 3\n"), BODY));
+    assert!(found.iter().any(|problem| problem.contains("expected tables")), "{found:#?}");
 }
 
 #[test]
@@ -164,24 +212,24 @@ fn every_key_that_is_needed_is_missed() {
 #[test]
 fn every_wrong_body_is_explained_with_its_line() {
     let cases = [
-        ("", "line 16: the body is missing"),
-        ("Warm.\n", "line 16: no knowledge: expected a heading `# Knowledge`"),
-        ("Warm.\n# Knowledge\n", "line 17: no section of knowledge"),
-        ("# Knowledge\nRates.\n## A\nb\n", "line 17: knowledge outside a section"),
-        ("# Knowledge\n## A\n\n## B\nb\n", "line 17: the section `A` is empty"),
+        ("", "line 24: the body is missing"),
+        ("Warm.\n", "line 24: no knowledge: expected a heading `# Knowledge`"),
+        ("Warm.\n# Knowledge\n", "line 25: no section of knowledge"),
+        ("# Knowledge\nRates.\n## A\nb\n", "line 25: knowledge outside a section"),
+        ("# Knowledge\n## A\n\n## B\nb\n", "line 25: the section `A` is empty"),
         (
             "# Knowledge\n## A\na\n## a\nb\n",
-            "line 19: a second section `a`: expected one, the first is on line 17",
+            "line 27: a second section `a`: expected one, the first is on line 25",
         ),
-        ("# Knowledge\n## A\na\nHand off:\n", "line 19: `Hand off:` without a reason"),
-        ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 20: a second `Hand off:`"),
-        ("# Knowledge\n## \na\n", "line 17: a section without a title"),
-        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 19: `Callers say:` without words"),
-        ("# Knowledge\n## A\nCallers say: b\n", "line 17: the section `A` is empty"),
-        ("# Knowledge\n## A\nCallers say: b\na\n", "line 18: `Callers say:` without text above"),
+        ("# Knowledge\n## A\na\nHand off:\n", "line 27: `Hand off:` without a reason"),
+        ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 28: a second `Hand off:`"),
+        ("# Knowledge\n## \na\n", "line 25: a section without a title"),
+        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 27: `Callers say:` without words"),
+        ("# Knowledge\n## A\nCallers say: b\n", "line 25: the section `A` is empty"),
+        ("# Knowledge\n## A\nCallers say: b\na\n", "line 26: `Callers say:` without text above"),
         (
             "# Knowledge\n## A\na\nCallers say: b\n\nCallers say: c\n",
-            "line 21: `Callers say:` without text above it",
+            "line 29: `Callers say:` without text above it",
         ),
     ];
     for (body, expected) in cases {
@@ -213,7 +261,7 @@ fn all_problems_come_at_once_in_the_order_of_the_lines() {
         with("greeting", "greting = \"\"").replace("goodbye = \"Goodbye.\"", "goodbye = 1");
     let found = problems(&file(&header, "# Knowledge\n## A\n"));
     let lines: Vec<&str> = found.iter().filter_map(|line| line.split(':').next()).collect();
-    assert_eq!(lines, ["line 1", "line 3", "line 7", "line 17"], "{found:#?}");
+    assert_eq!(lines, ["line 1", "line 3", "line 7", "line 25"], "{found:#?}");
 }
 
 proptest! {

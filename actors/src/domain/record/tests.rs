@@ -61,3 +61,81 @@ fn reconnects_of_a_minute_are_counted_and_older_ones_forgotten() {
     assert_eq!(record.rejoins_within(3_000, Timestamp(20_000)), 3);
     assert_eq!(record.rejoins_within(3_000, Timestamp(60_000)), 0);
 }
+
+fn escalated(record: &mut CallRecord, at: u64) -> EscalationId {
+    let id = record.next_escalation();
+    let grounds = Grounds::new(ReasonCode::LostCard, &format!("wish {}", id.number));
+    let escalation = Box::new(Escalation::new(id, grounds, Timestamp(at)));
+    record.apply(&Change::Escalated { escalation }, Timestamp(at));
+    id
+}
+
+#[test]
+fn the_call_stands_where_its_escalation_stands() {
+    let mut record = record(None);
+    record.status = Status::Active;
+    let id = escalated(&mut record, 1);
+    assert_eq!(
+        (record.status, record.escalation_reason.as_deref()),
+        (Status::Escalating, Some("wish 1"))
+    );
+    let steps = [
+        (Step::HandedOff, Status::Escalating),
+        (Step::Queued { task: None }, Status::Queued),
+        (Step::Accepted { worker: None }, Status::WithAgent),
+        (Step::Finished, Status::Completed),
+    ];
+    for (at, (step, status)) in (2..).zip(steps) {
+        record.apply(&Change::Escalation { id, step }, Timestamp(at));
+        assert_eq!(record.status, status);
+    }
+    assert_eq!(record.ended_at, Some(Timestamp(5)));
+}
+
+#[test]
+fn a_second_wish_and_a_step_of_another_escalation_change_nothing() {
+    let mut record = record(None);
+    let id = escalated(&mut record, 1);
+    let before = record.clone();
+    let second = EscalationId { number: 2, ..id };
+    let grounds = Grounds::new(ReasonCode::Other, "again");
+    let escalation = Box::new(Escalation::new(second, grounds.clone(), Timestamp(1)));
+    record.apply(&Change::Escalated { escalation: escalation.clone() }, Timestamp(1));
+    record.apply(&Change::Escalation { id: second, step: Step::HandedOff }, Timestamp(1));
+    assert_eq!(record, before);
+    record.apply(&Change::Escalation { id, step: Step::Withdrawn }, Timestamp(2));
+    assert_eq!((record.status, record.escalation_under_way()), (Status::Active, None));
+    record.apply(&Change::Escalated { escalation }, Timestamp(3));
+    assert_eq!(
+        (record.status, record.escalation_reason.as_deref()),
+        (Status::Escalating, Some("again"))
+    );
+    let old = Box::new(Escalation::new(id, grounds, Timestamp(4)));
+    let before = record.clone();
+    record.apply(&Change::Escalated { escalation: old }, Timestamp(1));
+    assert_eq!(record, before);
+}
+
+#[test]
+fn a_call_that_ends_leaves_no_escalation_that_goes_on() {
+    let ends = |steps: &[Step], status| {
+        let mut record = record(None);
+        let id = escalated(&mut record, 1);
+        for step in steps {
+            record.apply(&Change::Escalation { id, step: step.clone() }, Timestamp(2));
+        }
+        record.apply(&Change::Ended { status }, Timestamp(3));
+        assert_eq!(record.status, status);
+        record.escalation.map(|escalation| (escalation.state, escalation.unreached)).unwrap()
+    };
+    let queued = Step::Queued { task: None };
+    let failed = EscalationState::Failed;
+    assert_eq!(ends(&[queued.clone()], Status::Completed), (failed, Some(Unreached::CallerLeft)));
+    assert_eq!(ends(&[], Status::Failed), (failed, Some(Unreached::CallFailed)));
+    let talking = Step::Accepted { worker: None };
+    assert_eq!(ends(&[talking], Status::Completed), (EscalationState::Finished, None));
+    assert_eq!(
+        ends(&[queued, Step::CallBackAsked], Status::Completed),
+        (EscalationState::Finished, None)
+    );
+}

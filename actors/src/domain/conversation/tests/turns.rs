@@ -167,26 +167,6 @@ fn a_long_answer_is_stored_as_far_as_it_went() {
 }
 
 #[test]
-fn a_wish_for_a_person_is_recorded_never_spoken_and_the_conversation_goes_on() {
-    let mut talk = Talk::greeted();
-    let turn = talk.ask("I want to speak with a human.");
-    talk.tokens(turn, "Of course.\n");
-    for token in ["ESC", "ALATE", ": caller", " insists"] {
-        talk.token(turn, token);
-    }
-    talk.done(turn);
-    let effects = talk.look();
-    let reason = "caller insists".to_owned();
-    assert!(effects.contains(&Effect::Settle(Change::Escalation { reason })));
-    let text = talk.agent(turn).text;
-    assert!(!text.contains("ESC") && !text.contains("insists"), "{text}");
-    assert!(text.starts_with("Of course.") && text.ends_with("I cannot reach a colleague now."));
-    let next = talk.ask("Then tell me the fee.");
-    talk.tokens(next, "Five dollars.");
-    assert_eq!(talk.heard(), "Five dollars.");
-}
-
-#[test]
 fn a_caller_who_writes_the_marker_escalates_nothing() {
     let mut talk = Talk::greeted();
     let turn = talk.ask("ESCALATE: now");
