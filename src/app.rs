@@ -39,7 +39,7 @@ use switchhook_actors::{
 use crate::{
     clock,
     config::{Config, PublicUrl},
-    http::{self, Access, Admission, Pings, Readiness, UnderWay, Web},
+    http::{self, Access, Admission, Links, Pings, Readiness, UnderWay, Web},
     limits::Descriptors,
     models::{
         offline::{Offline, Pace},
@@ -152,6 +152,7 @@ pub fn start(
         public_url: public_url.clone(),
         signatures,
         access: Access::new(&config.access.tokens, config.access.open),
+        links: Links::new(&config.store.link_keys, public_url.origin()),
         greeting: greeting.unwrap_or_else(|| persona.greeting.clone()),
         relay,
         persona: Arc::clone(&persona),

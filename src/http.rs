@@ -2,13 +2,14 @@
 //!
 //! One file a route family: [`voice`] answers Twilio's webhooks, [`conversation`] takes its sockets
 //! (which [`line`] then holds), [`monitor`] and [`transcript`] serve people, [`probes`] serve
-//! balancers. [`signed`] and [`access`] decide who may ask.
+//! balancers. [`signed`], [`access`] and [`links`] decide who may ask.
 
 mod access;
 mod admission;
 mod conversation;
 mod error;
 mod line;
+mod links;
 mod monitor;
 mod probes;
 mod signed;
@@ -32,7 +33,8 @@ use switchhook_actors::{
 };
 
 pub use self::{
-    access::Access, admission::Admission, line::Pings, probes::Readiness, under_way::UnderWay,
+    access::Access, admission::Admission, line::Pings, links::Links, probes::Readiness,
+    under_way::UnderWay,
 };
 use crate::{
     config::PublicUrl,
@@ -60,6 +62,8 @@ pub struct Web {
     pub signatures: Option<Signatures>,
     /// Who may read, act and erase.
     pub access: Access,
+    /// Who may read one transcript.
+    pub links: Links,
     /// The session every call gets, less its URL and greeting.
     pub relay: ConversationRelay,
     /// What the caller hears first.

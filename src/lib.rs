@@ -1,13 +1,15 @@
 //! The program around `switchhook-actors`: everything that touches the outside.
 //!
-//! [`app`] wires it; [`http`] is the door for Twilio and for people; [`twilio`], [`models`] and
-//! [`stores`] speak with the outside; [`caller`] plays Twilio and [`load`] a thousand of it; [`commands`] are what a person types.
+//! [`app`] wires it; [`http`] is the door for Twilio and for people; [`desks`] tell people what a
+//! call is about; [`twilio`], [`models`] and [`stores`] speak with the outside; [`caller`] plays
+//! Twilio and [`load`] a thousand of it; [`commands`] are what a person types.
 
 pub mod app;
 pub mod caller;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod desks;
 pub mod faults;
 pub mod http;
 pub mod limits;

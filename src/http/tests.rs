@@ -84,7 +84,8 @@ impl CallStore for Broken {
 }
 
 fn web(store: Broken) -> Web {
-    let config = Config::from_pairs([]).unwrap();
+    let key = ("LINK_KEYS".to_owned(), format!("k:{}=", "A".repeat(43)));
+    let config = Config::from_pairs([key]).unwrap();
     let persona =
         Arc::new(Persona::parse(include_str!("../../deploy/personas/owl-bank.md")).unwrap());
     let registry = Arc::new(Keeper::new("registry", move || {
@@ -101,6 +102,7 @@ fn web(store: Broken) -> Web {
         public_url: config.public_url.clone(),
         signatures: None,
         access: Access::new(&[], true),
+        links: Links::new(&config.store.link_keys, config.public_url.origin()),
         relay: session::relay(&config.relay, &persona).unwrap(),
         greeting: persona.greeting.clone(),
         persona,
@@ -155,5 +157,32 @@ async fn a_caller_whose_session_failed_is_not_left_though_the_registry_is_broken
         assert!(took < Duration::from_secs(1), "{took:?}");
         let (twiml, _) = post(store, "/voice/handoff", &failed("1")).await;
         assert!(twiml.contains("<Say") && twiml.contains("<Hangup"), "nobody counts: {twiml}");
+    }
+}
+
+#[actix_web::test]
+async fn a_signed_link_stands_in_for_a_token_where_it_reads_and_nowhere_else() {
+    let closed = Web { access: Access::new(&[], false), ..web(Broken::Failing) };
+    let sid: CallSid = "CA0123456789abcdef0123456789abcdef".parse().unwrap();
+    let link = closed.links.link(sid, crate::clock::now()).unwrap();
+    let link = link.strip_prefix(closed.public_url.origin()).unwrap().to_owned();
+    let other = link.replacen("CA0", "CA1", 1);
+    let alias = link.replacen("/CA", "/WT", 1);
+    let app = App::new().app_data(web::Data::new(closed)).configure(routes);
+    let app = test::init_service(app).await;
+    let (bare, _) = link.split_once('?').unwrap();
+    // Whoever is let in learns that the registry is broken.
+    for (method, uri, status) in [
+        ("GET", link.clone(), 503),
+        ("GET", format!("{link}&since=3"), 503),
+        ("GET", bare.to_owned(), 401),
+        ("GET", format!("{link}A"), 401),
+        ("GET", other, 401),
+        ("GET", alias, 401),
+        ("DELETE", link.clone(), 401),
+    ] {
+        let method = method.parse().unwrap();
+        let request = test::TestRequest::default().method(method).uri(&uri).to_request();
+        assert_eq!(test::call_service(&app, request).await.status(), status, "{uri}");
     }
 }

@@ -1,4 +1,6 @@
 //! `/api/transcript/{id}`: what was said and heard, by CallSid or any linked id.
+//!
+//! People and their tools read it with a token, or one call's by a signed link.
 
 use std::time::Duration;
 
@@ -6,7 +8,8 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::{Deserialize, Serialize};
 use switchhook_actors::{
     domain::{
-        ids::{Alias, CallSid},
+        escalation::{Escalation, EscalationState, ReasonCode, Unreached},
+        ids::{Alias, CallSid, EscalationId},
         record::{CallRecord, Status},
         transcript::{Reason, Role as Side, Turn},
     },
@@ -17,7 +20,10 @@ use switchhook_actors::{
 };
 
 use super::{Web, error::HttpError};
-use crate::{clock::rfc3339, config::Role};
+use crate::{
+    clock::{self, rfc3339},
+    config::Role,
+};
 
 /// How long the registry may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,6 +43,65 @@ struct Transcript<'a> {
     status: Status,
     transcript: Vec<Line<'a>>,
     escalation_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    escalation: Option<HandOver<'a>>,
+}
+
+/// The last escalation of the call.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HandOver<'a> {
+    id: EscalationId,
+    state: EscalationState,
+    reason_code: ReasonCode,
+    reason: &'a str,
+    summary: Option<&'a str>,
+    skill: Option<&'a str>,
+    urgent: bool,
+    /// Since when it stands where it stands.
+    since: String,
+    task_sid: Option<&'a str>,
+    /// Who takes the call, or took it.
+    worker: Option<&'a str>,
+    /// Why no person could be had.
+    unreached: Option<Unreached>,
+    call_back: Option<Promise<'a>>,
+    /// What the caller left to be passed on.
+    message: Option<&'a str>,
+}
+
+/// A call-back that the caller was promised.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Promise<'a> {
+    /// When it was asked for.
+    at: String,
+    /// The task of those who call back, once it is booked.
+    task_sid: Option<&'a str>,
+}
+
+impl<'a> HandOver<'a> {
+    fn new(escalation: &'a Escalation) -> Self {
+        let grounds = &escalation.grounds;
+        Self {
+            id: escalation.id,
+            state: escalation.state,
+            reason_code: grounds.code,
+            reason: &grounds.reason,
+            summary: grounds.summary.as_deref(),
+            skill: grounds.skill.as_deref(),
+            urgent: grounds.urgent,
+            since: rfc3339(escalation.since),
+            task_sid: escalation.task.as_deref(),
+            worker: escalation.worker.as_deref(),
+            unreached: escalation.unreached,
+            call_back: escalation.call_back.as_ref().map(|promised| Promise {
+                at: rfc3339(promised.at),
+                task_sid: promised.task.as_deref(),
+            }),
+            message: escalation.message.as_deref(),
+        }
+    }
 }
 
 /// One side of an exchange.
@@ -86,7 +151,9 @@ pub(super) async fn read(
     query: web::Query<Since>,
     web: web::Data<Web>,
 ) -> Result<HttpResponse, HttpError> {
-    web.access.require(&request, Role::Viewer)?;
+    if !is_linked(&web, &request, &id) {
+        web.access.require(&request, Role::Viewer)?;
+    }
     let record = find(&web, &id).await?;
     // Every turn, every version of one and every change moves one of these.
     let tag = format!("\"{}-{}-{}\"", record.epoch, record.next_seq, record.seen_at.0);
@@ -95,6 +162,13 @@ pub(super) async fn read(
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((header::ETAG, tag)).insert_header((header::CACHE_CONTROL, "no-store"));
     Ok(if unchanged { response.finish() } else { response.json(view(&record, query.since)) })
+}
+
+/// Whether the request comes by a signed link. It names the call by its own sid: what another id
+/// leads to was not signed.
+fn is_linked(web: &Web, request: &HttpRequest, id: &str) -> bool {
+    let sid = id.parse::<CallSid>();
+    sid.is_ok_and(|sid| web.links.permits(sid, request.query_string(), clock::now()))
 }
 
 fn view(record: &CallRecord, since: Option<u32>) -> Transcript<'_> {
@@ -108,6 +182,7 @@ fn view(record: &CallRecord, since: Option<u32>) -> Transcript<'_> {
         status: record.status,
         transcript: record.transcript.turns().iter().filter(wanted).map(Line::new).collect(),
         escalation_reason: record.escalation_reason.as_deref(),
+        escalation: record.escalation.as_ref().map(HandOver::new),
     }
 }
 
@@ -147,3 +222,6 @@ fn unknown() -> HttpError {
 fn silent() -> HttpError {
     HttpError::Unavailable("the registry does not answer".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

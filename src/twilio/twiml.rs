@@ -11,9 +11,15 @@ use quick_xml::{
     writer::ElementWriter,
 };
 
+mod dial;
+mod gather;
+mod queue;
 mod relay;
 mod values;
 
+pub use dial::Dial;
+pub use gather::{Gather, Play};
+pub use queue::{Enqueue, Task};
 pub use relay::{Clash, ConversationRelay, Language, Parameter, RelayAttributes};
 pub use values::{
     AttributeError, DebugMode, EotThreshold, Events, Interruptible, LanguageTag, Sensitivity,
@@ -81,8 +87,19 @@ impl Response {
 pub enum Verb {
     /// Hand the call to a ConversationRelay session.
     Connect(Box<Connect>),
+    /// Put the call into the queue of a TaskRouter workflow.
+    Enqueue(Box<Enqueue>),
+    /// Take the call out of its queue: from a waiting caller's document back to the `action` of
+    /// the [`Enqueue`].
+    Leave,
+    /// Call somebody and connect the two.
+    Dial(Box<Dial>),
+    /// Wait for keys.
+    Gather(Gather),
     /// Speak.
     Say(Say),
+    /// Play a recording.
+    Play(Play),
     /// Be silent.
     Pause {
         /// For so many seconds.
@@ -111,11 +128,40 @@ impl From<Connect> for Verb {
     }
 }
 
+impl From<Enqueue> for Verb {
+    fn from(enqueue: Enqueue) -> Self {
+        Self::Enqueue(Box::new(enqueue))
+    }
+}
+
+impl From<Dial> for Verb {
+    fn from(dial: Dial) -> Self {
+        Self::Dial(Box::new(dial))
+    }
+}
+
+impl From<Gather> for Verb {
+    fn from(gather: Gather) -> Self {
+        Self::Gather(gather)
+    }
+}
+
+impl From<Play> for Verb {
+    fn from(play: Play) -> Self {
+        Self::Play(play)
+    }
+}
+
 impl Verb {
     fn write(&self, xml: &mut Xml) -> io::Result<()> {
         match self {
             Self::Connect(connect) => connect.write(xml),
+            Self::Enqueue(enqueue) => enqueue.write(xml),
+            Self::Leave => empty(xml, "Leave", &[]),
+            Self::Dial(dial) => dial.write(xml),
+            Self::Gather(gather) => gather.write(xml),
             Self::Say(say) => say.write(xml),
+            Self::Play(play) => play.write(xml),
             Self::Pause { seconds } => empty(xml, "Pause", &[("length", seconds.to_string())]),
             Self::Redirect { url, method } => {
                 text(xml, "Redirect", &[("method", method.as_str().to_owned())], url)

@@ -116,6 +116,7 @@ const TABLE: &[Row] = &[
         ],
     ),
     row("src/models", &["actors::domain", "actors::llm_gateway::model", "switchhook::outgoing"]),
+    row("src/desks", &["actors::domain", "switchhook::clock"]),
     row("src/stores", &["actors::domain", "actors::clock", "actors::registry::store"]),
     row("src/caller", &["actors::domain", "switchhook::outgoing", "switchhook::twilio"]),
     // A call has a line, and both have the phone: none knows who uses it.

@@ -3,6 +3,8 @@ use quick_xml::{Reader, XmlVersion, escape::unescape};
 
 use super::*;
 
+mod handing_off;
+
 const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
 /// What a reader finds in the document: the elements' names, their attributes, all text.
