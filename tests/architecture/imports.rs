@@ -126,6 +126,11 @@ const TABLE: &[Row] = &[
     },
     row("src/load", &["actors::domain", "switchhook::caller", "switchhook::twilio"]),
     row("src/twilio", &["actors::domain", "switchhook::config"]),
+    // Alone of them it asks somebody.
+    row(
+        "src/twilio/rest",
+        &["actors::domain", "switchhook::config", "switchhook::outgoing", "switchhook::tls"],
+    ),
     // Configuration knows nobody but the types that check its values; others take their section.
     row("src/config", &["switchhook::twilio::twiml"]),
     row("src/limits", &["switchhook::config"]),
