@@ -283,7 +283,12 @@ fn read(status: StatusCode, body: &Bytes) -> Result<Value, RestError> {
     if status == StatusCode::NO_CONTENT {
         return Ok(Value::Null);
     }
-    serde_json::from_slice(body).map_err(|_| RestError::Unreadable)
+    // awc takes the end of a connection for the end of a body.
+    let wrong = |error: serde_json::Error| match error.is_eof() {
+        true => RestError::Lost,
+        false => RestError::Unreadable,
+    };
+    serde_json::from_slice(body).map_err(wrong)
 }
 
 #[cfg(test)]
