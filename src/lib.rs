@@ -1,7 +1,8 @@
 //! The program around `switchhook-actors`: everything that touches the outside.
 //!
 //! [`app`] wires it; [`http`] is the door for Twilio and for people; [`twilio`], [`models`] and
-//! [`stores`] speak with the outside; [`caller`] plays Twilio and [`load`] a thousand of it; [`commands`] are what a person types.
+//! [`stores`] speak with the outside; [`caller`] plays Twilio and [`load`] a thousand of it; [`setup`]
+//! prepares an account; [`commands`] are what a person types.
 
 pub mod app;
 pub mod caller;
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod load;
 pub mod models;
 pub mod outgoing;
+pub mod setup;
 pub mod stop;
 pub mod stores;
 pub mod telemetry;

@@ -82,6 +82,7 @@ const TABLE: &[Row] = &[
             "switchhook::faults",
             "switchhook::limits",
             "switchhook::load",
+            "switchhook::setup",
             "switchhook::stop",
             "switchhook::telemetry",
             "switchhook::twilio",
@@ -125,6 +126,7 @@ const TABLE: &[Row] = &[
         ..row("src/caller/phone", &["switchhook::caller"])
     },
     row("src/load", &["actors::domain", "switchhook::caller", "switchhook::twilio"]),
+    row("src/setup", &["switchhook::twilio"]),
     row("src/twilio", &["actors::domain", "switchhook::config"]),
     // Alone of them it asks somebody.
     row(
