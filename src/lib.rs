@@ -3,6 +3,9 @@
 //! [`app`] wires it; [`http`] is the door for Twilio and for people; [`desks`] tell people what a
 //! call is about; [`twilio`], [`models`] and [`stores`] speak with the outside; [`caller`] plays
 //! Twilio and [`load`] a thousand of it; [`commands`] are what a person types.
+//! [`app`] wires it; [`http`] is the door for Twilio and for people; [`twilio`], [`models`] and
+//! [`stores`] speak with the outside; [`caller`] plays Twilio and [`load`] a thousand of it; [`setup`]
+//! prepares an account; [`commands`] are what a person types.
 
 pub mod app;
 pub mod caller;
@@ -16,6 +19,7 @@ pub mod limits;
 pub mod load;
 pub mod models;
 pub mod outgoing;
+pub mod setup;
 pub mod stop;
 pub mod stores;
 pub mod telemetry;

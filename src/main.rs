@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use switchhook::{
-    commands::{call, check, load, serve},
+    commands::{call, check, load, serve, twilio},
     config::Config,
 };
 
@@ -33,6 +33,9 @@ enum Command {
     Load(Box<load::LoadArgs>),
     /// Say what is configured, reachable and missing.
     Check,
+    /// Set the Twilio account up: plan, apply, verify, destroy.
+    #[command(long_about = twilio::LONG_ABOUT)]
+    Twilio(twilio::TwilioArgs),
 }
 
 fn main() -> ExitCode {
@@ -50,5 +53,6 @@ fn main() -> ExitCode {
         Command::Call(arguments) => call::run(*arguments, &config),
         Command::Load(arguments) => load::run(*arguments, &config),
         Command::Check => check::run(&config),
+        Command::Twilio(arguments) => twilio::run(arguments, &config),
     }
 }

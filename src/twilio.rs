@@ -1,9 +1,11 @@
 //! The words of Twilio over HTTP: what its webhooks say, what we answer, and how each proves
 //! who it is.
 //!
-//! Everything here is pure; the web handlers and the clients that play Twilio use it.
+//! Everything here is pure but [`rest`], which asks Twilio; the web handlers and the clients that
+//! play Twilio use it.
 
 pub mod forms;
+pub mod rest;
 pub mod session;
 pub mod signature;
 pub mod twiml;

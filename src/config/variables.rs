@@ -144,10 +144,8 @@ pub(super) fn warning(name: &str) -> Option<String> {
 }
 
 /// Variables that are read and checked, and that nothing in this version uses yet.
-const WITHOUT_EFFECT: [&str; 7] = [
-    "TWILIO_WORKSPACE_SID",
+const WITHOUT_EFFECT: [&str; 5] = [
     "TWILIO_WORKFLOW_SID",
-    "TWILIO_TASKROUTER_URL",
     "ESCALATION_NUMBER",
     "ESCALATION_ALLOW",
     "TRANSCRIPT_KEYS",

@@ -81,6 +81,7 @@ pub const METRICS: &[Metric] = &[
     metric("switchhook_webhooks_total", &["route", "outcome"], Kind::Counter, "Webhooks answered"),
     metric("switchhook_webhook_seconds", &["route"], WEBHOOK, "Time to answer a webhook"),
     metric("switchhook_signatures_refused_total", &["route", "reason"], Kind::Counter, "Requests without a right signature of Twilio's"),
+    metric("switchhook_twilio_requests_total", &["resource", "outcome"], Kind::Counter, "Requests to Twilio's REST API, every attempt"),
     metric("switchhook_access_refused_total", &["route"], Kind::Counter, "Requests without a token that allows them"),
     metric("switchhook_store_operations_total", &["operation", "outcome"], Kind::Counter, "Operations of the store"),
     metric("switchhook_store_operation_seconds", &["operation"], STORE, "Time of operations of the store"),

@@ -82,6 +82,7 @@ const TABLE: &[Row] = &[
             "switchhook::faults",
             "switchhook::limits",
             "switchhook::load",
+            "switchhook::setup",
             "switchhook::stop",
             "switchhook::telemetry",
             "switchhook::twilio",
@@ -126,7 +127,13 @@ const TABLE: &[Row] = &[
         ..row("src/caller/phone", &["switchhook::caller"])
     },
     row("src/load", &["actors::domain", "switchhook::caller", "switchhook::twilio"]),
+    row("src/setup", &["switchhook::twilio"]),
     row("src/twilio", &["actors::domain", "switchhook::config"]),
+    // Alone of them it asks somebody.
+    row(
+        "src/twilio/rest",
+        &["actors::domain", "switchhook::config", "switchhook::outgoing", "switchhook::tls"],
+    ),
     // Configuration knows nobody but the types that check its values; others take their section.
     row("src/config", &["switchhook::twilio::twiml"]),
     row("src/limits", &["switchhook::config"]),

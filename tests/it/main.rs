@@ -8,6 +8,8 @@
 
 mod checking;
 mod doors;
+#[path = "../fake_twilio/server.rs"]
+mod fake_twilio;
 mod harness;
 mod lines;
 mod models;
