@@ -1,14 +1,20 @@
-//! Desks: how people are reached, and what they are told.
+//! Desks: who takes calls, and what they are told.
 //!
-//! [`Case`] is what is known of a call when it goes to a person, and writes the attributes of its
-//! task; [`extract`] is the summary where no model has written one. The hand-off's webhook and the
-//! call-back use them. Everything here is pure.
+//! The EscalationManager asks one of them, chosen by configuration: [`TaskRouter`] where there is a
+//! workflow, [`Phone`] where there is a number, else [`Message`]. [`Briefing`] is what a person gets
+//! to know of a call, and [`extract`] its summary where no model has written one.
 
 mod attributes;
 mod cut;
 mod extract;
+mod message;
+mod phone;
+mod taskrouter;
 
 pub use self::{
-    attributes::{ATTRIBUTES_MAX, Case},
+    attributes::{ATTRIBUTES_MAX, Briefing, CALL_BACK},
     extract::{EXTRACT_MAX, extract},
+    message::Message,
+    phone::Phone,
+    taskrouter::TaskRouter,
 };

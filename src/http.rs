@@ -1,23 +1,25 @@
 //! The URL map, and what every route may use.
 //!
-//! One file a route family: [`voice`] answers Twilio's webhooks, [`conversation`] takes its sockets
-//! (which [`line`] then holds), [`monitor`] and [`transcript`] serve people, [`probes`] serve
-//! balancers. [`signed`], [`access`] and [`links`] decide who may ask.
+//! One file a route family: [`voice`] answers Twilio's webhooks, [`taskrouter`] hears of tasks,
+//! [`conversation`] takes its sockets (which [`line`] then holds), [`monitor`], [`transcript`] and
+//! [`orders`] serve people, [`probes`] serve
+//! balancers. [`signed`] and [`access`] decide who may ask.
 
 mod access;
 mod admission;
 mod conversation;
 mod error;
 mod line;
-mod links;
 mod monitor;
+mod orders;
 mod probes;
 mod signed;
+mod taskrouter;
 mod transcript;
 mod under_way;
 mod voice;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{FromRequest, Handler, Resource, Responder, web};
 use switchhook_actors::{
@@ -27,17 +29,19 @@ use switchhook_actors::{
         ids::{CallSid, InstanceId},
         persona::Persona,
     },
+    escalation_manager::EscalationManager,
     keeper::Keeper,
     llm_gateway::Policy,
     registry::Registry,
 };
 
 pub use self::{
-    access::Access, admission::Admission, line::Pings, links::Links, probes::Readiness,
+    access::Access, admission::Admission, line::Pings, probes::Readiness,
     under_way::UnderWay,
 };
 use crate::{
     config::PublicUrl,
+    links::Links,
     telemetry::Metrics,
     twilio::{signature::Signatures, twiml::ConversationRelay},
 };
@@ -52,6 +56,10 @@ pub struct Web {
     pub policy: Arc<Policy>,
     /// Whether it cannot write now, and tries to.
     pub store_failing: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Knows what becomes of callers who shall be with a person.
+    pub escalations: Arc<Keeper<EscalationManager>>,
+    /// What callers hear who wait for one.
+    pub hold: Hold,
     /// The sessions of this process.
     pub directory: Arc<Directory<CallSession>>,
     /// This engine.
@@ -82,6 +90,17 @@ pub struct Web {
     pub metrics: Metrics,
 }
 
+/// How callers wait for a person.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// Addresses of music, played in turn; empty: pauses between the talk.
+    pub music: Vec<String>,
+    /// After so long nobody will come.
+    pub wait_max: Duration,
+    /// Whether they can be called back.
+    pub call_backs: bool,
+}
+
 impl Web {
     /// Takes a new call, or says why it is not taken now. Calls that are held already are never
     /// refused.
@@ -104,12 +123,19 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .service(page("/monitor").route(web::get().to(monitor::calls)))
         .service(webhook("/voice/incoming", voice::incoming))
         .service(webhook("/voice/handoff", voice::handoff))
+        .service(webhook("/voice/wait", voice::wait))
+        .service(webhook("/voice/queued", voice::queued))
         .service(webhook("/voice/status", voice::status))
+        .service(webhook("/taskrouter/events", taskrouter::events))
         .service(page("/conversation/{call_sid}").route(web::get().to(conversation::connect)))
         .service(
             resource("/api/transcript/{id}", "GET, DELETE")
                 .route(web::get().to(transcript::read))
                 .route(web::delete().to(transcript::erase)),
+        )
+        .service(
+            resource("/api/calls/{call_sid}/escalate", "POST")
+                .route(web::post().to(orders::escalate)),
         )
         .default_service(web::route().to(error::no_such_route));
 }

@@ -165,8 +165,10 @@ impl Handler<Progress> for EscalationManager {
             for alias in told.aliases {
                 this.records.link(alias, record.sid).await?;
             }
-            let Some(escalation) = &record.escalation else { return Ok(Some(record)) };
-            this.records.step(record.sid, escalation.id, told.step).await
+            let (Some(escalation), Some(step)) = (&record.escalation, told.step) else {
+                return Ok(Some(record));
+            };
+            this.records.step(record.sid, escalation.id, step).await
         })
     }
 }

@@ -5,8 +5,13 @@ use serde::Deserialize;
 
 use super::{
     problems::{Problems, found},
-    values::{entries, is_phone, is_word, secret, secret_entries, service, sid},
+    values::{entries, is_phone, is_word, secret, secret_entries, service, sid, whole},
 };
+
+/// How long a caller waits for a person at most, s, and what may be configured: the task itself is
+/// given up after an hour.
+const WAIT: u64 = 1_200;
+const WAITS: std::ops::RangeInclusive<u64> = 30..=3_500;
 
 /// Hexadecimal digits of an auth token as Twilio makes them.
 const AUTH_TOKEN_DIGITS: usize = 32;
@@ -25,6 +30,8 @@ pub(super) struct Raw {
     twilio_taskrouter_url: Option<String>,
     escalation_number: Option<String>,
     escalation_allow: Option<String>,
+    escalation_wait_seconds: Option<String>,
+    hold_music: Option<String>,
 }
 
 /// What is known of the Twilio account, and who takes escalated calls.
@@ -50,6 +57,10 @@ pub struct Twilio {
     pub escalation_number: Option<String>,
     /// `ESCALATION_ALLOW`, E.164. Not empty: no other number may be dialled.
     pub escalation_allow: Vec<String>,
+    /// `ESCALATION_WAIT_SECONDS`: after so long nobody will come.
+    pub escalation_wait_seconds: u64,
+    /// `HOLD_MUSIC`: addresses that Twilio plays in turn to callers who wait.
+    pub hold_music: Vec<String>,
 }
 
 pub(super) fn parse(
@@ -83,6 +94,14 @@ pub(super) fn parse(
         ),
         escalation_number,
         escalation_allow,
+        escalation_wait_seconds: whole(
+            "ESCALATION_WAIT_SECONDS",
+            raw.escalation_wait_seconds,
+            WAITS,
+            problems,
+        )
+        .unwrap_or(WAIT),
+        hold_music: music(raw.hold_music.as_deref(), problems),
     }
 }
 
@@ -145,6 +164,20 @@ fn address(
         warnings.push(format!("{variable} is http: Twilio's credentials travel in the clear"));
     }
     Some(url)
+}
+
+fn music(raw: Option<&str>, problems: &mut Problems) -> Vec<String> {
+    const VARIABLE: &str = "HOLD_MUSIC";
+    let mut addresses = Vec::new();
+    for (number, entry) in raw.map(|raw| entries(VARIABLE, raw, problems)).unwrap_or_default() {
+        if url::Url::parse(entry).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+            addresses.push(entry.to_owned());
+        } else {
+            let text = format!("entry {number}: expected an address such as https://host/a.mp3, {}", found(entry));
+            problems.add(VARIABLE, text);
+        }
+    }
+    addresses
 }
 
 fn allowed(raw: Option<&str>, problems: &mut Problems) -> Vec<String> {

@@ -144,13 +144,7 @@ pub(super) fn warning(name: &str) -> Option<String> {
 }
 
 /// Variables that are read and checked, and that nothing in this version uses yet.
-const WITHOUT_EFFECT: [&str; 5] = [
-    "TWILIO_WORKFLOW_SID",
-    "ESCALATION_NUMBER",
-    "ESCALATION_ALLOW",
-    "TRANSCRIPT_KEYS",
-    "LINK_KEYS",
-];
+const WITHOUT_EFFECT: [&str; 1] = ["TRANSCRIPT_KEYS"];
 
 /// What to say about a variable that is set and changes nothing.
 pub(super) fn without_effect(name: &str) -> Option<String> {

@@ -35,14 +35,18 @@ const NUMBER_MAX: usize = 100;
 const REASON_MAX: usize = 400;
 const SKILL_MAX: usize = 40;
 const TRIED_MAX: usize = 160;
+const MESSAGE_MAX: usize = 500;
 const URL_MAX: usize = 600;
+
+/// The type of a task whose caller is to be called back.
+pub const CALL_BACK: &str = "callback";
 
 /// The name of a caller who hides their number.
 const UNKNOWN_CALLER: &str = "Unknown caller";
 
 /// What is known of a call when it goes to a person.
 #[derive(Debug, Clone)]
-pub struct Case<'a> {
+pub struct Briefing<'a> {
     /// The call, with its transcript.
     pub record: &'a CallRecord,
     /// Why it goes to a person.
@@ -54,9 +58,11 @@ pub struct Case<'a> {
     pub now: Timestamp,
     /// The signed link to the transcript, when links can be signed.
     pub transcript_url: Option<String>,
+    /// Whether the caller is to be called back, rather than waits.
+    pub call_back: bool,
 }
 
-impl Case<'_> {
+impl Briefing<'_> {
     /// The attributes as JSON: one object, at most [`ATTRIBUTES_MAX`] UTF-16 code units.
     ///
     /// What does not fit is left out in this order: the oldest of the last turns, the end of the
@@ -101,11 +107,12 @@ impl Case<'_> {
         let tried = turns_of(Role::Agent).next_back().map_or("", |turn| turn.text.trim());
         Attributes {
             source: "ai",
-            r#type: "inbound",
+            r#type: if self.call_back { CALL_BACK } else { "inbound" },
             name: if caller.is_empty() { UNKNOWN_CALLER.to_owned() } else { caller.clone() },
             direction: "inbound",
             customer_number: caller,
             called_number: to_units(&record.called, NUMBER_MAX),
+            message: self.message(),
             reason: String::new(),
             reason_code: code.label(),
             summary: String::new(),
@@ -137,6 +144,12 @@ impl Case<'_> {
         }
     }
 
+    /// What the caller left to be passed on.
+    fn message(&self) -> Option<String> {
+        let message = self.escalation.message.as_deref().filter(|_| self.call_back)?;
+        Some(to_units(message.trim(), MESSAGE_MAX))
+    }
+
     fn summary(&self) -> String {
         let grounds = &self.escalation.grounds;
         let written = grounds.summary.clone().filter(|summary| !summary.trim().is_empty());
@@ -160,6 +173,8 @@ struct Attributes {
     direction: &'static str,
     customer_number: String,
     called_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
     reason: String,
     reason_code: &'static str,
     summary: String,

@@ -1,31 +1,42 @@
-//! Twilio's webhooks: a call rings, a session has ended, a call is over.
+//! Twilio's webhooks: a call rings, a session has ended ([`session_over`]), a caller waits or has
+//! waited for a person ([`queue`]), a call is over.
 //!
 //! They always answer TwiML that keeps or ends the call politely, even when something behind them
 //! is broken, and a repeated webhook gets the same bytes.
 
-use std::{future::Future, time::Duration};
+mod once;
+mod queue;
+mod session_over;
+
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use switchhook_actors::{
-    call_session::messages::{Conclude, SessionFailed},
+    call_session::messages::Conclude,
     domain::{
-        handoff::{HandoffNote, Next, SessionOver},
+        escalation::Step,
         ids::CallSid,
         legible::label,
         record::{CallRecord, Change, NewCall, Status},
     },
+    escalation_manager::messages::Progress,
     registry::{
-        messages::{Answered, Find, Open, Remember, Settle},
+        messages::{Find, Open, Settle},
         store::{Key, Settled},
     },
 };
 
+use self::once::once;
+pub(super) use self::{
+    queue::{queued, wait},
+    session_over::handoff,
+};
 use super::{Web, error::HttpError, signed::Signed};
 use crate::{
     clock,
     twilio::{
-        forms::{CallStatus, FormError, Incoming, SessionEnd, SessionStatus, StatusCallback},
-        twiml::{self, Connect, Response, Say, Verb, action_url},
+        forms::{CallStatus, FormError, Incoming, StatusCallback},
+        twiml::{Connect, Response, Say, Verb, action_url},
     },
 };
 
@@ -38,6 +49,9 @@ const REPLY_TTL: u64 = 60_000;
 
 /// Characters of a field that becomes part of a reply's name: a `SessionId` has 34.
 const NAME_MAX: usize = 64;
+
+/// How long the EscalationManager may take: up to five questions to the registry. Twilio waits 4 s.
+const ESCALATION_PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// How long a session may take to hear that its call is over.
 const CONCLUDE_PATIENCE: Duration = Duration::from_secs(1);
@@ -83,70 +97,17 @@ async fn ring(web: &Web, call: &Incoming) -> Response {
     }
 }
 
-/// `POST /voice/handoff`: every end of a ConversationRelay session.
-pub(super) async fn handoff(
-    signed: Signed,
-    web: web::Data<Web>,
-) -> Result<HttpResponse, HttpError> {
-    let end = SessionEnd::read(&signed.form).map_err(bad)?;
-    let session = signed.form.get("SessionId").unwrap_or_default();
-    let key = reply_key("handoff", &signed, end.sid, session);
-    Ok(once(&web, "handoff", key, after_session(&web, &end)).await)
-}
-
-async fn after_session(web: &Web, end: &SessionEnd) -> Response {
-    let sid = end.sid;
-    let record = look_up(web, sid).await;
-    let over = over(end);
-    let next = over.next(record.as_ref(), clock::now());
-    tracing::info!(call.sid = %sid, ?over, ?next, error = end.error_code, "a session has ended");
-    match next {
-        Next::Nothing(status) => {
-            conclude(web, sid, record, status).await;
-            Response::new()
-        }
-        Next::HangUp => {
-            conclude(web, sid, record, Status::Completed).await;
-            Response::new().then(Verb::Hangup)
-        }
-        Next::Rejoin { greet } => {
-            if let Some(record) = record {
-                settle(web, record, Change::Rejoined).await;
-            }
-            if let Some(session) = web.directory.find(sid) {
-                // A session that does not answer goes on as it was: the line is still to be had.
-                let _ = session.send(SessionFailed).timeout(CONCLUDE_PATIENCE).await;
-            }
-            metrics::counter!("switchhook_lines_total", "event" => "rejoined").increment(1);
-            connect(web, sid, greet)
-        }
-        Next::GiveUp => {
-            tracing::error!(call.sid = %sid, "a call is given up: its sessions keep failing");
-            conclude(web, sid, record, Status::Failed).await;
-            farewell(web)
-        }
-    }
-}
-
-fn over(end: &SessionEnd) -> SessionOver {
-    if end.call_status.is_over() {
-        let completed = end.call_status == CallStatus::Completed;
-        return SessionOver::CallOver { completed };
-    }
-    if end.error_code.is_some() || end.session_status == Some(SessionStatus::Failed) {
-        let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
-        return SessionOver::Failed { lasted };
-    }
-    // A note that cannot be read was not written by an engine: the session is over all the same.
-    let note = end.handoff_data.as_deref().and_then(|text| HandoffNote::parse(text).ok());
-    SessionOver::EndedByUs(note)
-}
-
 /// `POST /voice/status`: ends calls whose socket never said so.
 pub(super) async fn status(signed: Signed, web: web::Data<Web>) -> Result<HttpResponse, HttpError> {
     let callback = StatusCallback::read(&signed.form).map_err(bad)?;
     count("status", "answered");
-    if callback.call_status.is_over() {
+    if let Some(parent) = callback.parent {
+        // A person's telephone: they have answered when it is in progress; its end comes with the
+        // action of the dial.
+        if callback.call_status == CallStatus::InProgress {
+            progress(&web, parent, Step::Accepted { worker: None }).await;
+        }
+    } else if callback.call_status.is_over() {
         let completed = callback.call_status == CallStatus::Completed;
         let status = if completed { Status::Completed } else { Status::Failed };
         let record = look_up(&web, callback.sid).await;
@@ -189,6 +150,19 @@ async fn settle(web: &Web, record: CallRecord, change: Change) {
     }
 }
 
+/// Has it recorded what happened to a call's escalation; the call as it stands then, if that is
+/// known.
+async fn progress(web: &Web, sid: CallSid, step: Step) -> Option<CallRecord> {
+    let told = Progress { key: Key::Sid(sid), step: Some(step), aliases: Vec::new() };
+    match web.escalations.send(told).timeout(ESCALATION_PATIENCE).await {
+        Ok(Ok(record)) => record,
+        failed => {
+            tracing::error!(call.sid = %sid, "a step of an escalation is lost: {}", cause(&failed));
+            None
+        }
+    }
+}
+
 async fn look_up(web: &Web, sid: CallSid) -> Option<CallRecord> {
     match web.registry.send(Find { key: Key::Sid(sid) }).timeout(REGISTRY_PATIENCE).await {
         Ok(Ok(record)) => record,
@@ -210,45 +184,15 @@ fn connect(web: &Web, sid: CallSid, greet: bool) -> Response {
 
 /// An apology and a goodbye, for a call that cannot be held.
 fn farewell(web: &Web) -> Response {
-    let mut say = Say::new(&web.persona.unavailable);
-    // `<Say>` speaks one language; `multi` is for sessions.
-    say.language = web.relay.attributes.language.clone().filter(|language| !language.is_multi());
-    Response::new().then(say).then(Verb::Hangup)
+    Response::new().then(say(web, &web.persona.unavailable)).then(Verb::Hangup)
 }
 
-/// Answers a webhook once: its repetitions get the same bytes.
-async fn once(
-    web: &Web,
-    route: &'static str,
-    key: String,
-    reply: impl Future<Output = Response>,
-) -> HttpResponse {
-    let started = std::time::Instant::now();
-    let _pass = web.under_way.pass(&key).await;
-    let now = clock::now();
-    let known =
-        web.registry.send(Answered { key: key.clone(), now }).timeout(REGISTRY_PATIENCE).await;
-    let (xml, outcome) = match known {
-        Ok(Ok(Some(known))) => (known, "repeated"),
-        // A registry that does not answer will not keep the reply either: the caller waits for it.
-        Err(_) | Ok(Err(_)) => (reply.await.to_xml(), "unsaved"),
-        Ok(Ok(None)) => {
-            let xml = reply.await.to_xml();
-            let keep = Remember {
-                key: key.clone(),
-                reply: xml.clone(),
-                now: clock::now(),
-                ttl: REPLY_TTL,
-            };
-            match web.registry.send(keep).timeout(REGISTRY_PATIENCE).await {
-                Ok(Ok(stands)) => (stands, "answered"),
-                _ => (xml, "unsaved"),
-            }
-        }
-    };
-    count(route, outcome);
-    metrics::histogram!("switchhook_webhook_seconds", "route" => route).record(started.elapsed());
-    HttpResponse::Ok().content_type(twiml::CONTENT_TYPE).body(xml)
+/// Words outside a session, in its language.
+fn say(web: &Web, words: &str) -> Say {
+    let mut say = Say::new(words);
+    // `<Say>` speaks one language; `multi` is for sessions.
+    say.language = web.relay.attributes.language.clone().filter(|language| !language.is_multi());
+    say
 }
 
 fn reply_key(route: &str, signed: &Signed, sid: CallSid, part: &str) -> String {

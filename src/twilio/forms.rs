@@ -3,11 +3,19 @@
 //!
 //! Phone numbers and fields are kept out of `Debug`, since what is debugged gets logged.
 
+mod queue;
+mod task_event;
+
 use std::{fmt, time::Duration};
 
 use percent_encoding::percent_decode;
 use switchhook_actors::domain::{ids::CallSid, legible::label};
 use url::form_urlencoded;
+
+pub use self::{
+    queue::{Left, QueueEnd, Waiting},
+    task_event::TaskEvent,
+};
 
 /// Bound on the fields of a form. A voice webhook has about 40; custom SIP headers add to it.
 const FIELDS_MAX: usize = 200;
@@ -320,6 +328,8 @@ pub struct StatusCallback {
     pub sid: CallSid,
     /// Its status.
     pub call_status: CallStatus,
+    /// The call that dialled this one: then it is a person's telephone.
+    pub parent: Option<CallSid>,
 }
 
 impl StatusCallback {
@@ -328,7 +338,8 @@ impl StatusCallback {
     /// # Errors
     /// When a field is missing, doubled or wrong.
     pub fn read(form: &Form) -> Result<Self, FormError> {
-        Ok(Self { sid: form.call()?, call_status: form.call_status()? })
+        let parent = form.only("ParentCallSid")?.and_then(|sid| sid.parse().ok());
+        Ok(Self { sid: form.call()?, call_status: form.call_status()?, parent })
     }
 }
 

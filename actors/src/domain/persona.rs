@@ -44,6 +44,9 @@ pub const WORDS_MAX: usize = 80;
 /// The number of sentences about the wait: see [`Persona::waits`].
 pub const WAITS: usize = 4;
 
+/// The number of sentences about keys: see [`Persona::hold_keys`].
+pub const HOLD_KEYS: usize = 2;
+
 /// The least number of phrases for a caller who waits: one alone, again and again, is torture.
 pub const HOLD_MIN: usize = 2;
 
@@ -104,8 +107,9 @@ pub struct Persona {
     pub hold: Vec<String>,
     /// Spoken before the caller's place in the queue, which is a number.
     pub position: String,
-    /// Spoken to a caller who waits: 1 for a call-back, 2 to go back to the agent.
-    pub hold_keys: String,
+    /// Spoken to a caller who waits, where it is possible: 1 for a call-back, 2 to go back to the
+    /// agent.
+    pub hold_keys: Vec<String>,
     /// Spoken when a call-back is booked: says that the call ends.
     pub called_back: String,
     /// Caller's words that mean that a person is wanted, lower case: for rules and the offline model.

@@ -174,9 +174,3 @@ fn note(turn: &Turn) -> &'static str {
         _ => "",
     }
 }
-
-/// STUB
-#[must_use]
-pub fn summary_prompt(_: &Transcript, _: usize) -> Prompt {
-    Prompt { messages: Vec::new(), tools: Tools::None }
-}

@@ -92,8 +92,8 @@ where
 pub struct Progress {
     /// The call, by its sid or any linked id.
     pub key: Key,
-    /// What happened.
-    pub step: Step,
+    /// What happened; none when only the names are news.
+    pub step: Option<Step>,
     /// Names that the call is found by from now on.
     pub aliases: Vec<Alias>,
 }

@@ -50,7 +50,7 @@ fn persona() -> Persona {
         stay: "Let us go on.".to_owned(),
         hold: vec!["Thank you.".to_owned(), "Still there.".to_owned()],
         position: "Your place is".to_owned(),
-        hold_keys: "Press 1 or 2.".to_owned(),
+        hold_keys: ["Press 1.", "Press 2."].map(str::to_owned).to_vec(),
         called_back: "We call you back.".to_owned(),
         escalation_phrases: vec!["talk to a person".to_owned()],
         escalation_unless: vec!["don't want".to_owned()],

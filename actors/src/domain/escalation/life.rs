@@ -311,6 +311,10 @@ impl Escalation {
                 self.advance(EscalationState::WithAgent, at);
             }
             Step::Finished => self.advance(EscalationState::Finished, at),
+            // Who will be called back has what they wanted.
+            Step::Failed { why: Unreached::CallerLeft } if self.call_back.is_some() => {
+                self.advance(EscalationState::Finished, at);
+            }
             // Who is with a person does not go back: they finish.
             Step::Withdrawn | Step::Failed { .. } if self.state == EscalationState::WithAgent => {
                 self.advance(EscalationState::Finished, at);

@@ -6,7 +6,7 @@ use toml::{
 };
 
 use super::{
-    FILLERS_MIN, HOLD_MIN, LIST_MAX, PHRASE_MAX, Persona, PersonaProblems, SILENCE_MIN, WAITS,
+    FILLERS_MIN, HOLD_KEYS, HOLD_MIN, LIST_MAX, PHRASE_MAX, Persona, PersonaProblems, SILENCE_MIN, WAITS,
     WORDS_MAX, parts::Parts,
 };
 
@@ -34,7 +34,7 @@ const KEYS: [(&str, &str); 30] = [
     ("stay", "spoken when a hand-off was wished for but the caller stays"),
     ("hold", "spoken in turn to a caller who waits"),
     ("position", "spoken before the caller's place in the queue"),
-    ("hold_keys", "spoken to a caller who waits: 1 for a call-back, 2 to go back"),
+    ("hold_keys", "what 1 is for (a call-back) and what 2 is for (to go back), for a caller who waits"),
     ("called_back", "spoken when a call-back is booked and the call ends"),
     ("escalation_phrases", "caller's words that mean that a person is wanted"),
     ("escalation_unless", "caller's words that may turn their meaning"),
@@ -83,7 +83,7 @@ pub(super) fn read(parts: &Parts<'_>, problems: &mut PersonaProblems) -> Persona
         stay: header.phrase("stay"),
         hold: header.phrases("hold", HOLD_MIN),
         position: header.phrase("position"),
-        hold_keys: header.phrase("hold_keys"),
+        hold_keys: header.exactly("hold_keys", HOLD_KEYS),
         called_back: header.phrase("called_back"),
         escalation_phrases: lower(header.words("escalation_phrases")),
         escalation_unless: lower(header.words("escalation_unless")),

@@ -1,7 +1,7 @@
 //! Signed links to a transcript: they read one call, for a while, without an access token.
 //!
 //! The hand-off puts a [`Links::link`] into the task, since the person's browser has no token of
-//! ours; [`transcript`](super::transcript) asks [`Links::permits`] before it asks for one. Every
+//! ours; the transcript's route asks [`Links::permits`] before it asks for one. Every
 //! instance has the same keys, so any of them reads what another has signed.
 
 use std::fmt;

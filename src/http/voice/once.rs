@@ -1,0 +1,52 @@
+//! A webhook is answered once: its repetitions, on whichever instance, get the same bytes.
+
+use std::future::Future;
+
+use actix_web::HttpResponse;
+use switchhook_actors::{
+    domain::{ids::CallSid, legible::label},
+    registry::messages::{Answered, Remember},
+};
+
+use super::{NAME_MAX, REGISTRY_PATIENCE, REPLY_TTL, Web, count};
+use crate::{
+    clock,
+    http::signed::Signed,
+    twilio::twiml::{self, Response},
+};
+
+/// Answers a webhook once: its repetitions get the same bytes. Of two at once on two instances the
+/// first that is kept wins, and both send it.
+pub(super) async fn once(
+    web: &Web,
+    route: &'static str,
+    key: String,
+    reply: impl Future<Output = Response>,
+) -> HttpResponse {
+    let started = std::time::Instant::now();
+    let _pass = web.under_way.pass(&key).await;
+    let now = clock::now();
+    let known =
+        web.registry.send(Answered { key: key.clone(), now }).timeout(REGISTRY_PATIENCE).await;
+    let (xml, outcome) = match known {
+        Ok(Ok(Some(known))) => (known, "repeated"),
+        // A registry that does not answer will not keep the reply either: the caller waits for it.
+        Err(_) | Ok(Err(_)) => (reply.await.to_xml(), "unsaved"),
+        Ok(Ok(None)) => {
+            let xml = reply.await.to_xml();
+            let keep = Remember {
+                key: key.clone(),
+                reply: xml.clone(),
+                now: clock::now(),
+                ttl: REPLY_TTL,
+            };
+            match web.registry.send(keep).timeout(REGISTRY_PATIENCE).await {
+                Ok(Ok(stands)) => (stands, "answered"),
+                _ => (xml, "unsaved"),
+            }
+        }
+    };
+    count(route, outcome);
+    metrics::histogram!("switchhook_webhook_seconds", "route" => route).record(started.elapsed());
+    HttpResponse::Ok().content_type(twiml::CONTENT_TYPE).body(xml)
+}

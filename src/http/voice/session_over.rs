@@ -1,0 +1,137 @@
+//! `POST /voice/handoff`: every end of a ConversationRelay session, and what becomes of the caller.
+
+use actix_web::{HttpResponse, web};
+use switchhook_actors::{
+    call_session::messages::{HandedOver as Part, SessionFailed},
+    domain::{
+        handoff::{Next, SessionOver, Wanted},
+        record::{CallRecord, Change, NewCall, Status},
+    },
+    escalation_manager::{
+        desk::Handover,
+        messages::{HandOver, HandedOver},
+    },
+};
+
+use super::{
+    CONCLUDE_PATIENCE, ESCALATION_PATIENCE, Web, bad, conclude, connect, farewell, look_up,
+    once, reply_key, settle,
+};
+use crate::{
+    clock,
+    http::{error::HttpError, signed::Signed},
+    twilio::{
+        forms::{CallStatus, Phone, SessionEnd, SessionStatus},
+        twiml::{Dial, Enqueue, Response, Task, Verb, action_url},
+    },
+};
+
+/// For how long a person's telephone rings, s: six times.
+const RING_S: u32 = 30;
+
+pub(in crate::http) async fn handoff(
+    signed: Signed,
+    web: web::Data<Web>,
+) -> Result<HttpResponse, HttpError> {
+    let end = SessionEnd::read(&signed.form).map_err(bad)?;
+    let field = |name| signed.form.get(name).unwrap_or_default();
+    let part = format!("{}:{}", field("SessionId"), field("SessionStatus"));
+    let key = reply_key("handoff", &signed, end.sid, &part);
+    let [caller, called] = ["From", "To"].map(|name| Phone::new(field(name)).as_str().to_owned());
+    let call = NewCall { sid: end.sid, caller, called, greeting: None, at: clock::now() };
+    Ok(once(&web, "handoff", key, after_session(&web, &end, call)).await)
+}
+
+async fn after_session(web: &Web, end: &SessionEnd, call: NewCall) -> Response {
+    let sid = end.sid;
+    let record = look_up(web, sid).await;
+    let over = over(end);
+    let next = over.next(record.as_ref(), clock::now());
+    tracing::info!(call.sid = %sid, ?next, error = end.error_code, "a session has ended");
+    match next {
+        Next::Nothing(status) => {
+            conclude(web, sid, record, status).await;
+            Response::new()
+        }
+        Next::HangUp => {
+            conclude(web, sid, record, Status::Completed).await;
+            Response::new().then(Verb::Hangup)
+        }
+        Next::HandOver(wanted) => hand_over(web, call, *wanted).await,
+        Next::Rejoin { greet } => rejoin(web, call, record, greet).await,
+        Next::GiveUp => {
+            tracing::error!(call.sid = %sid, "a call is given up: its sessions keep failing");
+            conclude(web, sid, record, Status::Failed).await;
+            farewell(web)
+        }
+    }
+}
+
+async fn rejoin(web: &Web, call: NewCall, record: Option<CallRecord>, greet: bool) -> Response {
+    if let Some(record) = record {
+        settle(web, record, Change::Rejoined).await;
+    }
+    if let Some(session) = web.directory.find(call.sid) {
+        // A session that does not answer goes on as it was: the line is still to be had.
+        let _ = session.send(SessionFailed).timeout(CONCLUDE_PATIENCE).await;
+    }
+    metrics::counter!("switchhook_lines_total", "event" => "rejoined").increment(1);
+    connect(web, call.sid, greet)
+}
+
+/// The caller goes to a person; where that cannot be said, back to the agent, which says so.
+async fn hand_over(web: &Web, call: NewCall, wanted: Wanted) -> Response {
+    let sid = call.sid;
+    if let Some(session) = web.directory.find(sid) {
+        // It notes what was heard, and its part is over.
+        let _ = session.send(Part).timeout(CONCLUDE_PATIENCE).await;
+    }
+    let order = HandOver { call, wanted };
+    let (outcome, response) = match web.escalations.send(order).timeout(ESCALATION_PATIENCE).await {
+        Ok(HandedOver::To(Handover::Queue { workflow, attributes, priority, timeout_s })) => {
+            let task = Task { attributes, priority, timeout_s };
+            ("queue", Response::new().then(enqueue(web, workflow, task)))
+        }
+        Ok(HandedOver::To(Handover::Dial { number })) => {
+            ("dial", Response::new().then(dial(web, number)))
+        }
+        Ok(HandedOver::To(Handover::TakeMessage) | HandedOver::Back(_)) => {
+            ("back", connect(web, sid, false))
+        }
+        Err(error) => {
+            tracing::error!(call.sid = %sid, "a caller cannot be handed over: {error}");
+            ("failed", connect(web, sid, false))
+        }
+    };
+    metrics::counter!("switchhook_handoffs_total", "to" => outcome).increment(1);
+    response
+}
+
+fn enqueue(web: &Web, workflow_sid: String, task: Task) -> Enqueue {
+    let origin = web.public_url.origin();
+    let action = action_url(origin, "/voice/queued");
+    Enqueue { workflow_sid, action, wait_url: action_url(origin, "/voice/wait"), task }
+}
+
+fn dial(web: &Web, number: String) -> Dial {
+    let origin = web.public_url.origin();
+    Dial {
+        number,
+        action: action_url(origin, "/voice/queued"),
+        timeout_s: RING_S,
+        caller_id: None,
+        answered: Some(action_url(origin, "/voice/status")),
+    }
+}
+
+fn over(end: &SessionEnd) -> SessionOver {
+    if end.call_status.is_over() {
+        let completed = end.call_status == CallStatus::Completed;
+        return SessionOver::CallOver { completed };
+    }
+    if end.error_code.is_some() || end.session_status == Some(SessionStatus::Failed) {
+        let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
+        return SessionOver::Failed { lasted };
+    }
+    SessionOver::ended(end.handoff_data.as_deref())
+}
