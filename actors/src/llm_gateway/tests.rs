@@ -17,7 +17,7 @@ use tracing::Span;
 use super::{model::AnswerStream, *};
 use crate::domain::{
     answer::{AnswerEvent, FailureKind, Finish, ModelFailure},
-    prompt::Prompt,
+    prompt::{Prompt, Tools},
     time::{Millis, Timestamp},
 };
 
@@ -93,8 +93,11 @@ impl House {
 
     async fn ask(&self, does: Does) -> Result<Tokens, Refused> {
         self.model.script.borrow_mut().push_back(does);
-        let question =
-            Generate { prompt: Prompt { messages: Vec::new() }, fresh: false, span: Span::none() };
+        let question = Generate {
+            prompt: Prompt { messages: Vec::new(), tools: Tools::None },
+            fresh: false,
+            span: Span::none(),
+        };
         let answer = self.gateway.send(question).await.expect("a gateway");
         if answer.is_err() {
             self.model.script.borrow_mut().pop_back();

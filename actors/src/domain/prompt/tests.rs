@@ -19,13 +19,24 @@ fn persona() -> Persona {
         resume: phrase(),
         silence: vec![phrase(), phrase()],
         hints: Vec::new(),
+        bridge: phrase(),
+        waits: vec![phrase(); 4],
         escalation: phrase(),
+        unreached: phrase(),
+        message_taken: phrase(),
         stay: phrase(),
+        hold: vec![phrase(), phrase()],
+        position: phrase(),
+        hold_keys: phrase(),
+        called_back: phrase(),
         interrupted: phrase(),
         more: phrase(),
         limit: phrase(),
         backchannel: Vec::new(),
         escalation_phrases: Vec::new(),
+        escalation_unless: Vec::new(),
+        escalation_rules: Vec::new(),
+        stay_phrases: Vec::new(),
         goodbye_phrases: Vec::new(),
         body: "# Knowledge\n## Fees\nThe late fee is 29 dollars.".into(),
         knowledge: vec![Section {
@@ -55,8 +66,14 @@ fn the_model_is_told_who_it_is_what_it_knows_and_how_to_speak() {
     let prompt = builder.window(&Transcript::default(), 0);
     let [system] = &prompt.messages[..] else { panic!("one message: {prompt:?}") };
     assert_eq!(system.role, Speaker::System);
-    for part in ["OWL Bank", "The late fee is 29 dollars.", "\nESCALATE: reason\n", "\nEND_CALL\n"]
-    {
+    for part in [
+        "OWL Bank",
+        "The late fee is 29 dollars.",
+        ESCALATE_TOOL,
+        "\nESCALATE: reason\n",
+        "\nEND_CALL\n",
+        STAY_TOOL,
+    ] {
         assert!(system.content.contains(part), "{part}");
     }
     assert!(!system.content.contains("language with the tag"));
