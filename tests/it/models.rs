@@ -36,6 +36,7 @@ fn settings(url: &str) -> OpenAiSettings {
         model: "gpt-4o-mini".to_owned(),
         temperature: 0.7,
         max_tokens: 150,
+        tools: true,
         pool: 1000,
         first_byte: SOON,
     }
