@@ -308,7 +308,11 @@ fn a_caller_on_the_way_to_a_person_is_kept_when_they_take_it_back_and_only_then(
         "please don't transfer me",
     ] {
         let turns = [&asked[..], &[words]].concat();
-        assert_eq!(offline.answer(&with_tools(&turns, Tools::Stay)), [stay.clone()], "{words}");
+        assert_eq!(
+            offline.answer(&with_tools(&turns, Tools::Stay)),
+            std::slice::from_ref(&stay),
+            "{words}"
+        );
     }
     for words in [
         "Okay.",

@@ -34,24 +34,25 @@ pub(super) struct Bodies {
 /// providers keep from question to question, is the same for all of them.
 #[derive(Debug)]
 struct Endings {
-    plain: String,
+    plain: Bytes,
     /// With [`Tools::Escalate`] and with [`Tools::Stay`]; none for a server that takes no tools.
-    offering: Option<[String; 2]>,
+    offering: Option<[Bytes; 2]>,
 }
 
 impl Endings {
     fn new(with_tools: bool) -> Self {
-        let ending = |tools| format!("]{}}}", tools::fields(tools));
+        let ending = |tools| Bytes::from(format!("]{}}}", tools::fields(tools)));
         let offering = with_tools.then(|| [ending(Tools::Escalate), ending(Tools::Stay)]);
         Self { plain: ending(Tools::None), offering }
     }
 
-    fn of(&self, tools: Tools) -> &str {
-        match (tools, &self.offering) {
+    fn of(&self, tools: Tools) -> Bytes {
+        let ending = match (tools, &self.offering) {
             (Tools::Escalate, Some([escalate, _])) => escalate,
             (Tools::Stay, Some([_, stay])) => stay,
             (Tools::None, _) | (_, None) => &self.plain,
-        }
+        };
+        ending.clone()
     }
 }
 
@@ -89,8 +90,8 @@ impl Bodies {
             rest.push(b',');
             message::write(said, with_tools, &mut rest)?;
         }
-        rest.extend_from_slice(self.endings.of(prompt.tools).as_bytes());
-        Ok(Body { parts: VecDeque::from([first, rest.into()]) })
+        let parts = [first, rest.into(), self.endings.of(prompt.tools)];
+        Ok(Body { parts: parts.into_iter().filter(|part| !part.is_empty()).collect() })
     }
 
     /// The opening and the first message, which is the persona's.
