@@ -95,6 +95,9 @@ fn several_calls_are_told_apart_by_what_there_is() {
         assert_called(&[json!([f, g])], &expected(ids.0, ids.1));
         assert_called(&[json!([f]), json!([g])], &expected(ids.0, ids.1));
     }
+    // Listed, with nothing but names.
+    let bare = ["stay", "stay"].map(|name| json!({"function": {"name": name}}));
+    assert_called(&[json!(bare)], &[["call_0", "stay", ""], ["call_1", "stay", ""]]);
     // In turns.
     let begun = json!([
         fragment(Some(0), one, Some("f"), "{\"a\""),
