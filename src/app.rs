@@ -281,6 +281,7 @@ impl ModelChoice {
             model: model.name.clone(),
             temperature: model.temperature,
             max_tokens: model.max_tokens,
+            tools: model.tools,
             // All permits may be on one thread: none of them shall wait for a connection.
             pool: answers,
             // The conversation has its own deadlines and aborts the request; this is the net below.

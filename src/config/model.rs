@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     problems::Problems,
-    values::{decimal, is_word, secret, service, whole, words},
+    values::{decimal, is_word, secret, service, truth, whole, words},
 };
 
 /// `OPENAI_BASE_URL` when only a key is set.
@@ -22,6 +22,9 @@ const MAX_TOKENS: u32 = 150;
 
 /// `OPENAI_HISTORY_TOKENS`: the conversation that goes along with each question.
 const HISTORY_TOKENS: usize = 6000;
+
+/// `OPENAI_TOOLS`: most servers take them, and a model uses them more surely than a mark.
+const TOOLS: bool = true;
 
 /// `FIRST_TOKEN_MS`: a caller takes longer silence for a lost connection.
 const FIRST_TOKEN_MS: u64 = 4000;
@@ -47,6 +50,7 @@ pub(super) struct Raw {
     openai_temperature: Option<String>,
     openai_max_tokens: Option<String>,
     openai_history_tokens: Option<String>,
+    openai_tools: Option<String>,
     first_token_ms: Option<String>,
     token_gap_ms: Option<String>,
     turn_ms: Option<String>,
@@ -68,6 +72,8 @@ pub struct Model {
     pub max_tokens: u32,
     /// `OPENAI_HISTORY_TOKENS`: the part of the conversation that goes along, in tokens.
     pub history_tokens: usize,
+    /// `OPENAI_TOOLS`: whether the model is offered tools.
+    pub tools: bool,
     /// Whether neither key nor base URL is set: the model is the one inside.
     pub offline: bool,
     /// `FIRST_TOKEN_MS`: from the question to the first token, in milliseconds.
@@ -120,6 +126,7 @@ pub(super) fn parse(raw: Raw, problems: &mut Problems, warnings: &mut Vec<String
         temperature: temperature.unwrap_or(TEMPERATURE),
         max_tokens: max_tokens.unwrap_or(MAX_TOKENS),
         history_tokens: history.unwrap_or(HISTORY_TOKENS),
+        tools: truth("OPENAI_TOOLS", raw.openai_tools, problems).unwrap_or(TOOLS),
         offline,
         first_token_ms,
         token_gap_ms,

@@ -40,6 +40,7 @@ fn nothing_set_gives_the_defaults_of_the_contract() {
         ("OPENAI_TEMPERATURE", config.model.temperature.to_string()),
         ("OPENAI_MAX_TOKENS", config.model.max_tokens.to_string()),
         ("OPENAI_HISTORY_TOKENS", config.model.history_tokens.to_string()),
+        ("OPENAI_TOOLS", config.model.tools.to_string()),
         ("FIRST_TOKEN_MS", config.model.first_token_ms.to_string()),
         ("TOKEN_GAP_MS", config.model.token_gap_ms.to_string()),
         ("TURN_MS", config.model.turn_ms.to_string()),
@@ -61,7 +62,7 @@ fn nothing_set_gives_the_defaults_of_the_contract() {
         assert_eq!(value, default(name), "{name}");
     }
     let with_default = VARIABLES.iter().filter(|variable| variable.default.is_some()).count();
-    assert_eq!(with_default, 25, "a default in the table that this test does not compare");
+    assert_eq!(with_default, 26, "a default in the table that this test does not compare");
     assert!(config.model.offline && config.access.open && !config.is_public);
     assert!(config.twilio.auth_tokens.is_empty() && config.limits.max_calls.is_none());
     assert_eq!((config.log.format, config.warnings.len()), (None, 0));

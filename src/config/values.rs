@@ -53,6 +53,16 @@ pub(super) fn decimal(
     in_range("number", variable, raw, range, problems)
 }
 
+/// `true` or `false`.
+pub(super) fn truth(variable: &str, raw: Option<String>, problems: &mut Problems) -> Option<bool> {
+    let raw = raw?;
+    let truth = raw.to_ascii_lowercase().parse().ok();
+    if truth.is_none() {
+        problems.add(variable, format!("expected true or false, {}", found(&raw)));
+    }
+    truth
+}
+
 fn in_range<T>(
     kind: &str,
     variable: &str,

@@ -45,6 +45,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("OPENAI_TEMPERATURE", Some("0.7"), "0 to 2"),
     variable("OPENAI_MAX_TOKENS", Some("150"), "tokens of one answer"),
     variable("OPENAI_HISTORY_TOKENS", Some("6000"), "tokens of the conversation that go along with a question"),
+    variable("OPENAI_TOOLS", Some("true"), "true or false: whether the model is offered tools; false for a server that refuses them"),
     variable("FIRST_TOKEN_MS", Some("4000"), "milliseconds until an answer begins, 1 to 600000"),
     variable("TOKEN_GAP_MS", Some("2500"), "milliseconds from token to token, 1 to 600000"),
     variable("TURN_MS", Some("20000"), "milliseconds for a whole answer, 1 to 600000, at least FIRST_TOKEN_MS"),

@@ -2,9 +2,10 @@
 //!
 //! The gateway uses it when no provider is configured, so that a fresh machine can hold a call. It
 //! finds the sentences that answer a question (`knowledge`), streams them like a model does, and
-//! writes the same marks. It says that it does not know rather than guess. Its own few words are
-//! English; everything else is the persona's.
+//! writes the same marks. It says that it does not know rather than guess. Asked for a summary it
+//! gives an extract. Its own few words are English; everything else is the persona's.
 
+mod extract;
 mod heard;
 mod knowledge;
 #[cfg(test)]
@@ -17,9 +18,10 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{FutureExt as _, StreamExt as _, future::LocalBoxFuture, stream};
 use switchhook_actors::{
     domain::{
-        answer::{AnswerEvent, Finish, ModelFailure},
+        answer::{AnswerEvent, Finish, ModelFailure, ToolCall},
         persona::Persona,
-        prompt::{Prompt, Speaker},
+        phrases,
+        prompt::{Prompt, STAY_TOOL, Speaker, Tools},
     },
     llm_gateway::model::{AnswerStream, Model},
 };
@@ -38,6 +40,9 @@ const ANYTHING_ELSE: &str = "Is there anything else I can help you with?";
 
 /// What it says when the caller would rather not speak to a person.
 const STAYING: &str = "All right, we go on without a colleague. What can I do for you?";
+
+/// What it says while the caller goes on to a person.
+const GOING: &str = "All right.";
 
 /// How fast words come, like those of a model behind a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +76,39 @@ impl Offline {
         Self { persona, knowledge: Arc::new(knowledge), pace }
     }
 
-    /// The whole answer, marks included.
+    /// The whole answer, piece by piece, without its end.
+    fn answer(&self, prompt: &Prompt) -> Vec<AnswerEvent> {
+        let words = match prompt.tools {
+            Tools::None => extract::extract(prompt, |words| self.says_something(words))
+                .unwrap_or_else(|| self.reply(prompt)),
+            Tools::Escalate => self.reply(prompt),
+            Tools::Stay if self.wants_to_stay(&Asked::of(prompt).question) => {
+                return vec![AnswerEvent::Called(ToolCall {
+                    id: "offline-1".to_owned(),
+                    name: STAY_TOOL.to_owned(),
+                    arguments: "{}".to_owned(),
+                })];
+            }
+            Tools::Stay => GOING.to_owned(),
+        };
+        words::tokens(&words).into_iter().map(AnswerEvent::Token).collect()
+    }
+
+    /// Whether a caller who is on the way to a person takes that back: who refuses one stays, too.
+    fn wants_to_stay(&self, question: &str) -> bool {
+        let Persona { stay_phrases, escalation_phrases, .. } = &*self.persona;
+        let heard = Heard::new(question);
+        phrases::contains(question, stay_phrases) && !heard.wants_any(escalation_phrases)
+            || heard.without_refused(escalation_phrases).is_some()
+    }
+
+    /// Whether a caller's words are about something, other than a person.
+    fn says_something(&self, words: &str) -> bool {
+        !self.knowledge.is_idle(words)
+            && !Heard::new(words).wants_any(&self.persona.escalation_phrases)
+    }
+
+    /// What a caller hears, marks included.
     fn reply(&self, prompt: &Prompt) -> String {
         let Asked { question, before, turn } = Asked::of(prompt);
         let heard = Heard::new(&question);
@@ -132,17 +169,17 @@ impl Model for Offline {
         _fresh: bool,
     ) -> LocalBoxFuture<'static, Result<AnswerStream, ModelFailure>> {
         let Pace { first, gap } = self.pace;
-        let answer = words::tokens(&self.reply(&prompt));
+        let answer = self.answer(&prompt);
         async move {
             sleep(first).await;
-            let words = stream::iter(answer).enumerate().then(move |(index, word)| async move {
+            let pieces = stream::iter(answer).enumerate().then(move |(index, piece)| async move {
                 if index > 0 {
                     sleep(gap).await;
                 }
-                AnswerEvent::Token(word)
+                piece
             });
             let done = stream::iter([AnswerEvent::Done(Finish::Stop)]);
-            Ok(words.chain(done).boxed_local())
+            Ok(pieces.chain(done).boxed_local())
         }
         .boxed_local()
     }
@@ -167,6 +204,8 @@ impl Asked {
                     before.questions.push(message.content.to_string());
                 }
                 Speaker::User => question.push(&message.content),
+                // A call of a tool, without words.
+                Speaker::Assistant if message.content.is_empty() => {}
                 // An answer that broke off may stand behind the question it belongs to.
                 Speaker::Assistant if question.is_empty() || before.answer.is_some() => {}
                 Speaker::Assistant => before.answer = Some(heard_of(&message.content).to_owned()),

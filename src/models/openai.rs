@@ -4,9 +4,12 @@
 //! cannot move. It asks once: whether to ask again is the conversation's decision.
 
 mod answer;
+mod calls;
 mod chunk;
 mod failure;
+mod message;
 mod request;
+mod tools;
 mod words;
 
 use std::{cell::RefCell, fmt, time::Duration};
@@ -67,6 +70,8 @@ pub struct OpenAiSettings {
     pub temperature: f64,
     /// The bound of an answer, tokens.
     pub max_tokens: u32,
+    /// Whether the model is offered tools; without them its marks are all it has.
+    pub tools: bool,
     /// How many answers may be written at the same time on this thread; 0 for no bound. Beyond it a
     /// request waits in silence, so it should be no less than what the gateway admits.
     pub pool: usize,
@@ -97,6 +102,7 @@ pub struct Endpoint {
     model: String,
     temperature: f64,
     max_tokens: u32,
+    tools: bool,
     pool: usize,
     first_byte: Duration,
 }
@@ -117,6 +123,7 @@ impl Endpoint {
             model: settings.model,
             temperature: settings.temperature,
             max_tokens: settings.max_tokens,
+            tools: settings.tools,
             pool: settings.pool,
             first_byte: settings.first_byte,
         })
@@ -137,7 +144,8 @@ impl OpenAi {
     /// Makes the client, on the thread that will use it. Connects to nothing yet.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        let bodies = Bodies::new(&endpoint.model, endpoint.temperature, endpoint.max_tokens);
+        let Endpoint { model, temperature, max_tokens, tools, .. } = &endpoint;
+        let bodies = Bodies::new(model, *temperature, *max_tokens, *tools);
         Self { client: client(&endpoint).into(), fresh: client(&endpoint), bodies, endpoint }
     }
 

@@ -3,6 +3,7 @@
 
 mod breaker;
 mod connections;
+mod tools;
 
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ fn settings(url: &str) -> OpenAiSettings {
         model: "gpt-4o-mini".to_owned(),
         temperature: 0.7,
         max_tokens: 150,
+        tools: true,
         pool: 1000,
         first_byte: SOON,
     }
@@ -114,7 +116,9 @@ async fn a_caller_is_answered_in_the_words_of_the_model() {
     assert!(request.header("user-agent").is_some_and(|agent| agent.starts_with("switchhook/")));
     assert_eq!(request.messages(), [("system", "You are an owl."), ("user", "Hello?")]);
     let mut body = request.body.clone();
-    body.as_object_mut().expect("an object").remove("messages");
+    for known in ["messages", "tools"] {
+        body.as_object_mut().expect("an object").remove(known);
+    }
     let expected = serde_json::json!({
         "model": "gpt-4o-mini", "stream": true, "temperature": 0.7, "max_tokens": 150,
     });

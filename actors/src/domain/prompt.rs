@@ -1,10 +1,10 @@
 //! What a model is asked: the persona, then as much of the conversation as fits.
 //!
-//! A session keeps one [`PromptBuilder`] for its persona and asks it for a [`Prompt`] per turn.
+//! A session keeps one [`PromptBuilder`] for its persona and asks it for a [`Prompt`] per turn. For a
+//! person who takes over, [`summary_prompt`] asks what the call was about. How a prompt looks on a
+//! wire is the adapter's affair.
 
 use std::{collections::VecDeque, sync::Arc};
-
-use serde::Serialize;
 
 use super::{
     answer::ToolCall,
@@ -12,6 +12,9 @@ use super::{
     transcript::{Reason, Role, Transcript, Turn},
 };
 
+pub use self::summary::summary_prompt;
+
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -33,9 +36,8 @@ const BROKEN: &str = " [broke off here]";
 /// Stands behind the words that were heard when the engine that spoke them died.
 const LINE_FAILED: &str = " [the line failed here]";
 
-/// Who speaks in a prompt, in the words of the chat completions API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// Who speaks in a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaker {
     /// The persona and the rules.
     System,
@@ -66,14 +68,13 @@ pub enum Tools {
 }
 
 /// One message of a prompt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Who speaks.
     pub role: Speaker,
     /// The words. Shared, since the persona stands at the head of every prompt.
     pub content: Arc<str>,
-    /// The tool that the agent called with these words.
-    #[serde(skip)]
+    /// The tool that the agent called with these words, or that they are the outcome of.
     pub call: Option<ToolCall>,
 }
 
@@ -123,8 +124,9 @@ impl PromptBuilder {
     /// The conversation, cut to a budget of tokens (see [`tokens`]); the system message comes on top
     /// of it.
     ///
-    /// The oldest turns go first, each as a whole. The caller's last turn stays, whatever it costs. Turns without words are left out. Behind an answer that was cut
-    /// short stands why, in square brackets: a note that only the model sees.
+    /// The oldest turns go first, each as a whole. The caller's last turn stays, whatever it costs.
+    /// Turns without words are left out. Behind an answer that was cut short stands why, in square
+    /// brackets: a note that only the model sees.
     #[must_use]
     pub fn window(&self, transcript: &Transcript, budget_tokens: usize) -> Prompt {
         let system = Message::new(Speaker::System, Arc::clone(&self.system));

@@ -30,6 +30,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("OPENAI_TEMPERATURE", &["0", "0.7", "2"], &["-0.1", "2.1", "NaN", "inf", "warm"]),
     ("OPENAI_MAX_TOKENS", &["1", "100000"], &["0", "-1", "1.5", "100001"]),
     ("OPENAI_HISTORY_TOKENS", &["1", "6000"], &["0", "many"]),
+    ("OPENAI_TOOLS", &["true", "false", "False"], &["yes", "0"]),
     ("FIRST_TOKEN_MS", &["1", "20000"], &["0", "600001", "4s"]),
     ("TOKEN_GAP_MS", &["1", "600000"], &["0", "600001"]),
     ("TURN_MS", &["4000", "600000"], &["0", "1", "600001"]),

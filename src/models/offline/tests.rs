@@ -1,6 +1,11 @@
 //! Callers of OWL Bank, in their own words, against the offline model.
 
-use switchhook_actors::domain::prompt::Message;
+use switchhook_actors::domain::{
+    ids::TurnId,
+    prompt::{Message, summary_prompt},
+    time::Timestamp,
+    transcript::{Role, Transcript, Turn},
+};
 use tokio::{
     runtime::Handle,
     time::{Instant, timeout},
@@ -26,9 +31,9 @@ fn offline() -> Offline {
 
 /// A conversation: the caller begins, then they take turns.
 fn prompt(turns: &[&str]) -> Prompt {
-    let messages = turns.iter().enumerate().map(|(at, words)| Message {
-        role: if at % 2 == 0 { Speaker::User } else { Speaker::Assistant },
-        content: (*words).into(),
+    let messages = turns.iter().enumerate().map(|(at, words)| {
+        let role = if at % 2 == 0 { Speaker::User } else { Speaker::Assistant };
+        Message::new(role, *words)
     });
     Prompt { messages: messages.collect(), tools: Tools::Escalate }
 }
@@ -280,4 +285,87 @@ async fn an_answer_that_nobody_waits_for_stops() {
     drop(answer);
     // It lives in its stream alone: no task goes on writing what nobody reads.
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+}
+
+fn with_tools(turns: &[&str], tools: Tools) -> Prompt {
+    Prompt { tools, ..prompt(turns) }
+}
+
+#[test]
+fn a_caller_on_the_way_to_a_person_is_kept_when_they_take_it_back_and_only_then() {
+    let offline = offline();
+    let asked = ["I want a real person", "One moment, please."];
+    let stay = AnswerEvent::Called(ToolCall {
+        id: "offline-1".to_owned(),
+        name: STAY_TOOL.to_owned(),
+        arguments: "{}".to_owned(),
+    });
+    for words in [
+        "Never mind.",
+        "wait, one more question",
+        "I'd rather stay with you",
+        "actually I don't want to talk to a person",
+        "please don't transfer me",
+    ] {
+        let turns = [&asked[..], &[words]].concat();
+        assert_eq!(
+            offline.answer(&with_tools(&turns, Tools::Stay)),
+            std::slice::from_ref(&stay),
+            "{words}"
+        );
+    }
+    for words in [
+        "Okay.",
+        "How long will it take?",
+        "Thank you!",
+        "I want a human",
+        "never mind that, give me a real person",
+        "",
+    ] {
+        let turns = [&asked[..], &[words]].concat();
+        let said = ["All", " right."].map(|word| AnswerEvent::Token(word.to_owned()));
+        assert_eq!(offline.answer(&with_tools(&turns, Tools::Stay)), said, "{words}");
+    }
+}
+
+#[test]
+fn a_summary_is_an_extract_of_the_call() {
+    let turn = |id, role, text: &str| Turn::new(TurnId(id), role, text, Timestamp(0));
+    let call = Transcript::from_iter([
+        turn(0, Role::Agent, "Hello."),
+        turn(1, Role::Customer, "What is the late fee?"),
+        turn(1, Role::Agent, "The late fee is 29 dollars."),
+        turn(2, Role::Customer, "Okay, I want to speak to a real person"),
+    ]);
+    let said: String = offline()
+        .answer(&summary_prompt(&call, 1_000))
+        .into_iter()
+        .map(|event| match event {
+            AnswerEvent::Token(word) => word,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let expected = "The caller asked: What is the late fee? \
+        The assistant last said: The late fee is 29 dollars.";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn without_a_tool_and_without_a_summary_to_write_it_answers_as_always() {
+    let question = with_tools(&["What is the late fee?"], Tools::None);
+    let answer = offline().answer(&question);
+    assert_eq!(answer, offline().answer(&prompt(&["What is the late fee?"])));
+    assert!(answer.len() > 3, "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_a_tool_comes_when_a_first_word_would() {
+    let begin = Instant::now();
+    let prompt = with_tools(&["never mind"], Tools::Stay);
+    let events: Vec<AnswerEvent> = offline().open(prompt, false).await.unwrap().collect().await;
+    assert!(
+        matches!(&events[..], [AnswerEvent::Called(_), AnswerEvent::Done(Finish::Stop)]),
+        "{events:?}"
+    );
+    assert_eq!(begin.elapsed().as_millis(), 200);
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use switchhook_actors::domain::answer::{AnswerEvent, Finish, ModelFailure};
 
 use super::{
+    calls::Calls,
     failure::{self, Cause},
     words::Words,
 };
@@ -38,6 +39,10 @@ struct Said {
     content: Option<String>,
     /// What the model says instead when it declines; the caller shall hear it.
     refusal: Option<String>,
+    /// Tools that the model calls, or fragments of that.
+    tool_calls: Option<Value>,
+    /// The same in the notation before: one call.
+    function_call: Option<Value>,
 }
 
 /// Reads the data of an event stream as an answer.
@@ -47,6 +52,7 @@ pub(super) struct AnswerParser {
     /// The model has declined, in words of its own.
     declined: bool,
     words: Words,
+    calls: Calls,
 }
 
 impl AnswerParser {
@@ -102,12 +108,19 @@ impl AnswerParser {
             Finish::Stop if self.declined => Finish::Refused,
             other => other,
         };
+        // Any other end may have come in the middle of a call: half a call is none.
+        if finish == Finish::Stop {
+            events.extend(self.calls.finish().into_iter().map(AnswerEvent::Called));
+        }
         events.push_back(AnswerEvent::Done(finish));
     }
 
     fn choice(&mut self, choice: Option<Choice>, events: &mut VecDeque<AnswerEvent>) {
         let Some(choice) = choice else { return };
-        let Said { content, refusal } = choice.delta.or(choice.message).unwrap_or_default();
+        let said = choice.delta.or(choice.message).unwrap_or_default();
+        let Said { content, refusal, tool_calls, function_call } = said;
+        tool_calls.iter().for_each(|list| self.calls.take(list));
+        function_call.iter().for_each(|function| self.calls.take_legacy(function));
         self.declined |= refusal.as_ref().is_some_and(|text| !text.is_empty());
         let texts = [content, refusal].into_iter().flatten();
         events.extend(texts.filter_map(|text| self.words.push(text)).map(AnswerEvent::Token));

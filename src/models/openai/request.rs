@@ -13,7 +13,9 @@ use std::{
 use awc::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use serde_json::json;
-use switchhook_actors::domain::prompt::{Message, Prompt};
+use switchhook_actors::domain::prompt::{Message, Prompt, Tools};
+
+use super::{message, tools};
 
 /// How much awc is given at once, bytes. It copies what it is given and flushes at 8 KiB.
 const PIECE: usize = 8 * 1024;
@@ -25,12 +27,40 @@ pub(super) struct Bodies {
     opening: Vec<u8>,
     /// The message that the last conversation began with, and the opening with it.
     shared: RefCell<Option<(Arc<str>, Bytes)>>,
+    endings: Endings,
+}
+
+/// What stands behind the last message, as JSON: the tools are there so that the beginning, which
+/// providers keep from question to question, is the same for all of them.
+#[derive(Debug)]
+struct Endings {
+    plain: Bytes,
+    /// With [`Tools::Escalate`] and with [`Tools::Stay`]; none for a server that takes no tools.
+    offering: Option<[Bytes; 2]>,
+}
+
+impl Endings {
+    fn new(with_tools: bool) -> Self {
+        let ending = |tools| Bytes::from(format!("]{}}}", tools::fields(tools)));
+        let offering = with_tools.then(|| [ending(Tools::Escalate), ending(Tools::Stay)]);
+        Self { plain: ending(Tools::None), offering }
+    }
+
+    fn of(&self, tools: Tools) -> Bytes {
+        let ending = match (tools, &self.offering) {
+            (Tools::Escalate, Some([escalate, _])) => escalate,
+            (Tools::Stay, Some([_, stay])) => stay,
+            (Tools::None, _) | (_, None) => &self.plain,
+        };
+        ending.clone()
+    }
 }
 
 impl Bodies {
     /// Bodies that say this besides the conversation,
-    /// <https://platform.openai.com/docs/api-reference/chat/create>.
-    pub(super) fn new(model: &str, temperature: f64, max_tokens: u32) -> Self {
+    /// <https://platform.openai.com/docs/api-reference/chat/create>. Without `with_tools` they offer
+    /// none, and tell of none that was called before.
+    pub(super) fn new(model: &str, temperature: f64, max_tokens: u32, with_tools: bool) -> Self {
         let mut opening = json!({
             "model": model,
             "stream": true,
@@ -40,7 +70,8 @@ impl Bodies {
         .to_string();
         opening.pop();
         opening.push_str(",\"messages\":[");
-        Self { opening: opening.into(), shared: RefCell::default() }
+        let endings = Endings::new(with_tools);
+        Self { opening: opening.into(), shared: RefCell::default(), endings }
     }
 
     /// The body that puts this conversation to the model.
@@ -54,12 +85,13 @@ impl Bodies {
             None => (Bytes::from(self.opening.clone()), [].as_slice()),
         };
         let mut rest = Vec::new();
-        for message in others {
+        let with_tools = self.endings.offering.is_some();
+        for said in others.iter().filter(|said| message::is_told(said, with_tools)) {
             rest.push(b',');
-            serde_json::to_writer(&mut rest, message)?;
+            message::write(said, with_tools, &mut rest)?;
         }
-        rest.extend_from_slice(b"]}");
-        Ok(Body { parts: VecDeque::from([first, rest.into()]) })
+        let parts = [first, rest.into(), self.endings.of(prompt.tools)];
+        Ok(Body { parts: parts.into_iter().filter(|part| !part.is_empty()).collect() })
     }
 
     /// The opening and the first message, which is the persona's.
@@ -71,7 +103,7 @@ impl Bodies {
             return Ok(written.clone());
         }
         let mut written = self.opening.clone();
-        serde_json::to_writer(&mut written, message)?;
+        message::write(message, self.endings.offering.is_some(), &mut written)?;
         let written = Bytes::from(written);
         *shared = Some((Arc::clone(&message.content), written.clone()));
         Ok(written)
@@ -106,12 +138,12 @@ impl MessageBody for Body {
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
-    use switchhook_actors::domain::prompt::{Speaker, Tools};
+    use switchhook_actors::domain::{answer::ToolCall, prompt::Speaker};
 
     use super::*;
 
     fn bodies() -> Bodies {
-        Bodies::new("m", 0.7, 150)
+        Bodies::new("m", 0.7, 150, true)
     }
 
     fn message(role: Speaker, content: &Arc<str>) -> Message {
@@ -173,5 +205,53 @@ mod tests {
         assert_eq!(first(ask(&one)).as_ptr(), before.as_ptr());
         assert_eq!(read(bodies.write(&ask(&other)).unwrap())["messages"][0]["content"], "Other.");
         assert_ne!(first(ask(&one)).as_ptr(), before.as_ptr());
+    }
+
+    /// What tools a body of that prompt offers.
+    fn offered(bodies: &Bodies, prompt: &Prompt) -> Vec<String> {
+        let body = read(bodies.write(prompt).unwrap());
+        let names = body["tools"].as_array().into_iter().flatten();
+        names.map(|tool| tool["function"]["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn all_sets_of_tools_share_one_beginning() {
+        let system: Arc<str> = "One.".repeat(5_000).into();
+        let bodies = bodies();
+        let mut beginnings = Vec::new();
+        for (tools, names) in [
+            (Tools::None, vec![]),
+            (Tools::Escalate, vec!["escalate_to_human"]),
+            (Tools::Stay, vec!["stay"]),
+        ] {
+            let prompt = Prompt { messages: vec![message(Speaker::System, &system)], tools };
+            assert_eq!(offered(&bodies, &prompt), names);
+            beginnings.push(pieces(bodies.write(&prompt).unwrap()).swap_remove(0).as_ptr());
+        }
+        assert!(beginnings.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+
+    #[test]
+    fn a_server_that_takes_no_tools_is_told_of_none() {
+        let bodies = Bodies::new("m", 0.7, 150, false);
+        let call = ToolCall { id: "1".into(), name: "stay".into(), arguments: "{}".into() };
+        let about = |role, words: &str| Message::about(role, words, call.clone());
+        let messages = vec![
+            message(Speaker::System, &"One.".into()),
+            about(Speaker::Assistant, "One moment."),
+            about(Speaker::Tool, "done"),
+            about(Speaker::Assistant, ""),
+            message(Speaker::User, &"And?".into()),
+        ];
+        for tools in [Tools::None, Tools::Escalate, Tools::Stay] {
+            let prompt = Prompt { messages: messages.clone(), tools };
+            let body = read(bodies.write(&prompt).unwrap());
+            let expected = json!([
+                {"role": "system", "content": "One."},
+                {"role": "assistant", "content": "One moment."},
+                {"role": "user", "content": "And?"},
+            ]);
+            assert_eq!((&body["messages"], body.get("tools")), (&expected, None));
+        }
     }
 }

@@ -7,6 +7,7 @@ fn settings(base: &str) -> OpenAiSettings {
         model: "gpt-4o-mini".to_owned(),
         temperature: 0.7,
         max_tokens: 150,
+        tools: true,
         pool: 10,
         first_byte: Duration::from_secs(4),
     }

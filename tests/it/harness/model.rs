@@ -15,8 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
+
+/// Characters of a fragment of arguments: about a token.
+const FRAGMENT: usize = 5;
 
 /// One request for an answer.
 #[derive(Debug, Clone)]
@@ -55,6 +58,13 @@ impl Request {
         messages.into_iter().flatten().filter_map(pair).collect()
     }
 
+    /// The names of the tools that are offered.
+    pub(crate) fn tools<'a>(&'a self) -> Vec<&'a str> {
+        let tools = self.body.get("tools").and_then(Value::as_array);
+        let name = |tool: &'a Value| tool.pointer("/function/name")?.as_str();
+        tools.into_iter().flatten().filter_map(name).collect()
+    }
+
     /// What the caller said last.
     pub(crate) fn last_words(&self) -> &str {
         self.messages().iter().rfind(|(role, _)| *role == "user").map_or("", |(_, words)| words)
@@ -86,6 +96,8 @@ pub(crate) enum Step {
     Wire(Vec<u8>),
     /// One piece of the words in which the model declines.
     Decline(String),
+    /// A chunk that adds something else than words.
+    Delta(Value),
     /// The chunk that says why the answer ends.
     Finish(String),
     /// The chunk that counts the tokens.
@@ -115,6 +127,40 @@ impl Step {
         steps
     }
 
+    /// These words, if any, then a call of a tool in fragments, and the regular end of such an answer.
+    pub(crate) fn calling(text: &str, name: &str, arguments: &str) -> Vec<Self> {
+        let mut steps = vec![Self::Tokens(text.to_owned(), Duration::ZERO)];
+        steps.extend(Self::call_in_fragments(0, name, arguments));
+        steps.extend([Self::Finish("tool_calls".to_owned()), Self::Usage, Self::Done]);
+        steps
+    }
+
+    /// The call of a tool as OpenAI writes it: id and name, then the arguments a few characters at a
+    /// time. Its id is `call_` and the index.
+    pub(crate) fn call_in_fragments(index: usize, name: &str, arguments: &str) -> Vec<Self> {
+        let add = |call: Value| Self::Delta(json!({"tool_calls": [call]}));
+        let begun = add(json!({
+            "index": index, "id": format!("call_{index}"), "type": "function",
+            "function": {"name": name, "arguments": ""},
+        }));
+        let characters: Vec<char> = arguments.chars().collect();
+        let pieces = characters.chunks(FRAGMENT).map(|piece| {
+            let piece: String = piece.iter().collect();
+            add(json!({"index": index, "function": {"arguments": piece}}))
+        });
+        [begun].into_iter().chain(pieces).collect()
+    }
+
+    /// The calls of tools in one chunk, each a name and arguments, with ids and without an index.
+    pub(crate) fn whole_calls(calls: &[(&str, &str)]) -> Self {
+        let whole = |(at, (name, arguments)): (usize, &(&str, &str))| {
+            let function = json!({"name": name, "arguments": arguments});
+            json!({"id": format!("call_{at}"), "type": "function", "function": function})
+        };
+        let calls: Vec<Value> = calls.iter().enumerate().map(whole).collect();
+        Self::Delta(json!({"role": "assistant", "content": null, "tool_calls": calls}))
+    }
+
     /// These bytes one by one, a piece of the body each.
     pub(crate) fn trickle(bytes: &[u8]) -> Vec<Self> {
         bytes.iter().map(|byte| Self::Raw(vec![*byte])).collect()
@@ -122,7 +168,7 @@ impl Step {
 
     /// An error object in the stream.
     pub(crate) fn error(code: &str) -> Self {
-        let error = serde_json::json!({"error": {"message": "You said something.", "code": code}});
+        let error = json!({"error": {"message": "You said something.", "code": code}});
         Self::Raw(format!("data: {error}\n\n").into_bytes())
     }
 
@@ -134,7 +180,7 @@ impl Step {
 
     /// A refusal with an error object of that code.
     pub(crate) fn refusal(status: u16, headers: &[(&str, &str)], code: &str) -> Self {
-        let error = serde_json::json!({"error": {
+        let error = json!({"error": {
             "message": "You said something.", "type": code, "param": null, "code": code,
         }});
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

@@ -24,6 +24,7 @@ fn hear_whole(body: &str) -> Vec<String> {
 fn in_words(event: &AnswerEvent) -> String {
     match event {
         AnswerEvent::Token(text) => text.clone(),
+        AnswerEvent::Called(call) => format!("[{} {} {}]", call.id, call.name, call.arguments),
         AnswerEvent::Done(finish) => format!("<{finish:?}>"),
         AnswerEvent::Failed(failure) => format!("<{}>", failure.kind),
     }
@@ -84,7 +85,10 @@ fn chunks_without_words_are_passed_over() {
         r#"{"choices":[{}]}"#,
         r#"{"choices":[{"delta":{"content":null,"refusal":null}}],"error":null}"#,
         r#"{"choices":[{"delta":{"reasoning_content":"I think"}}]}"#,
-        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":null,"function_call":null}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{},7,null],"function_call":{"name":""}}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":"none","function_call":"none"}}]}"#,
         r#"{"type":"ping"}"#,
     ] {
         assert_eq!(hear(&[silent, HELLO, STOP]), ["Hello", "<Stop>"], "{silent}");
@@ -109,6 +113,58 @@ fn a_refusal_is_spoken() {
     let whole =
         r#"{"choices":[{"message":{"content":null,"refusal":"No."},"finish_reason":"stop"}]}"#;
     assert_eq!(hear_whole(whole), ["No.", "<Refused>"]);
+}
+
+const CALL: &str = r#"{"choices":[{"delta":{"content":null,"tool_calls":[{"index":0,"id":"c1",
+    "type":"function","function":{"name":"stay","arguments":"{"}}]}}]}"#;
+const REST: &str =
+    r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}}]}"#;
+
+#[test]
+fn a_call_comes_once_and_whole_before_the_end() {
+    let called = "[c1 stay {}]";
+    for reason in ["tool_calls", "function_call", "stop", "eos"] {
+        let end = STOP.replace("stop", reason);
+        assert_eq!(hear(&[HELLO, CALL, REST, &end, DONE]), ["Hello", called, "<Stop>"], "{reason}");
+    }
+    assert_eq!(hear(&[CALL, REST, DONE]), [called, "<Stop>"]);
+    assert_eq!(hear(&[CALL, REST, HELLO, DONE]), ["Hello", called, "<Stop>"]);
+    let last = REST.replace("}]}}]}", "}]},\"finish_reason\":\"tool_calls\"}]}");
+    assert_eq!(hear(&[CALL, &last]), [called, "<Stop>"]);
+    let legacy = r#"{"choices":[{"delta":{"function_call":{"name":"stay","arguments":"{}"}}}]}"#;
+    assert_eq!(
+        hear(&[legacy, &STOP.replace("stop", "function_call")]),
+        ["[call_0 stay {}]", "<Stop>"]
+    );
+    let thought = HELLO.replace("Hello", "<think>Hm.</think>Yes");
+    assert_eq!(hear(&[&thought, CALL, REST, STOP]), ["Yes", called, "<Stop>"]);
+}
+
+#[test]
+fn half_a_call_is_none() {
+    assert_eq!(hear(&[HELLO, CALL]), ["Hello", "<cut>"]);
+    assert_eq!(hear(&[CALL, REST]), ["<cut>"]);
+    for (reason, end) in
+        [("length", "<Length>"), ("content_filter", "<Filtered>"), ("refusal", "<Refused>")]
+    {
+        assert_eq!(hear(&[CALL, REST, &STOP.replace("stop", reason), DONE]), [end]);
+    }
+    assert_eq!(hear(&[CALL, r#"{"error":"overloaded"}"#, DONE]), ["<upstream>"]);
+    let declined = r#"{"choices":[{"delta":{"refusal":"No."}}]}"#;
+    assert_eq!(hear(&[declined, CALL, REST, STOP]), ["No.", "<Refused>"]);
+}
+
+#[test]
+fn a_whole_answer_may_hold_calls() {
+    let whole =
+        |message: &str| format!(r#"{{"choices":[{{"message":{message},"finish_reason":null}}]}}"#);
+    let calls = r#"{"content":null,"tool_calls":[
+        {"id":"c1","type":"function","function":{"name":"stay","arguments":"{}"}},
+        {"id":"c2","type":"function","function":{"name":"f","arguments":{"a":1}}}]}"#;
+    assert_eq!(hear_whole(&whole(calls)), ["[c1 stay {}]", r#"[c2 f {"a":1}]"#, "<Stop>"]);
+    let legacy = r#"{"content":"Well.","function_call":{"name":"stay","arguments":"{}"}}"#;
+    assert_eq!(hear_whole(&whole(legacy)), ["Well.", "[call_0 stay {}]", "<Stop>"]);
+    assert_eq!(hear_whole(&whole(calls).replace("null}]", "\"length\"}]")), ["<Length>"]);
 }
 
 #[test]

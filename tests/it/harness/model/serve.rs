@@ -80,6 +80,7 @@ async fn perform(steps: Vec<Step>, mouth: &mut Mouth) -> io::Result<ControlFlow<
                 return Ok(ControlFlow::Continue(()));
             }
             Step::Raw(bytes) => mouth.piece(&bytes).await?,
+            Step::Delta(delta) => mouth.choice(delta, None).await?,
             Step::Finish(reason) => mouth.choice(json!({}), Some(&reason)).await?,
             Step::Usage => mouth.usage().await?,
             Step::Done => mouth.piece(b"data: [DONE]\n\n").await?,
