@@ -2,19 +2,21 @@
 //!
 //! A `shared` arbiter holds the registry, so that a worker busy with tokens never delays a durable
 //! write. Each worker thread has its lines, its sessions and one gateway; all gateways share one
-//! policy.
+//! policy. Chapters: [`model`] and [`desk`] choose who answers and who takes calls.
+
+mod desk;
+mod model;
 
 use std::{
     io,
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
-    rc::Rc,
     sync::Arc,
     thread,
     time::Duration,
 };
 
-use actix::{Actor, Arbiter};
+use actix::{Actor, Arbiter, ArbiterHandle};
 use actix_cors::Cors;
 use actix_web::{
     App, HttpServer,
@@ -31,23 +33,25 @@ use switchhook_actors::{
         persona::{Persona, PersonaProblems},
         prompt::PromptBuilder,
     },
+    escalation_manager::{EscalationManager, Outlook},
     keeper::Keeper,
-    llm_gateway::{LlmGateway, Patience, Policy, model::Model},
+    llm_gateway::{LlmGateway, Patience, Policy},
     registry::Registry,
 };
 
+pub use self::desk::desk as desk_in_words;
+use self::{desk::DeskChoice, model::ModelChoice};
 use crate::{
     clock,
     config::{Config, PublicUrl},
-    http::{self, Access, Admission, Links, Pings, Readiness, UnderWay, Web},
+    http::{self, Access, Admission, Hold, Pings, Readiness, UnderWay, Web},
     limits::Descriptors,
-    models::{
-        offline::{Offline, Pace},
-        openai::{Endpoint, OpenAi, OpenAiError, OpenAiSettings},
-    },
+    links::Links,
+    models::openai::OpenAiError,
     stores::embedded::{Embedded, OpenError},
     telemetry::Metrics,
     twilio::{
+        rest::RestError,
         session,
         signature::{Signatures, TokenError},
     },
@@ -86,6 +90,9 @@ pub enum StartError {
     /// The model's settings are not usable.
     #[error("OPENAI_…: {0}")]
     Model(#[from] OpenAiError),
+    /// Twilio's REST interface cannot be used with these settings.
+    #[error("TWILIO_…: {0}")]
+    Rest(RestError),
     /// The port is taken, or not ours to take.
     #[error("BIND, PORT: cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
@@ -101,18 +108,35 @@ pub struct Engine {
     pub web: web::Data<Web>,
     /// The store, to be closed last.
     pub store: Arc<Embedded>,
+    /// Who takes calls, in words.
+    pub desk: String,
     /// Stops the server.
     pub handle: ServerHandle,
     /// Resolves when the server has stopped.
     pub server: Server,
 }
 
-/// Starts everything; calls are taken when this returns.
+/// Starts everything on the store of `DATA_DIR`; calls are taken when this returns.
 ///
 /// # Errors
 /// When a part of the configuration only turns out to be wrong where it is used: a file, a port, a
 /// directory.
 pub fn start(
+    config: &Config,
+    metrics: Metrics,
+    max_calls: usize,
+    descriptors: Arc<Descriptors>,
+) -> Result<Engine, StartError> {
+    let store = || Ok(Arc::new(Embedded::open(&config.store.data_dir, clock::now())?));
+    start_on(store, config, metrics, max_calls, descriptors)
+}
+
+/// Starts everything on that store, which other engines of this process may share.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_on(
+    store: impl FnOnce() -> Result<Arc<Embedded>, StartError>,
     config: &Config,
     metrics: Metrics,
     max_calls: usize,
@@ -126,15 +150,21 @@ pub fn start(
     let address = listener.local_addr().map_err(|error| {
         StartError::Listen(SocketAddr::new(config.listen.bind, config.listen.port), error)
     })?;
-    let store = Arc::new(Embedded::open(&config.store.data_dir, clock::now())?);
+    let rules = rules(config, &persona);
+    let public_url = config.public_url.on_port(&config.listen, address.port());
+    let links = Arc::new(Links::new(&config.store.link_keys, public_url.origin()));
+    let desk = DeskChoice::new(config, &links, &rules.language)?;
+    let store = store()?;
 
     let directory = Arc::new(Directory::<CallSession>::default());
     let instance = InstanceId(uuid::Uuid::now_v7().simple().to_string());
-    let registry = registry(&store, &directory, config.store.retention_hours);
+    let shared = Arbiter::new().handle();
+    let registry = registry(&shared, &store, &directory, config.store.retention_hours);
+    let outlook = Arc::new(Outlook::default());
+    let escalations = desk.manager(&shared, &registry, &outlook);
     let patience =
         Patience { first_token: config.model.first_token_ms, token_gap: config.model.token_gap_ms };
     let policy = Arc::new(Policy::new(max_calls, patience));
-    let public_url = config.public_url.on_port(&config.listen, address.port());
     let greeting = config.relay.welcome_greeting.clone();
     let web = web::Data::new(Web {
         registry: Arc::clone(&registry),
@@ -152,7 +182,13 @@ pub fn start(
         public_url: public_url.clone(),
         signatures,
         access: Access::new(&config.access.tokens, config.access.open),
-        links: Links::new(&config.store.link_keys, public_url.origin()),
+        links,
+        escalations: Arc::clone(&escalations),
+        hold: Hold {
+            music: config.twilio.hold_music.clone(),
+            wait_max: Duration::from_secs(config.twilio.escalation_wait_seconds),
+            call_backs: desk.books_call_backs(),
+        },
         greeting: greeting.unwrap_or_else(|| persona.greeting.clone()),
         relay,
         persona: Arc::clone(&persona),
@@ -164,14 +200,26 @@ pub fn start(
     });
 
     let prompts = Arc::new(PromptBuilder::new(&persona));
-    let rules = rules(config, &persona);
-    let worker = Worker { registry, directory, instance, persona, prompts, rules, policy, model };
+    let rules = Rules { has_people: desk.has_people(), ..rules };
+    let worker = Worker {
+        registry,
+        escalations,
+        outlook,
+        directory,
+        instance,
+        persona,
+        prompts,
+        rules,
+        policy,
+        model,
+    };
     let stall = Duration::from_secs(config.limits.line_stall_seconds);
     let origins = config.cors_origins.clone();
     let server = serve(listener, web.clone(), worker, descriptors, origins, stall)
         .map_err(|error| StartError::Listen(address, error))?;
     web.readiness.ready();
-    Ok(Engine { address, public_url, web, store, handle: server.handle(), server })
+    let desk = desk::desk(config);
+    Ok(Engine { address, public_url, web, store, desk, handle: server.handle(), server })
 }
 
 /// The persona of `PERSONA_FILE`, or OWL Bank.
@@ -220,6 +268,7 @@ pub fn rules(config: &Config, persona: &Persona) -> Rules {
         line_grace: config.limits.line_grace_seconds * 1_000,
         history_tokens: config.model.history_tokens,
         language: language.unwrap_or_default(),
+        has_people: false,
     }
 }
 
@@ -247,11 +296,12 @@ fn listen(config: &Config) -> Result<TcpListener, StartError> {
 }
 
 fn registry(
+    shared: &ArbiterHandle,
     store: &Arc<Embedded>,
     directory: &Arc<Directory<CallSession>>,
     retention_hours: u64,
 ) -> Arc<Keeper<Registry>> {
-    let shared = Arbiter::new().handle();
+    let shared = shared.clone();
     let (store, directory) = (Arc::clone(store), Arc::clone(directory));
     Arc::new(Keeper::new("registry", move || {
         let (store, directory) = (Arc::clone(&store), Arc::clone(&directory));
@@ -262,46 +312,12 @@ fn registry(
     }))
 }
 
-/// Which model answers, chosen once and made anew on every thread: HTTP clients cannot move.
-#[derive(Clone)]
-enum ModelChoice {
-    Offline(Arc<Persona>),
-    OpenAi(Endpoint),
-}
-
-impl ModelChoice {
-    fn new(config: &Config, persona: &Arc<Persona>, answers: usize) -> Result<Self, StartError> {
-        let model = &config.model;
-        if model.offline {
-            return Ok(Self::Offline(Arc::clone(persona)));
-        }
-        let settings = OpenAiSettings {
-            base_url: model.base_url.parse().map_err(|_| OpenAiError::BaseUrl)?,
-            api_key: model.api_key.clone(),
-            model: model.name.clone(),
-            temperature: model.temperature,
-            max_tokens: model.max_tokens,
-            tools: model.tools,
-            // All permits may be on one thread: none of them shall wait for a connection.
-            pool: answers,
-            // The conversation has its own deadlines and aborts the request; this is the net below.
-            first_byte: Duration::from_millis(model.turn_ms.max(model.first_token_ms)),
-        };
-        Ok(Self::OpenAi(Endpoint::new(settings)?))
-    }
-
-    fn make(&self) -> Rc<dyn Model> {
-        match self {
-            Self::Offline(persona) => Rc::new(Offline::new(Arc::clone(persona), Pace::default())),
-            Self::OpenAi(endpoint) => Rc::new(OpenAi::new(endpoint.clone())),
-        }
-    }
-}
-
 /// What every worker thread builds its own peers from.
 #[derive(Clone)]
 struct Worker {
     registry: Arc<Keeper<Registry>>,
+    escalations: Arc<Keeper<EscalationManager>>,
+    outlook: Arc<Outlook>,
     directory: Arc<Directory<CallSession>>,
     instance: InstanceId,
     persona: Arc<Persona>,
@@ -322,6 +338,8 @@ impl Worker {
         Peers {
             registry: Arc::clone(&self.registry),
             gateway: Arc::new(gateway),
+            escalations: Arc::clone(&self.escalations),
+            outlook: Arc::clone(&self.outlook),
             directory: Arc::clone(&self.directory),
             instance: self.instance.clone(),
             persona: Arc::clone(&self.persona),

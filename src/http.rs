@@ -36,8 +36,7 @@ use switchhook_actors::{
 };
 
 pub use self::{
-    access::Access, admission::Admission, line::Pings, probes::Readiness,
-    under_way::UnderWay,
+    access::Access, admission::Admission, line::Pings, probes::Readiness, under_way::UnderWay,
 };
 use crate::{
     config::PublicUrl,
@@ -71,7 +70,7 @@ pub struct Web {
     /// Who may read, act and erase.
     pub access: Access,
     /// Who may read one transcript.
-    pub links: Links,
+    pub links: Arc<Links>,
     /// The session every call gets, less its URL and greeting.
     pub relay: ConversationRelay,
     /// What the caller hears first.

@@ -87,6 +87,7 @@ async fn look(config: &Config) -> Vec<Finding> {
     let warnings = config.warnings.iter().cloned();
     findings.extend(warnings.map(|text| Finding::note("configuration", text, "see .env.example")));
     findings.extend(voice(config));
+    findings.push(desk(config));
     findings.push(capacity(config));
     let client = outside::client();
     findings.extend(engine::look(config, &client).await);
@@ -112,6 +113,15 @@ fn voice(config: &Config) -> Vec<Finding> {
         }
     };
     vec![Finding::good("persona", text), session]
+}
+
+/// Who takes calls.
+fn desk(config: &Config) -> Finding {
+    let text = app::desk_in_words(config);
+    if config.twilio.workflow_sid.is_some() || config.twilio.escalation_number.is_some() {
+        return Finding::good("hand-off", text);
+    }
+    Finding::note("hand-off", text, "callers who want a person leave a message with the agent")
 }
 
 fn capacity(config: &Config) -> Finding {

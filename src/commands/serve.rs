@@ -120,5 +120,6 @@ fn announce(engine: &Engine, config: &Config, out: &mut impl Write) -> io::Resul
         (false, false) => format!("webhooks at {}/voice/incoming", engine.public_url.origin()),
     };
     writeln!(out, "  Twilio          {twilio}")?;
+    writeln!(out, "  hand-off        {}", engine.desk)?;
     writeln!(out, "  calls at most   {}", engine.web.admission.max_calls())
 }

@@ -173,7 +173,10 @@ fn music(raw: Option<&str>, problems: &mut Problems) -> Vec<String> {
         if url::Url::parse(entry).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
             addresses.push(entry.to_owned());
         } else {
-            let text = format!("entry {number}: expected an address such as https://host/a.mp3, {}", found(entry));
+            let text = format!(
+                "entry {number}: expected an address such as https://host/a.mp3, {}",
+                found(entry)
+            );
             problems.add(VARIABLE, text);
         }
     }

@@ -38,6 +38,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("TWILIO_TASKROUTER_URL", None, "another address of TaskRouter"),
     variable("ESCALATION_NUMBER", None, "E.164, dialled when there is no workflow"),
     variable("ESCALATION_ALLOW", None, "the only E.164 numbers that may be dialled, comma-separated"),
+    variable("ESCALATION_WAIT_SECONDS", Some("1200"), "30 to 3500: after so long a caller who waits for a person is back with the agent"),
+    variable("HOLD_MUSIC", None, "addresses of music for callers who wait, comma-separated; without any there are short pauses between the talk"),
     // The model. With neither key nor base URL the offline model answers.
     variable("OPENAI_API_KEY", None, "key of the model's provider"),
     variable("OPENAI_BASE_URL", Some("https://api.openai.com/v1"), "any endpoint that is compatible with OpenAI's"),

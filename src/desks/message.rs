@@ -23,7 +23,10 @@ impl Desk for Message {
         async { Err(DeskError::NoCallBacks) }.boxed_local()
     }
 
-    fn find_call_back(&self, _: &Case) -> LocalBoxFuture<'static, Result<Option<String>, DeskError>> {
+    fn find_call_back(
+        &self,
+        _: &Case,
+    ) -> LocalBoxFuture<'static, Result<Option<String>, DeskError>> {
         async { Err(DeskError::NoCallBacks) }.boxed_local()
     }
 

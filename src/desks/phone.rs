@@ -27,7 +27,10 @@ impl Desk for Phone {
         async { Err(DeskError::NoCallBacks) }.boxed_local()
     }
 
-    fn find_call_back(&self, _: &Case) -> LocalBoxFuture<'static, Result<Option<String>, DeskError>> {
+    fn find_call_back(
+        &self,
+        _: &Case,
+    ) -> LocalBoxFuture<'static, Result<Option<String>, DeskError>> {
         async { Err(DeskError::NoCallBacks) }.boxed_local()
     }
 

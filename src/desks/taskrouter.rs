@@ -94,7 +94,8 @@ impl Desk for TaskRouter {
             timeout_s: CALL_BACK_TIMEOUT_S,
             channel: CHANNEL.to_owned(),
         };
-        async move { rest.create_task(&workspace, &task, BOOKING).await.map_err(failed) }.boxed_local()
+        async move { rest.create_task(&workspace, &task, BOOKING).await.map_err(failed) }
+            .boxed_local()
     }
 
     fn find_call_back(
@@ -105,7 +106,8 @@ impl Desk for TaskRouter {
             return async { Err(DeskError::NoCallBacks) }.boxed_local();
         };
         let wanted = call_back_of(case.escalation.id);
-        async move { rest.find_task(&workspace, &wanted, BOOKING).await.map_err(failed) }.boxed_local()
+        async move { rest.find_task(&workspace, &wanted, BOOKING).await.map_err(failed) }
+            .boxed_local()
     }
 
     fn knows_waits(&self) -> bool {

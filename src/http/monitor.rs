@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use switchhook_actors::{
     domain::{
+        escalation::EscalationState,
         ids::{CallSid, InstanceId},
         record::{CallSummary, Status},
         time::Timestamp,
@@ -34,6 +35,10 @@ struct LiveCall {
     duration_seconds: u64,
     instance: Option<InstanceId>,
     escalation_reason: Option<String>,
+    /// Where the last escalation stands: more than `status` says.
+    escalation_state: Option<EscalationState>,
+    /// The person who takes the call, or took it.
+    agent: Option<String>,
 }
 
 impl LiveCall {
@@ -47,6 +52,8 @@ impl LiveCall {
             duration_seconds: now.since(call.started_at) / 1_000,
             instance: call.instance,
             escalation_reason: call.escalation_reason,
+            escalation_state: call.escalation,
+            agent: call.worker,
         }
     }
 }

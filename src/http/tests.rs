@@ -102,7 +102,7 @@ fn web(store: Broken) -> Web {
         public_url: config.public_url.clone(),
         signatures: None,
         access: Access::new(&[], true),
-        links: Links::new(&config.store.link_keys, config.public_url.origin()),
+        links: Links::new(&config.store.link_keys, config.public_url.origin()).into(),
         relay: session::relay(&config.relay, &persona).unwrap(),
         greeting: persona.greeting.clone(),
         persona,

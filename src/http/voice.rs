@@ -16,7 +16,6 @@ use switchhook_actors::{
     domain::{
         escalation::Step,
         ids::CallSid,
-        legible::label,
         record::{CallRecord, Change, NewCall, Status},
     },
     escalation_manager::messages::Progress,
@@ -26,7 +25,7 @@ use switchhook_actors::{
     },
 };
 
-use self::once::once;
+use self::once::{once, reply_key};
 pub(super) use self::{
     queue::{queued, wait},
     session_over::handoff,
@@ -43,12 +42,6 @@ use crate::{
 /// How long one question to the registry may take. Twilio waits 4 s (`rt` of the action URL); the
 /// caller should not wait one.
 const REGISTRY_PATIENCE: Duration = Duration::from_millis(300);
-
-/// How long a webhook's reply is kept for its repetitions, ms.
-const REPLY_TTL: u64 = 60_000;
-
-/// Characters of a field that becomes part of a reply's name: a `SessionId` has 34.
-const NAME_MAX: usize = 64;
 
 /// How long the EscalationManager may take: up to five questions to the registry. Twilio waits 4 s.
 const ESCALATION_PATIENCE: Duration = Duration::from_millis(2_500);
@@ -193,17 +186,6 @@ fn say(web: &Web, words: &str) -> Say {
     // `<Say>` speaks one language; `multi` is for sessions.
     say.language = web.relay.attributes.language.clone().filter(|language| !language.is_multi());
     say
-}
-
-fn reply_key(route: &str, signed: &Signed, sid: CallSid, part: &str) -> String {
-    match &signed.idempotency {
-        Some(token) => format!("{route}:{sid}:token:{token}"),
-        None => {
-            let status = signed.form.get("CallStatus").unwrap_or_default();
-            let (part, status) = (label(part, NAME_MAX), label(status, NAME_MAX));
-            format!("{route}:{sid}:{part}:{status}")
-        }
-    }
 }
 
 fn count(route: &'static str, outcome: &'static str) {

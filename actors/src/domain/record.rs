@@ -223,6 +223,8 @@ impl CallRecord {
             turns,
             instance: self.instance.clone(),
             escalation_reason: self.escalation_reason.clone(),
+            escalation: self.escalation.as_ref().map(|escalation| escalation.state),
+            worker: self.escalation.as_ref().and_then(|escalation| escalation.worker.clone()),
         }
     }
 }
@@ -295,6 +297,12 @@ pub struct CallSummary {
     pub instance: Option<InstanceId>,
     /// Why a person was asked for.
     pub escalation_reason: Option<String>,
+    /// Where the last escalation stands.
+    #[serde(default)]
+    pub escalation: Option<EscalationState>,
+    /// The person who takes the call, or took it.
+    #[serde(default)]
+    pub worker: Option<String>,
 }
 
 /// Where a reader of the feed of events stands; grows by one with every event.

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::{
     ids::{Alias, CallSid, Epoch, InstanceId},
-    record::{CallEvent, CallRecord, CallSummary, Change, NewCall, Position},
+    record::{CallEvent, CallRecord, CallSummary, Change, NewCall, Position, Status},
     time::{Millis, Timestamp},
     transcript::Turn,
 };
@@ -102,6 +102,14 @@ pub enum News {
     Events(Vec<CallEvent>),
 }
 
+/// How many times longer a caller who is on the way to a person may show no sign of life: their
+/// signs are webhooks, which come only when something happens.
+const SILENCE_ON_THE_WAY: u64 = 5;
+
+/// How long a caller and a person may talk, ms: TaskRouter gives a task no longer, and nothing is
+/// heard of the two before they part.
+const TALK_MAX: Millis = 24 * 3_600_000;
+
 /// A round of tidying.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
@@ -109,11 +117,23 @@ pub struct Sweep {
     pub attended: Vec<CallSid>,
     /// Now.
     pub now: Timestamp,
-    /// A live call without a sign of life for this long, ms, is closed as failed. After a start
-    /// the count begins anew: Twilio may be reconnecting to us.
+    /// A live call without a sign of life for this long, ms, is closed as failed (later where a
+    /// person takes it, see [`Sweep::silence_of`]). After a start the count begins anew: Twilio may be reconnecting to us.
     pub silence: Millis,
     /// An ended call is deleted this long after its end, ms.
     pub retention: Millis,
+}
+
+impl Sweep {
+    /// How long a live call of that status may show no sign of life, ms.
+    #[must_use]
+    pub fn silence_of(&self, status: Status) -> Millis {
+        match status {
+            Status::Escalating | Status::Queued => self.silence.saturating_mul(SILENCE_ON_THE_WAY),
+            Status::WithAgent => self.silence.max(TALK_MAX),
+            _ => self.silence,
+        }
+    }
 }
 
 /// What a round of tidying did.

@@ -8,12 +8,18 @@ use switchhook_actors::{
     registry::messages::{Answered, Remember},
 };
 
-use super::{NAME_MAX, REGISTRY_PATIENCE, REPLY_TTL, Web, count};
+use super::{REGISTRY_PATIENCE, Web, count};
 use crate::{
     clock,
     http::signed::Signed,
     twilio::twiml::{self, Response},
 };
+
+/// How long a webhook's reply is kept for its repetitions, ms.
+const REPLY_TTL: u64 = 60_000;
+
+/// Characters of a field that becomes part of a reply's name: a `SessionId` has 34.
+const NAME_MAX: usize = 64;
 
 /// Answers a webhook once: its repetitions get the same bytes. Of two at once on two instances the
 /// first that is kept wins, and both send it.
@@ -49,4 +55,16 @@ pub(super) async fn once(
     count(route, outcome);
     metrics::histogram!("switchhook_webhook_seconds", "route" => route).record(started.elapsed());
     HttpResponse::Ok().content_type(twiml::CONTENT_TYPE).body(xml)
+}
+
+/// What identifies a webhook: Twilio's own name of it, else what it is about.
+pub(super) fn reply_key(route: &str, signed: &Signed, sid: CallSid, part: &str) -> String {
+    match &signed.idempotency {
+        Some(token) => format!("{route}:{sid}:token:{token}"),
+        None => {
+            let status = signed.form.get("CallStatus").unwrap_or_default();
+            let (part, status) = (label(part, NAME_MAX), label(status, NAME_MAX));
+            format!("{route}:{sid}:{part}:{status}")
+        }
+    }
 }

@@ -113,7 +113,11 @@ async fn call_back(web: &Web, waiting: &Waiting) -> Response {
 fn talk(web: &Web, waiting: &Waiting, first: Vec<Verb>) -> Response {
     let waited = waiting.waited.as_secs();
     let mut children = first;
-    children.extend(words(&web.persona, waiting, web.hold.call_backs).iter().map(|words| Verb::from(say(web, words))));
+    children.extend(
+        words(&web.persona, waiting, web.hold.call_backs)
+            .iter()
+            .map(|words| Verb::from(say(web, words))),
+    );
     let turn = waited / TALK_EVERY;
     children.push(match pick(&web.hold.music, turn) {
         Some(url) => Verb::from(Play { url: url.clone(), times: 1 }),
@@ -126,7 +130,8 @@ fn talk(web: &Web, waiting: &Waiting, first: Vec<Verb>) -> Response {
 /// What a caller is told now, in the persona's words.
 fn words(persona: &Persona, waiting: &Waiting, call_backs: bool) -> Vec<String> {
     let waited = waiting.waited.as_secs();
-    let mut words: Vec<String> = pick(&persona.hold, waited / TALK_EVERY).into_iter().cloned().collect();
+    let mut words: Vec<String> =
+        pick(&persona.hold, waited / TALK_EVERY).into_iter().cloned().collect();
     if waited % NEWS_EVERY >= TALK_EVERY {
         return words;
     }
@@ -157,7 +162,8 @@ pub(in crate::http) async fn queued(
 ) -> Result<HttpResponse, HttpError> {
     let end = QueueEnd::read(&signed.form).map_err(bad)?;
     let field = |name| signed.form.get(name).unwrap_or_default();
-    let part = format!("{}{}:{}", field("QueueResult"), field("DialCallStatus"), field("QueueTime"));
+    let part =
+        format!("{}{}:{}", field("QueueResult"), field("DialCallStatus"), field("QueueTime"));
     let key = reply_key("queued", &signed, end.sid, &part);
     Ok(once(&web, "queued", key, after_queue(&web, &end)).await)
 }
@@ -186,7 +192,8 @@ async fn after_queue(web: &Web, end: &QueueEnd) -> Response {
         Left::Redirected | Left::Bridging => Response::new(),
         Left::Stepped => {
             let record = look_up(web, sid).await;
-            let open = record.as_ref().is_some_and(|record| record.escalation_under_way().is_some());
+            let open =
+                record.as_ref().is_some_and(|record| record.escalation_under_way().is_some());
             if open {
                 // Our own <Leave> has a reason that was recorded before, unless the store was away.
                 progress(web, sid, Step::Withdrawn).await;

@@ -14,8 +14,8 @@ use switchhook_actors::{
 };
 
 use super::{
-    CONCLUDE_PATIENCE, ESCALATION_PATIENCE, Web, bad, conclude, connect, farewell, look_up,
-    once, reply_key, settle,
+    CONCLUDE_PATIENCE, ESCALATION_PATIENCE, Web, bad, conclude, connect, farewell, look_up, once,
+    reply_key, settle,
 };
 use crate::{
     clock,

@@ -9,10 +9,10 @@ use switchhook_actors::{
     domain::{
         ids::{CallSid, TurnId},
         record::{CallEvent, CallEventKind, CallRecord, CallSummary, Position},
-        time::{Millis, Timestamp},
+        time::Timestamp,
         transcript::{Role, Transcript},
     },
-    registry::store::{Feed, News},
+    registry::store::{Feed, News, Sweep},
 };
 
 /// How many events the feed keeps: a monitor that asks every second can be away for as long as a
@@ -183,9 +183,10 @@ impl Index {
         Feed { position: self.head, news }
     }
 
-    /// The calls without a sign of life for `silence` ms, and when that was.
-    pub(super) fn silent(&self, silence: Millis, now: Timestamp) -> Vec<(CallSid, Timestamp)> {
-        let silent = |live: &&Live| now.since(live.seen) >= silence;
+    /// The calls without a sign of life for too long, and when the last was.
+    pub(super) fn silent(&self, sweep: &Sweep) -> Vec<(CallSid, Timestamp)> {
+        let silent =
+            |live: &&Live| sweep.now.since(live.seen) >= sweep.silence_of(live.record.status);
         self.live.values().filter(silent).map(|live| (live.record.sid, live.seen)).collect()
     }
 }

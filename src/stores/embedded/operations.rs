@@ -217,7 +217,7 @@ impl<'a> Round<'a> {
         let mut swept = Swept::default();
         let attended: HashSet<_> = sweep.attended.iter().collect();
         let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        let silent = index.silent(sweep.silence, sweep.now);
+        let silent = index.silent(sweep);
         drop(index);
         for (sid, seen) in silent {
             if attended.contains(&sid) {
@@ -255,7 +255,7 @@ impl<'a> Round<'a> {
         };
         let silent = |record: &CallRecord| {
             let seen = record.seen_at.max(seen);
-            !record.status.is_final() && sweep.now.since(seen) >= sweep.silence
+            !record.status.is_final() && sweep.now.since(seen) >= sweep.silence_of(record.status)
         };
         Ok(record.filter(silent).map(|mut record| {
             record.apply(&Change::Ended { status: Status::Failed }, sweep.now);

@@ -123,12 +123,14 @@ mod tests {
 
     #[test]
     fn a_wait_is_read_as_far_as_it_can_be() {
-        let waiting = Waiting::read(&form("QueuePosition=3&QueueTime=65&AvgQueueTime=120&Digits=1"));
+        let waiting =
+            Waiting::read(&form("QueuePosition=3&QueueTime=65&AvgQueueTime=120&Digits=1"));
         let waiting = waiting.unwrap();
         assert_eq!((waiting.position, waiting.key), (Some(3), Some('1')));
         assert_eq!(waiting.waited, Duration::from_secs(65));
         assert_eq!(waiting.average, Some(Duration::from_secs(120)));
-        let odd = Waiting::read(&form("QueuePosition=x&QueueTime=-1&AvgQueueTime=0&Digits=")).unwrap();
+        let odd =
+            Waiting::read(&form("QueuePosition=x&QueueTime=-1&AvgQueueTime=0&Digits=")).unwrap();
         assert_eq!((odd.position, odd.key, odd.average), (None, None, None));
         assert_eq!(odd.waited, Duration::ZERO);
         assert!(Waiting::read(&Form::parse(b"QueueTime=1").unwrap()).is_err());

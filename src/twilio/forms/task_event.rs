@@ -76,14 +76,17 @@ impl TaskEvent {
             }
             ("reservation.accepted", _) => Step::Accepted { worker: self.worker.clone() },
             (
-                "reservation.rejected" | "reservation.timeout" | "reservation.canceled"
+                "reservation.rejected"
+                | "reservation.timeout"
+                | "reservation.canceled"
                 | "reservation.rescinded",
                 Some(reservation),
             ) => Step::Unreserved { reservation: reservation.clone() },
             ("task.canceled", _) => Step::Failed { why: self.why() },
-            ("task.wrapup" | "task.completed" | "reservation.wrapup" | "reservation.completed", _) => {
-                Step::Finished
-            }
+            (
+                "task.wrapup" | "task.completed" | "reservation.wrapup" | "reservation.completed",
+                _,
+            ) => Step::Finished,
             _ => return None,
         })
     }
@@ -121,7 +124,10 @@ mod tests {
         let (reservation, worker) = ("WR1".to_owned(), Some("Ada".to_owned()));
         let cases = [
             ("task.created", Some(Step::Queued { task: Some("WT1".into()) })),
-            ("reservation.created", Some(Step::Reserved { reservation: reservation.clone(), worker: worker.clone() })),
+            (
+                "reservation.created",
+                Some(Step::Reserved { reservation: reservation.clone(), worker: worker.clone() }),
+            ),
             ("reservation.accepted", Some(Step::Accepted { worker })),
             ("reservation.timeout", Some(Step::Unreserved { reservation: reservation.clone() })),
             ("reservation.rejected", Some(Step::Unreserved { reservation })),
@@ -142,7 +148,8 @@ mod tests {
         let attributes = format!(
             r#"{{"call_id":"{SID}","call_sid":"CAffffffffffffffffffffffffffffffff","escalation_id":"{SID}.e1","conference":{{"sid":"CF1"}}}}"#
         );
-        let told = event("task.updated", &attributes, &[("ReservationSid", "WR1"), ("WorkerSid", "WK1")]);
+        let told =
+            event("task.updated", &attributes, &[("ReservationSid", "WR1"), ("WorkerSid", "WK1")]);
         assert_eq!(told.call.map(|sid| sid.to_string()).as_deref(), Some(SID));
         let names: Vec<_> = told.others.iter().map(Alias::as_str).collect();
         assert_eq!(names, ["WR1", "WK1", "CF1", &format!("{SID}.e1")]);

@@ -6,8 +6,8 @@ use toml::{
 };
 
 use super::{
-    FILLERS_MIN, HOLD_KEYS, HOLD_MIN, LIST_MAX, PHRASE_MAX, Persona, PersonaProblems, SILENCE_MIN, WAITS,
-    WORDS_MAX, parts::Parts,
+    FILLERS_MIN, HOLD_KEYS, HOLD_MIN, LIST_MAX, PHRASE_MAX, Persona, PersonaProblems, SILENCE_MIN,
+    WAITS, WORDS_MAX, parts::Parts,
 };
 
 /// The keys of a header, and what each is for.
@@ -34,7 +34,10 @@ const KEYS: [(&str, &str); 30] = [
     ("stay", "spoken when a hand-off was wished for but the caller stays"),
     ("hold", "spoken in turn to a caller who waits"),
     ("position", "spoken before the caller's place in the queue"),
-    ("hold_keys", "what 1 is for (a call-back) and what 2 is for (to go back), for a caller who waits"),
+    (
+        "hold_keys",
+        "what 1 is for (a call-back) and what 2 is for (to go back), for a caller who waits",
+    ),
     ("called_back", "spoken when a call-back is booked and the call ends"),
     ("escalation_phrases", "caller's words that mean that a person is wanted"),
     ("escalation_unless", "caller's words that may turn their meaning"),

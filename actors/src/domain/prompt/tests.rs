@@ -27,7 +27,7 @@ fn persona() -> Persona {
         stay: phrase(),
         hold: vec![phrase(), phrase()],
         position: phrase(),
-        hold_keys: phrase(),
+        hold_keys: vec![phrase(), phrase()],
         called_back: phrase(),
         interrupted: phrase(),
         more: phrase(),
