@@ -1,7 +1,10 @@
 //! What a caller hears when the registry is broken. Everything else about the routes is told by
 //! the stories in `tests/it`, against the real program.
 
-use std::time::{Duration, Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use actix::Actor;
 use actix_web::{App, test};
@@ -20,7 +23,7 @@ use switchhook_actors::{
 };
 
 use super::*;
-use crate::{config::Config, twilio::session};
+use crate::{config::Config, desks::Phone, twilio::session};
 
 /// A store that is broken: it fails at once, or never answers.
 #[derive(Clone, Copy)]
@@ -92,8 +95,11 @@ fn web(store: Broken) -> Web {
         Registry::new(Arc::new(store), Box::new(Vec::new), Box::new(crate::clock::now), 0).start()
     }));
     let (_, metrics) = Metrics::record().unwrap();
+    let escalations = escalations(&registry);
     Web {
         registry,
+        escalations,
+        hold: Hold { music: Vec::new(), wait_max: Duration::from_secs(60), call_backs: false },
         store_alive: Box::new(|| true),
         policy: Arc::new(Policy::new(1, Patience { first_token: 1, token_gap: 1 })),
         store_failing: Box::new(|| false),
@@ -112,6 +118,16 @@ fn web(store: Broken) -> Web {
         readiness: Readiness::default(),
         metrics,
     }
+}
+
+/// A manager whose desk is a telephone.
+fn escalations(registry: &Arc<Keeper<Registry>>) -> Arc<Keeper<EscalationManager>> {
+    let registry = Arc::clone(registry);
+    Arc::new(Keeper::new("escalations", move || {
+        let desk = Rc::new(Phone { number: "+12025550177".to_owned() });
+        let now = Rc::new(crate::clock::now);
+        EscalationManager::new(Arc::clone(&registry), desk, now, Arc::default()).start()
+    }))
 }
 
 /// What a webhook answers, and how soon.
@@ -184,5 +200,29 @@ async fn a_signed_link_stands_in_for_a_token_where_it_reads_and_nowhere_else() {
         let method = method.parse().unwrap();
         let request = test::TestRequest::default().method(method).uri(&uri).to_request();
         assert_eq!(test::call_service(&app, request).await.status(), status, "{uri}");
+    }
+}
+
+#[actix_web::test]
+async fn a_caller_is_handed_over_within_three_seconds_though_the_registry_is_broken() {
+    let note = r#"{"v":1,"kind":"escalate","reasonCode":"fraud"}"#;
+    for store in [Broken::Failing, Broken::Hanging] {
+        let ended =
+            [("CallStatus", "in-progress"), ("SessionStatus", "ended"), ("HandoffData", note)];
+        let (twiml, took) = post(store, "/voice/handoff", &ended).await;
+        assert!(twiml.contains(">+12025550177</Number></Dial>"), "{twiml}");
+        assert!(took < Duration::from_secs(3), "{took:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_caller_who_waits_hears_something_though_the_registry_is_broken() {
+    for store in [Broken::Failing, Broken::Hanging] {
+        let (twiml, took) = post(store, "/voice/wait", &[("CallStatus", "in-progress")]).await;
+        assert!(twiml.contains("<Gather ") && twiml.contains("<Say"), "{twiml}");
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        let full = [("CallStatus", "in-progress"), ("QueueResult", "queue-full")];
+        let (twiml, _) = post(store, "/voice/queued", &full).await;
+        assert!(twiml.contains("<ConversationRelay "), "{twiml}");
     }
 }

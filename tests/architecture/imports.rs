@@ -28,7 +28,11 @@ const OUTSIDE: &[&str] =
     &["std::env", "std::fs", "std::io::stdin", "std::net", "std::process", "std::thread"];
 
 /// The ports: what adapters implement. Only the actor behind a port and its adapters name it.
-const PORTS: &[&str] = &["actors::llm_gateway::model", "actors::registry::store::CallStore"];
+const PORTS: &[&str] = &[
+    "actors::escalation_manager::desk::Desk",
+    "actors::llm_gateway::model",
+    "actors::registry::store::CallStore",
+];
 
 const TABLE: &[Row] = &[
     // The library of the actors. Its manifest has no server, client or store.
@@ -49,6 +53,21 @@ const TABLE: &[Row] = &[
     row("actors/src/llm_gateway", &["actors::domain", "actors::clock"]),
     row("actors/src/registry", &["actors::domain", "actors::clock"]),
     Row {
+        never: &["actors::registry::store::CallStore"],
+        ..row(
+            "actors/src/escalation_manager",
+            &[
+                "actors::domain",
+                "actors::keeper",
+                "actors::registry::Registry",
+                "actors::registry::messages",
+                "actors::registry::store",
+            ],
+        )
+    },
+    // A port knows what it is about, and nobody who asks.
+    row("actors/src/escalation_manager/desk", &["actors::domain"]),
+    Row {
         never: PORTS,
         ..row(
             "actors/src/call_session",
@@ -56,6 +75,9 @@ const TABLE: &[Row] = &[
                 "actors::domain",
                 "actors::clock",
                 "actors::directory",
+                "actors::escalation_manager::EscalationManager",
+                "actors::escalation_manager::Outlook",
+                "actors::escalation_manager::messages",
                 "actors::keeper",
                 "actors::llm_gateway::LlmGateway",
                 "actors::llm_gateway::messages",
@@ -98,7 +120,9 @@ const TABLE: &[Row] = &[
                 "actors",
                 "switchhook::clock",
                 "switchhook::config",
+                "switchhook::desks::CALL_BACK",
                 "switchhook::limits",
+                "switchhook::links",
                 "switchhook::telemetry",
                 "switchhook::twilio",
             ],
@@ -112,12 +136,24 @@ const TABLE: &[Row] = &[
             "actors",
             "switchhook::clock",
             "switchhook::config",
+            "switchhook::desks",
+            "switchhook::links",
             "switchhook::telemetry",
             "switchhook::twilio",
         ],
     ),
     row("src/models", &["actors::domain", "actors::llm_gateway::model", "switchhook::outgoing"]),
-    row("src/desks", &["actors::domain", "switchhook::clock"]),
+    row(
+        "src/desks",
+        &[
+            "actors::domain",
+            "actors::escalation_manager::desk",
+            "switchhook::clock",
+            "switchhook::links",
+            "switchhook::twilio::rest",
+        ],
+    ),
+    row("src/links", &["actors::domain", "switchhook::config"]),
     row("src/stores", &["actors::domain", "actors::clock", "actors::registry::store"]),
     row("src/caller", &["actors::domain", "switchhook::outgoing", "switchhook::twilio"]),
     // A call has a line, and both have the phone: none knows who uses it.

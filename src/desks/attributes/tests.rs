@@ -51,7 +51,8 @@ fn with(record: &CallRecord, grounds: Grounds, language: &str, url: Option<&str>
     let now = STARTED + 65_999;
     let escalation = Escalation::new(id, grounds, now);
     let transcript_url = url.map(str::to_owned);
-    Briefing { record, escalation: &escalation, language, now, transcript_url }.attributes()
+    Briefing { record, escalation: &escalation, language, now, transcript_url, call_back: false }
+        .attributes()
 }
 
 /// Holds what every task holds; the attributes as a value.
