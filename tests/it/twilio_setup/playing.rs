@@ -66,24 +66,27 @@ async fn listener() -> (String, Heard) {
     let url = format!("http://{}/taskrouter/events", listener.local_addr().expect("an address"));
     let state = (web::Data::new(url.clone()), web::Data::from(Arc::clone(&heard)));
     let server = HttpServer::new(move || {
-        App::new().app_data(state.0.clone()).app_data(state.1.clone()).default_service(web::to(
-            |request: HttpRequest,
-             body: web::Bytes,
-             url: web::Data<String>,
-             heard: web::Data<Mutex<Vec<(Form, bool)>>>| async move {
-                let form = Form::parse(&body).expect("a form");
-                let header = request.headers().get("X-Twilio-Signature");
-                let header = header.and_then(|header| header.to_str().ok());
-                let keys = Signatures::new([AUTH_TOKEN.into()]).expect("a token");
-                let is_right = keys.verify_form(&url, form.pairs(), header).is_ok();
-                heard.lock().expect("the list").push((form, is_right));
-                HttpResponse::NoContent()
-            },
-        ))
+        let app = App::new().app_data(state.0.clone()).app_data(state.1.clone());
+        app.default_service(web::to(hear))
     });
     let server = server.workers(1).disable_signals().listen(listener).expect("it listens").run();
     actix_web::rt::spawn(server);
     (url, heard)
+}
+
+async fn hear(
+    request: HttpRequest,
+    body: web::Bytes,
+    url: web::Data<String>,
+    heard: web::Data<Mutex<Vec<(Form, bool)>>>,
+) -> HttpResponse {
+    let form = Form::parse(&body).expect("a form");
+    let header = request.headers().get("X-Twilio-Signature");
+    let header = header.and_then(|header| header.to_str().ok());
+    let keys = Signatures::new([AUTH_TOKEN.into()]).expect("a token");
+    let is_right = keys.verify_form(&url, form.pairs(), header).is_ok();
+    heard.lock().expect("the list").push((form, is_right));
+    HttpResponse::NoContent().finish()
 }
 
 #[actix_web::test]

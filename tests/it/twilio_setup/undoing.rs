@@ -40,6 +40,26 @@ async fn destroy_restores_what_was_and_leaves_what_is_foreign() {
 }
 
 #[actix_web::test]
+async fn a_number_leaves_its_application_for_the_engine_and_comes_back_to_it() {
+    let house = House::start().await;
+    let application = house.fake.new_sid("AP");
+    let account = "AC0000000000000000000000000000000a";
+    house.fake.put("Applications", account, &application, &[("FriendlyName", "Somebody's")]);
+    house.fake.set(NUMBER_SID, "voice_application_sid", json!(application));
+    house.runs("apply").await;
+    let number = || house.fake.things("IncomingPhoneNumbers")[0]["voice_application_sid"].clone();
+    assert_eq!(number(), "");
+    house.runs("destroy").await;
+    assert_eq!(number(), application.as_str());
+    assert_eq!(house.count("Applications", "Somebody's"), 1);
+
+    house.fake.set(NUMBER_SID, "trunk_sid", json!("TK1"));
+    let (code, text) = house.run("apply").await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("belongs to a SIP trunk"), "{text}");
+}
+
+#[actix_web::test]
 async fn destroy_leaves_what_somebody_has_changed_since() {
     let house = House::start().await;
     house.runs("apply").await;
