@@ -84,7 +84,9 @@ impl House {
             assert_eq!(self.count(segment, name), 1, "{segment} {name}");
         }
         let number = &self.fake.things("IncomingPhoneNumbers")[0];
-        assert_eq!(number["voice_url"], "https://calls.example.com/voice/incoming");
+        let url = number["voice_url"].as_str().unwrap_or_default();
+        assert!(url.starts_with("https://calls.example.com/voice/incoming#rc=2"), "{url}");
+        assert_eq!(number["status_callback"], "https://calls.example.com/voice/status");
     }
 }
 
@@ -167,6 +169,22 @@ async fn flex_s_workspace_is_never_joined_by_a_second_one() {
     let (code, text) = house.run("apply").await;
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("there are 2 of that name"), "{text}");
+}
+
+#[actix_web::test]
+async fn a_queue_that_twilio_has_not_made_yet_waits_for_the_next_time() {
+    let house = House::start().await;
+    house.runs("apply").await;
+    let workflows = house.fake.things("Workflows");
+    let ours = workflows.iter().find(|workflow| workflow["friendly_name"] == "Switchhook");
+    let ours = &ours.expect("a workflow")["sid"];
+    let queues = house.fake.things("Queues");
+    let queue = queues.iter().find(|queue| queue["friendly_name"] == *ours).expect("a queue");
+    house.fake.remove(queue["sid"].as_str().unwrap_or_default());
+    house.fake.forget_requests();
+    let text = house.runs("apply").await;
+    assert!(row(&text, "call queue").starts_with("waits"), "{text}");
+    assert!(house.fake.changes().is_empty());
 }
 
 #[actix_web::test]
