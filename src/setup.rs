@@ -20,12 +20,12 @@ use std::path::Path;
 
 pub use self::{
     error::SetupError,
-    kept::Kept,
     resource::Resource,
     row::{Action, Change, Row},
     settings::Settings,
 };
 use self::{
+    kept::Kept,
     row::Rows,
     run::{Mode, Run},
 };

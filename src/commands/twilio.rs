@@ -98,6 +98,7 @@ fn tell(order: Order, report: &Report) -> ExitCode {
         Order::Verify if differ > 0 => println!("\n{differ} differ from what they shall be."),
         Order::Verify => println!("\nEverything is as it shall be."),
         Order::Destroy if report.rows.is_empty() => println!("There is nothing to undo."),
+        Order::Destroy if count(Action::Left) == 0 => println!("\nEverything is undone."),
         Order::Destroy => println!("\n{} could not be undone.", count(Action::Left)),
         Order::Apply => {
             println!("\n{differ} made or changed. The engine needs\n");

@@ -18,9 +18,18 @@ pub(super) async fn destroy(rest: &Rest, file: &Path, rows: &mut Rows) -> Result
     let mut kept = Kept::load(file, rest.account())?;
     for at in (0..kept.entries.len()).rev() {
         let Some(entry) = kept.entries.get(at).cloned() else { continue };
-        let undone = match entry.made {
-            true => delete(rest, &entry, rows).await?,
-            false => restore(rest, &entry, rows).await?,
+        let goes_with_it = |other: &Entry| {
+            other.made && other.resource == Resource::Workspace && other.sid == entry.workspace
+        };
+        let undone = if !entry.workspace.is_empty() && kept.entries.iter().any(goes_with_it) {
+            // Its workspace is deleted, with all that is in it; parts of it may be in use.
+            let row = rows.add(entry.resource, &entry.name, &entry.sid, Action::Deleted);
+            row.note = Some("with its workspace".to_owned());
+            true
+        } else if entry.made {
+            delete(rest, &entry, rows).await?
+        } else {
+            restore(rest, &entry, rows).await?
         };
         if undone {
             kept.pop(at)?;

@@ -37,7 +37,7 @@ pub(super) struct Entry {
 
 /// The file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Kept {
+pub(super) struct Kept {
     v: u32,
     account: String,
     pub(super) entries: Vec<Entry>,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::twilio::rest::Place;
 
@@ -102,7 +102,8 @@ pub(super) fn same(field: &str, one: &Value, other: &Value) -> bool {
     match field {
         "Configuration" => {
             let json = |text: &str| serde_json::from_str::<Value>(text).ok();
-            one == other || json(&one).is_some_and(|one| Some(one) == json(&other))
+            one == other
+                || json(&one).zip(json(&other)).is_some_and(|(one, other)| alike(&one, &other))
         }
         "EventsFilter" => {
             let names = |text: &str| -> BTreeSet<String> {
@@ -111,6 +112,25 @@ pub(super) fn same(field: &str, one: &Value, other: &Value) -> bool {
             names(&one) == names(&other)
         }
         _ => one == other,
+    }
+}
+
+/// Whether two routing configurations are the same to a router: numbers may be text, and what is
+/// empty may be left out.
+fn alike(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(fields), Value::Object(others)) => {
+            let mut names = fields.keys().chain(others.keys());
+            let field = |fields: &Map<String, Value>, name: &String| {
+                fields.get(name).cloned().unwrap_or_default()
+            };
+            names.all(|name| alike(&field(fields, name), &field(others, name)))
+        }
+        (Value::Array(items), Value::Array(others)) => {
+            items.len() == others.len()
+                && items.iter().zip(others).all(|(item, other)| alike(item, other))
+        }
+        _ => text(one) == text(other),
     }
 }
 
@@ -124,7 +144,9 @@ mod tests {
     fn values_are_compared_as_twilio_means_them() {
         assert!(same("VoiceUrl", &Value::Null, &json!("")));
         assert!(same("MaxSize", &json!(100), &json!("100")));
-        assert!(same("Configuration", &json!("{ \"a\": 1 }"), &json!("{\"a\":1}")));
+        let (ours, theirs) = (r#"{"a":[{"priority":1}]}"#, r#"{"a": [{"priority":"1","b":null}]}"#);
+        assert!(same("Configuration", &json!(ours), &json!(theirs)));
+        assert!(!same("Configuration", &json!(ours), &json!(r#"{"a":[{"priority":2}]}"#)));
         assert!(same("EventsFilter", &json!("a, b"), &json!("b,a")));
         assert!(!same("VoiceUrl", &json!("a"), &json!("b")));
     }

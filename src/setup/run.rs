@@ -79,6 +79,20 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Takes a thing that is there as it is; if it was going to be made, it is ours.
+    pub(super) fn found(
+        &mut self,
+        resource: Resource,
+        workspace: &str,
+        name: &str,
+        sid: &str,
+    ) -> Result<Settled, SetupError> {
+        if self.mode == Mode::Apply {
+            self.kept.found(resource, workspace, name, sid)?;
+        }
+        Ok(Settled { sid: sid.to_owned() })
+    }
+
     /// Lets a thing that is there be as it shall be.
     pub(super) async fn change(
         &mut self,
@@ -105,20 +119,18 @@ impl<'a> Run<'a> {
                 is: text(&change.was),
             });
         }
-        if self.mode == Mode::Apply {
-            self.kept.found(*resource, workspace, name, &sid)?;
-            if !changes.is_empty() {
-                self.kept.change(*resource, workspace, name, &sid, &changes)?;
-                let form: Vec<_> =
-                    changes.iter().map(|change| (change.field.clone(), text(&change.is))).collect();
-                let place = resource.place(workspace).item(&sid);
-                let done = self.rest.update(&place, &form, WITHIN).await;
-                done.map_err(|why| failed("change", *resource, name, why))?;
-            }
+        let settled = self.found(*resource, workspace, name, &sid)?;
+        if self.mode == Mode::Apply && !changes.is_empty() {
+            self.kept.change(*resource, workspace, name, &sid, &changes)?;
+            let form: Vec<_> =
+                changes.iter().map(|change| (change.field.clone(), text(&change.is))).collect();
+            let place = resource.place(workspace).item(&sid);
+            let done = self.rest.update(&place, &form, WITHIN).await;
+            done.map_err(|why| failed("change", *resource, name, why))?;
         }
         let action = if changes.is_empty() { Action::Kept } else { Action::Updated };
         self.rows.add(*resource, name, &sid, action).changes = changes;
-        Ok(Settled { sid })
+        Ok(settled)
     }
 
     /// Makes a thing that is not there.

@@ -67,7 +67,12 @@ impl Settings {
         workspace_sid: Option<&str>,
     ) -> Result<Self, SetupError> {
         let unreadable = |why: String| SetupError::Unreadable { file: file.to_owned(), why };
-        let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+            let hint =
+                if is_missing { "; begin with deploy/twilio/twilio.example.toml" } else { "" };
+            unreadable(format!("{error}{hint}"))
+        })?;
         let mut settings: Self =
             toml::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         if settings.public_url.is_empty() {

@@ -32,9 +32,10 @@ pub(super) async fn find(run: &mut Run<'_>, settings: &Settings) -> Result<Settl
         (None, None) => (FLEX, named(&product())),
     };
     match found.as_slice() {
+        // Its row comes with its events.
         [workspace] => {
-            let name = text(&value(workspace, "FriendlyName"));
-            run.change(&wanted_as(name, Vec::new()), workspace).await
+            let (name, sid) = (value(workspace, "FriendlyName"), value(workspace, "Sid"));
+            run.found(KIND, "", &text(&name), &text(&sid))
         }
         [] if settings.create_workspace && sid.is_none() && named(FLEX).is_empty() => {
             let name = settings.workspace.clone().unwrap_or_else(product);

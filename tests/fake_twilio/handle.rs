@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Options, Shared,
+    Agent, Options, Shared,
     calls::{Enqueue, NotEnqueued, Stage},
     seeds,
     state::{Event, Fault, Misbehaviour, Seen, State},
@@ -134,6 +134,11 @@ impl FakeTwilio {
     /// Whether every queue is full from now on.
     pub fn set_queue_full(&self, full: bool) {
         self.shared.write(|state| state.queue_full = full);
+    }
+
+    /// What the agent does with calls that are enqueued from now on.
+    pub fn set_agent(&self, agent: Agent) {
+        self.shared.write(|state| state.options.agent = agent);
     }
 
     /// Puts the clock forward.

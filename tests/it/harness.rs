@@ -10,8 +10,5 @@ pub(crate) mod raw;
 
 /// Installs the TLS provider that the engine's `main` installs; awc panics without one.
 pub(crate) fn provider() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        rustls::crypto::ring::default_provider().install_default().expect("another TLS provider");
-    });
+    switchhook::tls::install_provider();
 }

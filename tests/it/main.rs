@@ -15,5 +15,6 @@ mod lines;
 mod models;
 mod operators;
 mod talking;
+mod twilio_setup;
 mod unbroken;
 mod webhooks;
