@@ -49,7 +49,7 @@ impl EscalationManager {
         let case = Case { record, escalation, now: (self.now)() };
         match self.create(case, asked_before).await {
             Ok(task) => {
-                self.note(sid, id, task).await?;
+                self.note_booked(sid, id, task).await?;
                 Ok(Booked::Booked)
             }
             Err(DeskError::NoCallBacks) => Ok(Booked::Impossible),
@@ -70,7 +70,7 @@ impl EscalationManager {
         }
     }
 
-    async fn note(
+    async fn note_booked(
         &self,
         sid: CallSid,
         id: EscalationId,
