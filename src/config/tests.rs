@@ -45,6 +45,7 @@ fn nothing_set_gives_the_defaults_of_the_contract() {
         ("TOKEN_GAP_MS", config.model.token_gap_ms.to_string()),
         ("TURN_MS", config.model.turn_ms.to_string()),
         ("FILLER_MS", config.model.filler_ms.to_string()),
+        ("ESCALATION_WAIT_SECONDS", config.twilio.escalation_wait_seconds.to_string()),
         ("RELAY_VOICE", format!("{}.{}", voice.provider.unwrap(), voice.name)),
         ("RELAY_LANGUAGE", config.relay.attributes.language.clone().unwrap().to_string()),
         ("SILENCE_SECONDS", config.limits.silence_seconds.to_string()),
@@ -62,7 +63,7 @@ fn nothing_set_gives_the_defaults_of_the_contract() {
         assert_eq!(value, default(name), "{name}");
     }
     let with_default = VARIABLES.iter().filter(|variable| variable.default.is_some()).count();
-    assert_eq!(with_default, 26, "a default in the table that this test does not compare");
+    assert_eq!(with_default, 27, "a default in the table that this test does not compare");
     assert!(config.model.offline && config.access.open && !config.is_public);
     assert!(config.twilio.auth_tokens.is_empty() && config.limits.max_calls.is_none());
     assert_eq!((config.log.format, config.warnings.len()), (None, 0));
@@ -171,9 +172,10 @@ fn the_readme_names_every_variable_with_its_default() {
 
 #[test]
 fn a_setting_without_effect_in_this_version_is_not_taken_in_silence() {
-    let number = [("ESCALATION_NUMBER", "+12025550142"), ("PORT", "4000")];
-    let warnings = config(&number).warnings;
-    assert_eq!(warnings, ["ESCALATION_NUMBER has no effect in this version"]);
+    let key = format!("k:{}=", "A".repeat(43));
+    let warnings = config(&[("TRANSCRIPT_KEYS", key.as_str()), ("PORT", "4000")]).warnings;
+    let told = "TRANSCRIPT_KEYS has no effect in this version: transcripts are stored readable";
+    assert_eq!(warnings, [told]);
 }
 
 #[test]

@@ -24,6 +24,8 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("TWILIO_TASKROUTER_URL", &["https://host/v1"], &["host:80/v1", "https://host#a"]),
     ("ESCALATION_NUMBER", &["+15551234567", "+46123456789"], &["15551234567", "+05551234567", "+1 555 1234", "+1234567890123456", "+1", "+"]),
     ("ESCALATION_ALLOW", &["+15551234567", "+15551234567, +46123456789"], &["911", "+15551234567,", "+15551234567 +46123456789"]),
+    ("ESCALATION_WAIT_SECONDS", &["30", "3500"], &["29", "3501", "soon"]),
+    ("HOLD_MUSIC", &["https://a.example/1.mp3", "http://127.0.0.1/a.wav,https://b.example/2.mp3"], &["1.mp3", "ftp://a.example/1", "https://a.example/1.mp3,"]),
     ("OPENAI_API_KEY", &["sk-x"], &["sk x", "sk\nx", "é"]),
     ("OPENAI_BASE_URL", &["https://host/v1", "http://localhost:11434/v1/"], &["host", "https://u:p@host/v1", "https://host/v1?key=1", "file:///v1"]),
     ("OPENAI_MODEL", &["gpt-4o-mini", "a/b:c"], &["a\nb", "a\u{7}b"]),

@@ -1,7 +1,7 @@
 use super::*;
 
 fn persona() -> Persona {
-    Persona::parse(crate::app::OWL_BANK).unwrap()
+    Persona::parse(include_str!("../../../../deploy/personas/owl-bank.md")).unwrap()
 }
 
 fn waiting(waited: u64, position: Option<u32>, average: Option<u64>) -> Waiting {
