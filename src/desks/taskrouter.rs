@@ -26,9 +26,9 @@ const TIMEOUT_S: u32 = 3_600;
 /// How long a call-back waits for somebody, s: a day.
 const CALL_BACK_TIMEOUT_S: u32 = 86_400;
 
-/// How long a call-back may take to be booked: the caller listens meanwhile, and Twilio waits 15 s
-/// for the webhook.
-const BOOKING: Duration = Duration::from_secs(4);
+/// How long a call-back may take to be booked: the caller listens meanwhile, and Twilio asks
+/// again after 4 s.
+const BOOKING: Duration = Duration::from_secs(3);
 
 /// How long the figures may take: nobody waits for them.
 const FIGURES: Duration = Duration::from_secs(8);

@@ -5,6 +5,7 @@
 pub(crate) mod door;
 pub(crate) mod engine;
 pub(crate) mod model;
+pub(crate) mod pair;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 

@@ -10,6 +10,7 @@ mod checking;
 mod doors;
 #[path = "../fake_twilio/server.rs"]
 mod fake_twilio;
+mod handing_over;
 mod harness;
 mod lines;
 mod models;

@@ -208,7 +208,7 @@ async fn a_wish_for_a_person_is_recorded_and_the_conversation_goes_on() {
     });
     let engine = Engine::with_model(&model, &[]);
     let caller = engine.ring().await;
-    caller.say("My card was stolen, I want a person.").await.expect("a conversation");
+    caller.say("Something happened to my card.").await.expect("a conversation");
     let answer = caller.answer(SOON).await.text;
     assert!(!answer.contains("ESC") && !answer.contains("stolen"), "{answer}");
     assert!(answer.len() > "I understand. ".len(), "an honest sentence follows: {answer}");

@@ -191,7 +191,7 @@ impl CallRecord {
         if state == before || self.status.is_final() {
             return;
         }
-        self.status = state.status();
+        self.status = escalation.status();
         if self.status.is_final() {
             self.ended_at = Some(at);
         }
@@ -200,7 +200,7 @@ impl CallRecord {
     /// A call that is over leaves no escalation behind that is still going on.
     fn end_escalation(&mut self, status: Status, at: Timestamp) {
         let Some(escalation) = &mut self.escalation else { return };
-        let promised = escalation.call_back.is_some();
+        let promised = escalation.is_promised();
         let step = match status {
             Status::Completed if promised || escalation.state == EscalationState::WithAgent => {
                 Step::Finished

@@ -22,8 +22,9 @@ use crate::{
 /// How long the claim to create stands, ms: longer than any creation takes.
 const CLAIM_TTL: u64 = 30_000;
 
-/// How often the record is looked at for what another instance has booked.
-const LOOKS: usize = 12;
+/// How often the record is looked at for what another instance has booked: as long as a creation
+/// and a look after it may take.
+const LOOKS: usize = 32;
 
 /// Between two looks.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -35,16 +36,18 @@ impl EscalationManager {
         let Some(escalation) = record.escalation.clone() else {
             return Err(EscalationError::Unknown);
         };
-        if is_booked(&escalation) {
+        if escalation.is_promised() {
             return Ok(Booked::Booked);
         }
         let id = escalation.id;
         let asked_before = escalation.call_back.is_some();
+        let failures = failures(&escalation);
         self.records.step(sid, id, Step::CallBackAsked).await?;
+        // One claim a try: after one that failed anybody may try again.
         let mine = format!("{:p}-{}", self.lanes, (self.now)().0);
-        let key = format!("call-back:{id}");
+        let key = format!("call-back:{id}:{failures}");
         if self.records.first(key, mine.clone(), CLAIM_TTL).await? != mine {
-            return self.booked_elsewhere(sid).await;
+            return self.booked_elsewhere(sid, failures).await;
         }
         let case = Case { record, escalation, now: (self.now)() };
         match self.create(case, asked_before).await {
@@ -53,7 +56,10 @@ impl EscalationManager {
                 Ok(Booked::Booked)
             }
             Err(DeskError::NoCallBacks) => Ok(Booked::Impossible),
-            Err(error) => Err(EscalationError::Desk(error.to_string())),
+            Err(error) => {
+                self.records.step(sid, id, Step::CallBackFailed).await?;
+                Err(EscalationError::Desk(error.to_string()))
+            }
         }
     }
 
@@ -85,18 +91,24 @@ impl EscalationManager {
     }
 
     /// Another webhook, on this engine or another, is about to book it.
-    async fn booked_elsewhere(&self, sid: CallSid) -> Result<Booked, EscalationError> {
+    async fn booked_elsewhere(
+        &self,
+        sid: CallSid,
+        failed_before: u32,
+    ) -> Result<Booked, EscalationError> {
         for _ in 0..LOOKS {
             let record: Option<CallRecord> = self.records.find(Key::Sid(sid)).await?;
-            if record.and_then(|record| record.escalation).as_ref().is_some_and(is_booked) {
-                return Ok(Booked::Booked);
+            match record.and_then(|record| record.escalation) {
+                Some(escalation) if escalation.is_promised() => return Ok(Booked::Booked),
+                Some(escalation) if failures(&escalation) > failed_before => break,
+                _ => tokio::time::sleep(LOOK_PAUSE).await,
             }
-            tokio::time::sleep(LOOK_PAUSE).await;
         }
-        Err(EscalationError::Desk("another engine has not booked it in time".to_owned()))
+        Err(EscalationError::Desk("another engine could not book it".to_owned()))
     }
 }
 
-fn is_booked(escalation: &Escalation) -> bool {
-    escalation.call_back.as_ref().is_some_and(|call_back| call_back.task.is_some())
+/// How often it could not be booked so far.
+fn failures(escalation: &Escalation) -> u32 {
+    escalation.call_back.as_ref().map_or(0, |call_back| call_back.failures)
 }

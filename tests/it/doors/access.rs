@@ -19,11 +19,12 @@ enum For {
     /// Twilio alone: a token is of no use.
     Twilio,
     Viewer,
+    Supervisor,
     Admin,
 }
 
 /// Every route, and what is answered to those who may ask: of a call that nobody knows.
-const ROUTES: [(&str, &str, For, u16); 12] = [
+const ROUTES: [(&str, &str, For, u16); 16] = [
     ("GET", "/", For::All, 200),
     ("GET", "/livez", For::All, 200),
     ("GET", "/readyz", For::All, 200),
@@ -35,6 +36,10 @@ const ROUTES: [(&str, &str, For, u16); 12] = [
     ("GET", "/voice/incoming", For::Twilio, 400),
     ("POST", "/voice/handoff", For::Twilio, 200),
     ("POST", "/voice/status", For::Twilio, 204),
+    ("POST", "/voice/wait", For::Twilio, 200),
+    ("POST", "/voice/queued", For::Twilio, 200),
+    ("POST", "/taskrouter/events", For::Twilio, 204),
+    ("POST", "/api/calls/{call_sid}/escalate", For::Supervisor, 400),
     ("GET", "/conversation/{call_sid}", For::Twilio, 400),
 ];
 
@@ -52,6 +57,8 @@ fn expected(who: For, token: Option<&str>, fine: u16) -> u16 {
         (For::All, _) => fine,
         (For::Twilio, _) => 403,
         (For::Viewer, Some(VIEWER | SUPERVISOR | ADMIN)) => fine,
+        (For::Supervisor, Some(SUPERVISOR | ADMIN)) => fine,
+        (For::Supervisor, Some(VIEWER)) => 403,
         (For::Admin, Some(ADMIN)) => fine,
         (For::Admin, Some(VIEWER | SUPERVISOR)) => 403,
         _ => 401,

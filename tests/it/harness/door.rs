@@ -122,12 +122,18 @@ impl Ask {
 
     /// Sends it, and reads the answer or the head of a socket.
     pub(crate) async fn at(&self, engine: &Engine) -> Answer {
-        let exchange = tokio::time::timeout(SOON, self.exchange(engine));
+        let exchange = tokio::time::timeout(SOON, self.exchange(&engine.url));
         exchange.await.unwrap_or_else(|_| panic!("no answer to {self:?}\n{}", engine.log()))
     }
 
-    async fn exchange(&self, engine: &Engine) -> Answer {
-        let address = engine.url.strip_prefix("http://").expect("an address");
+    /// Sends it to the engine at that address.
+    pub(crate) async fn to(&self, url: &str) -> Answer {
+        let exchange = tokio::time::timeout(SOON, self.exchange(url));
+        exchange.await.unwrap_or_else(|_| panic!("no answer to {self:?}"))
+    }
+
+    async fn exchange(&self, url: &str) -> Answer {
+        let address = url.strip_prefix("http://").expect("an address");
         let mut socket = TcpStream::connect(address).await.expect("a connection");
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
         let given = |name: &str| self.headers.iter().any(|(known, _)| known == name);

@@ -172,7 +172,7 @@ async fn a_model_that_is_not_there_is_apologised_for() {
 }
 
 #[actix_web::test]
-async fn four_failed_answers_in_a_row_end_the_call_with_a_goodbye_and_three_do_not() {
+async fn four_failed_answers_in_a_row_ask_for_a_person_and_three_do_not() {
     let model = ScriptedModel::start(|_, nth| match nth {
         3 => Step::answer("At last."),
         _ => vec![Step::Finish("stop".to_owned()), Step::Done],
@@ -180,6 +180,18 @@ async fn four_failed_answers_in_a_row_end_the_call_with_a_goodbye_and_three_do_n
     let engine = Engine::with_model(&model, &[]);
     let caller = engine.ring().await;
     for expected in [SORRY, SORRY, SORRY, "At last.", SORRY, SORRY, SORRY] {
+        assert_eq!(ask(&caller).await.text, expected);
+    }
+    let last = ask(&caller).await.text;
+    assert!(last.contains("I cannot connect you") && last.contains("pass it on"), "{last}");
+    let call =
+        engine.transcript_when(caller.call_sid(), |call| !call["escalation"].is_null()).await;
+    assert_eq!(call["escalation"]["reasonCode"], "engine_failed");
+    assert_eq!(call["escalation"]["unreached"], "no_desk");
+    caller.say("Call me about the fee.").await.expect("a conversation");
+    assert!(caller.answer(SOON).await.text.contains("I have noted that"));
+    // Nobody can be had: where the answers fail on, the call ends.
+    for expected in [SORRY, SORRY, SORRY] {
         assert_eq!(ask(&caller).await.text, expected);
     }
     let last = ask(&caller).await.text;

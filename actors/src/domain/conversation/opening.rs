@@ -29,7 +29,9 @@ pub(super) enum Opening {
 
 impl Opening {
     pub(super) fn of(record: &CallRecord) -> Self {
-        if record.transcript.turns().is_empty() { Self::Fresh } else { Self::TakenOver }
+        // Who comes back from the way to a person is no new caller, whatever is known of them.
+        let fresh = record.transcript.turns().is_empty() && record.escalation.is_none();
+        if fresh { Self::Fresh } else { Self::TakenOver }
     }
 
     pub(super) fn deadline(self) -> Option<Timestamp> {

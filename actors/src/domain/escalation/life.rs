@@ -133,6 +133,9 @@ pub struct CallBack {
     pub task: Option<String>,
     /// When it was asked for.
     pub at: Timestamp,
+    /// How often it could not be booked.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// What happened to an escalation.
@@ -177,6 +180,8 @@ pub enum Step {
         /// The task of those who call back.
         task: String,
     },
+    /// It could not be booked.
+    CallBackFailed,
     /// The caller goes back to the agent.
     Withdrawn,
     /// No person could be had.
@@ -205,6 +210,7 @@ impl Step {
             Self::Finished => "finished",
             Self::CallBackAsked => "call_back_asked",
             Self::CallBackBooked { .. } => "call_back_booked",
+            Self::CallBackFailed => "call_back_failed",
             Self::Withdrawn => "withdrawn",
             Self::Failed { .. } => "failed",
             Self::MessageLeft { .. } => "message_left",
@@ -268,10 +274,26 @@ impl Escalation {
         }
     }
 
+    /// How the call stands with it, while it is not over otherwise.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.unreached {
+            // Nobody is on the line for whom it could go on.
+            Some(Unreached::CallerLeft) => Status::Completed,
+            _ => self.state.status(),
+        }
+    }
+
     /// Whether it is still going on.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
         !self.state.is_final()
+    }
+
+    /// Whether somebody will call the caller back.
+    #[must_use]
+    pub fn is_promised(&self) -> bool {
+        self.call_back.as_ref().is_some_and(|call_back| call_back.task.is_some())
     }
 
     /// Takes a step, if it leads anywhere from here; says whether anything changed.
@@ -292,11 +314,16 @@ impl Escalation {
                 self.message = Some(text.chars().take(MESSAGE_MAX).collect());
             }
             Step::CallBackBooked { task } => {
-                let asked = self.call_back.take().map_or(at, |asked| asked.at);
-                self.call_back = Some(CallBack { task: Some(task.clone()), at: asked });
+                let asked = self.call_back.get_or_insert(CallBack { task: None, at, failures: 0 });
+                asked.task = Some(task.clone());
             }
             Step::CallBackAsked if self.call_back.is_none() => {
-                self.call_back = Some(CallBack { task: None, at });
+                self.call_back = Some(CallBack { task: None, at, failures: 0 });
+            }
+            Step::CallBackFailed => {
+                if let Some(asked) = &mut self.call_back {
+                    asked.failures = asked.failures.saturating_add(1);
+                }
             }
             Step::Summarized { .. } | Step::CallBackAsked => {}
             Step::HandedOff => self.advance(EscalationState::HandedOff, at),
@@ -312,7 +339,7 @@ impl Escalation {
             }
             Step::Finished => self.advance(EscalationState::Finished, at),
             // Who will be called back has what they wanted.
-            Step::Failed { why: Unreached::CallerLeft } if self.call_back.is_some() => {
+            Step::Failed { why: Unreached::CallerLeft } if self.is_promised() => {
                 self.advance(EscalationState::Finished, at);
             }
             // Who is with a person does not go back: they finish.

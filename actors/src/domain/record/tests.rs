@@ -93,6 +93,15 @@ fn the_call_stands_where_its_escalation_stands() {
 }
 
 #[test]
+fn a_caller_who_left_the_queue_by_hanging_up_is_no_active_call() {
+    let mut record = record(None);
+    let id = escalated(&mut record, 1);
+    let step = Step::Failed { why: Unreached::CallerLeft };
+    record.apply(&Change::Escalation { id, step }, Timestamp(2));
+    assert_eq!((record.status, record.ended_at), (Status::Completed, Some(Timestamp(2))));
+}
+
+#[test]
 fn a_second_wish_and_a_step_of_another_escalation_change_nothing() {
     let mut record = record(None);
     let id = escalated(&mut record, 1);
@@ -134,8 +143,8 @@ fn a_call_that_ends_leaves_no_escalation_that_goes_on() {
     assert_eq!(ends(&[], Status::Failed), (failed, Some(Unreached::CallFailed)));
     let talking = Step::Accepted { worker: None };
     assert_eq!(ends(&[talking], Status::Completed), (EscalationState::Finished, None));
-    assert_eq!(
-        ends(&[queued, Step::CallBackAsked], Status::Completed),
-        (EscalationState::Finished, None)
-    );
+    let asked = [queued.clone(), Step::CallBackAsked];
+    assert_eq!(ends(&asked, Status::Completed), (failed, Some(Unreached::CallerLeft)));
+    let booked = [queued, Step::CallBackBooked { task: "WT1".into() }];
+    assert_eq!(ends(&booked, Status::Completed), (EscalationState::Finished, None));
 }

@@ -80,7 +80,10 @@ fn who_is_with_a_person_has_not_failed_when_they_part() {
 fn a_call_back_is_asked_for_once_and_booked_whenever_its_task_is_known() {
     let booked = Step::CallBackBooked { task: "WT9".into() };
     let call_back = after(&[QUEUED, Step::CallBackAsked, Step::CallBackAsked, booked]).call_back;
-    assert_eq!(call_back, Some(CallBack { task: Some("WT9".into()), at: Timestamp(2) }));
+    assert_eq!(
+        call_back,
+        Some(CallBack { task: Some("WT9".into()), at: Timestamp(2), failures: 0 })
+    );
 }
 
 fn step() -> impl Strategy<Value = Step> {
