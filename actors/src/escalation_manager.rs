@@ -13,6 +13,9 @@ pub mod messages;
 mod outlook;
 mod recording;
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
@@ -27,14 +30,26 @@ use self::{
     recording::Records,
 };
 use crate::{
-    domain::{escalation::Step, ids::CallSid, record::CallRecord, time::Timestamp},
+    domain::{
+        escalation::{Escalation, EscalationState, Step},
+        ids::{CallSid, EscalationId},
+        record::CallRecord,
+        time::Timestamp,
+    },
     keeper::Keeper,
-    registry::{Registry, store::StoreError},
+    registry::{
+        Registry,
+        store::{Key, StoreError},
+    },
 };
 
 /// How often the desk is asked how long callers wait: Twilio asks to cache its statistics, and
 /// nobody notices a wait that is ten seconds old.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// How long after the wish for a person Twilio may take to have the caller in a queue: the bridge
+/// sentence and a caller's second thoughts take less than half of it.
+const OVERDUE: Duration = Duration::from_secs(60);
 
 /// Calls that share a lane wait for each other for moments; so few is enough, and bounds the memory.
 const LANES: usize = 64;
@@ -79,6 +94,24 @@ impl EscalationManager {
         let (desk, outlook) = (Rc::clone(&self.desk), Arc::clone(&self.outlook));
         let look = async move { outlook.set(desk.expected_wait().await) };
         ctx.spawn(look.into_actor(self));
+    }
+
+    /// An escalation that nobody hears of any more is a caller who may be lost: somebody has to know.
+    async fn watch(self, sid: CallSid, id: EscalationId) {
+        tokio::time::sleep(OVERDUE).await;
+        let Ok(Some(record)) = self.records.find(Key::Sid(sid)).await else { return };
+        let waits = |escalation: &&Escalation| {
+            let on_the_way = [EscalationState::Requested, EscalationState::HandedOff];
+            escalation.id == id && on_the_way.contains(&escalation.state)
+        };
+        if !record.status.is_final()
+            && let Some(escalation) = record.escalation.as_ref().filter(waits)
+        {
+            let state = escalation.state.label();
+            tracing::error!(call.sid = %sid, state, "a caller was to be with a person, and nothing is heard of it");
+            metrics::counter!("switchhook_escalations_overdue_total", "state" => state)
+                .increment(1);
+        }
     }
 
     async fn advance(self, order: Advance) -> Result<(), EscalationError> {
@@ -129,7 +162,10 @@ impl Handler<Escalate> for EscalationManager {
         let this = self.clone();
         Box::pin(async move {
             let _lane = this.lane(order.sid).await;
-            this.records.begin(order.sid, order.epoch, order.escalation).await
+            let (sid, id) = (order.sid, order.escalation.id);
+            this.records.begin(sid, order.epoch, order.escalation).await?;
+            actix::spawn(this.clone().watch(sid, id));
+            Ok(())
         })
     }
 }

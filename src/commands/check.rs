@@ -93,6 +93,7 @@ async fn look(config: &Config) -> Vec<Finding> {
     findings.extend(engine::look(config, &client).await);
     findings.push(outside::model(config, &client).await);
     findings.extend(outside::twilio(config, &client).await);
+    findings.extend(outside::workflow(config).await);
     findings
 }
 

@@ -97,6 +97,7 @@ fn degraded(web: &Web, peers: &Peers) -> Vec<&'static str> {
 fn dead(web: &Web, peers: &Peers) -> Vec<&'static str> {
     let parts = [
         ("registry", web.registry.connected()),
+        ("escalation manager", web.escalations.connected()),
         ("store", (web.store_alive)()),
         ("model gateway", peers.gateway.connected()),
     ];

@@ -81,6 +81,7 @@ pub const METRICS: &[Metric] = &[
     metric("switchhook_escalations_stayed_total", &[], Kind::Counter, "Callers who took the wish for a person back before they were handed over"),
     metric("switchhook_escalation_steps_total", &["state"], Kind::Counter, "Escalations that reached a state"),
     metric("switchhook_escalation_seconds", &["state"], CALL, "From the wish for a person to a state"),
+    metric("switchhook_escalations_overdue_total", &["state"], Kind::Counter, "Callers who were to be with a person and of whom nothing was heard for a minute"),
     metric("switchhook_handoffs_total", &["to"], Kind::Counter, "Callers handed over, by where to; back: nobody takes calls"),
     metric("switchhook_task_events_total", &["outcome"], Kind::Counter, "Events of TaskRouter's"),
     metric("switchhook_summaries_total", &["outcome"], Kind::Counter, "Summaries for a person, written by the model or extracted"),

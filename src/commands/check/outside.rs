@@ -7,7 +7,10 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::Finding;
-use crate::config::Config;
+use crate::{
+    config::Config,
+    twilio::rest::{Rest, RestSettings},
+};
 
 /// A person waits for the result.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -69,6 +72,30 @@ fn offered(base_url: &str, name: &str, listed: &Value) -> Finding {
     }
     let text = format!("{base_url} is reached, and does not list {name}");
     Finding::note("model", text, "check OPENAI_MODEL")
+}
+
+/// Whether TaskRouter knows the workflow that takes calls, where it can be asked.
+pub(super) async fn workflow(config: &Config) -> Option<Finding> {
+    const WHAT: &str = "workflow";
+    let twilio = &config.twilio;
+    let (workflow, workspace) = (twilio.workflow_sid.as_ref()?, twilio.workspace_sid.as_ref()?);
+    let rest = match Rest::new(RestSettings::of(twilio)?) {
+        Ok(rest) => rest,
+        Err(error) => {
+            return Some(Finding::bad(WHAT, error.to_string(), "mend the TWILIO_ variables"));
+        }
+    };
+    Some(match rest.workflow(workspace, workflow, PATIENCE).await {
+        Ok(found) => {
+            let name = found.get("friendly_name").and_then(Value::as_str).unwrap_or(workflow);
+            Finding::good(WHAT, format!("TaskRouter knows {name:?}"))
+        }
+        Err(error) => Finding::note(
+            WHAT,
+            format!("TaskRouter does not show {workflow}: {error}"),
+            "check TWILIO_WORKFLOW_SID and TWILIO_WORKSPACE_SID: switchhook twilio verify",
+        ),
+    })
 }
 
 /// Signatures, and the REST API where an account is configured.
