@@ -65,6 +65,8 @@ const TABLE: &[Row] = &[
             ],
         )
     },
+    // It is tried on a store in memory.
+    row("actors/src/escalation_manager/tests", &["actors"]),
     // A port knows what it is about, and nobody who asks.
     row("actors/src/escalation_manager/desk", &["actors::domain"]),
     Row {
