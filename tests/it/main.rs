@@ -13,6 +13,7 @@ mod fake_twilio;
 mod handing_over;
 mod harness;
 mod lines;
+mod marks;
 mod models;
 mod operators;
 mod talking;

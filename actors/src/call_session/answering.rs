@@ -89,8 +89,8 @@ fn until_the_end(tokens: Tokens) -> impl stream::Stream<Item = AnswerEvent> {
     stream::unfold(Some(tokens.0), |receiver| async {
         let mut receiver = receiver?;
         match receiver.recv().await {
-            Some(token @ AnswerEvent::Token(_)) => Some((token, Some(receiver))),
-            Some(end) => Some((end, None)),
+            Some(end @ (AnswerEvent::Done(_) | AnswerEvent::Failed(_))) => Some((end, None)),
+            Some(event) => Some((event, Some(receiver))),
             None => {
                 let broken = failure(FailureKind::Cut, "the answer's task is gone", true);
                 Some((AnswerEvent::Failed(broken), None))
