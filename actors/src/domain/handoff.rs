@@ -186,6 +186,20 @@ pub enum Next {
     GiveUp,
 }
 
+impl Next {
+    /// What becomes of them, for the log: no word of theirs.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Nothing(_) => "nothing",
+            Self::HangUp => "hang_up",
+            Self::Rejoin { .. } => "rejoin",
+            Self::HandOver(_) => "hand_over",
+            Self::GiveUp => "give_up",
+        }
+    }
+}
+
 impl SessionOver {
     /// What becomes of the caller, given what is known of the call.
     #[must_use]

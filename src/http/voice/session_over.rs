@@ -47,7 +47,8 @@ async fn after_session(web: &Web, end: &SessionEnd, call: NewCall) -> Response {
     let record = look_up(web, sid).await;
     let over = over(end);
     let next = over.next(record.as_ref(), clock::now());
-    tracing::info!(call.sid = %sid, ?next, error = end.error_code, "a session has ended");
+    let label = next.label();
+    tracing::info!(call.sid = %sid, next = label, error = end.error_code, "a session has ended");
     match next {
         Next::Nothing(status) => {
             conclude(web, sid, record, status).await;
