@@ -21,8 +21,8 @@ mod sounds;
 
 /// How often the switchboard is asked.
 const POLL: Duration = Duration::from_millis(250);
-/// A wait document lasts at least so long: an empty one would be asked for without end.
-const ROUND_MIN: Duration = Duration::from_millis(250);
+/// Between two wait documents: an empty one would be asked for without end.
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(250);
 /// Without `waitUrl` there is silence, in pieces of this length.
 const SILENCE: Duration = Duration::from_secs(1);
 /// Documents that a wait document may lead to before the loop begins anew.
@@ -191,7 +191,7 @@ impl<'a> Queue<'a> {
             match self.perform(&document).await? {
                 Flow::Over => {
                     self.change(|history| history.rounds += 1);
-                    return self.pass(begun + ROUND_MIN, Keys::Kept).await;
+                    return self.pass(Instant::now() + BETWEEN_ROUNDS, Keys::Kept).await;
                 }
                 Flow::Next(next) => document = next,
                 Flow::Cut(cut) => return Ok(Some(cut)),

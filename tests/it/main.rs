@@ -17,4 +17,5 @@ mod operators;
 mod talking;
 mod twilio_setup;
 mod unbroken;
+mod waiting;
 mod webhooks;
