@@ -14,18 +14,24 @@ use tokio::{
 
 mod address;
 mod call;
+mod dial;
+mod documents;
 mod element;
 mod error;
+mod happening;
 mod hearing;
 mod history;
 mod line;
 mod options;
 mod phone;
+mod queue;
 mod relay;
 pub mod script;
+mod switchboard;
 mod twiml_reader;
 mod validate;
 mod voice;
+mod whereabouts;
 mod wire;
 
 use self::{
@@ -40,10 +46,11 @@ pub use self::{
     address::{AddressError, check_base, loopback_port},
     element::XmlError,
     error::CallerError,
-    history::{Answer, Ending, Entry, Happening, StaleToken},
-    options::{Ear, RingOptions},
+    happening::{Ending, Entry, Happening, Place},
+    history::{Answer, StaleToken},
+    options::{Dialled, Ear, RingOptions},
     relay::{By, Relay},
-    twiml_reader::{Connect, Enqueue, TwimlError, Verb, read as read_twiml},
+    twiml_reader::{Connect, Dial, Enqueue, Gather, Task, TwimlError, Verb, read as read_twiml},
     validate::{Text, Told, Violation, read as read_frame},
     voice::{Cut, DEFAULT_PACE, Pace, Played},
     wire::{Reply, WireError, client},
@@ -78,7 +85,8 @@ impl Drop for Caller {
 }
 
 impl Caller {
-    /// Rings, follows the TwiML, and returns once the conversation is open or the call is over.
+    /// Rings, follows the TwiML, and returns once the conversation is open, the call is passed on or
+    /// over.
     /// Must be called on a thread that runs a `LocalSet`, as every actix thread does.
     ///
     /// # Errors
@@ -86,6 +94,7 @@ impl Caller {
     pub async fn ring(options: RingOptions) -> Result<Self, CallerError> {
         let public = options.public_url.as_deref().unwrap_or(&options.url);
         let route = Route::new(&options.url, public)?;
+        options.twilio.as_deref().map_or(Ok(()), check_base)?;
         let wire = Wire {
             client: options.client.clone().unwrap_or_else(client),
             signatures: options.signatures.clone(),
@@ -147,10 +156,11 @@ impl Caller {
         self.order(Ask::Partial(text.to_owned())).await.map(drop)
     }
 
-    /// Presses keys, one message each. The first one interrupts the voice where it may.
+    /// Presses keys, one message each. The first one interrupts the voice where it may. Of a caller
+    /// who waits, `<Gather>` takes them.
     ///
     /// # Errors
-    /// When there is no conversation, or the engine does not listen to keys.
+    /// When the engine does not listen to keys now.
     pub async fn press(&self, keys: &str) -> Result<Option<Cut>, CallerError> {
         self.order(Ask::Press(keys.to_owned())).await
     }
@@ -238,7 +248,8 @@ impl Caller {
 
     async fn connected_after(&self, sessions: u32, deadline: Duration) -> Result<(), CallerError> {
         let connected = self.shared.until(deadline, |history| {
-            (history.sessions > sessions || history.ending.is_some()).then_some(())
+            let connected = history.sessions > sessions || history.place.is_passed_on();
+            (connected || history.ending.is_some()).then_some(())
         });
         connected.await.ok_or(CallerError::Stuck)
     }

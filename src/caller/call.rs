@@ -7,23 +7,18 @@ use std::time::{Duration, Instant};
 use super::{
     CallerError,
     address::Target,
-    history::{Ending, Happening},
+    documents::Document,
+    happening::{Ending, Happening, Place},
     line::{Line, Outcome},
     options::new_sid,
-    phone::{Ask, Phone},
+    phone::{Phone, Waited},
+    queue::Queue,
     relay::Relay,
-    twiml_reader::{self, Connect, Verb},
-    wire::Reply,
+    twiml_reader::{self, Connect, Enqueue, Verb},
 };
 
 /// A call that gets more documents than this goes round in circles.
 const MAX_DOCUMENTS: u32 = 50;
-
-/// TwiML, and where it came from.
-struct Document {
-    url: String,
-    body: String,
-}
 
 enum Next {
     Document(Document),
@@ -35,7 +30,7 @@ impl Phone {
         let began = Instant::now();
         let result = match self.options.ws_url.clone() {
             Some(url) => self.direct(&url).await,
-            None => self.follow().await,
+            None => self.ring().await,
         };
         let ending = result.unwrap_or_else(|error| Ending::Failed { reason: error.to_string() });
         if self.options.ws_url.is_none() {
@@ -57,7 +52,7 @@ impl Phone {
         })
     }
 
-    async fn follow(&mut self) -> Result<Ending, CallerError> {
+    async fn ring(&mut self) -> Result<Ending, CallerError> {
         let target = self.route.path(&self.options.incoming_path)?;
         let fields = self.fields("ringing");
         let mut document = self.fetch(&target, "POST", &fields).await?;
@@ -74,27 +69,42 @@ impl Phone {
         for verb in twiml_reader::read(&document.body)? {
             match verb {
                 Verb::Say { text } => {
-                    let length = self.options.pace.length(text.chars().count());
-                    self.shared.change(|history| history.record(Happening::Said(text)));
-                    if self.wait(length).await? {
+                    if self.speak(&text).await? == Waited::HungUp {
                         return Ok(Next::End(Ending::HungUp));
                     }
                 }
                 Verb::Pause { seconds } => {
                     self.note(format!("<Pause> of {seconds} s"));
-                    if self.wait(Duration::from_secs(seconds)).await? {
+                    if self.wait(Duration::from_secs(seconds)).await? == Waited::HungUp {
                         return Ok(Next::End(Ending::HungUp));
                     }
                 }
-                Verb::Play { url } => self.note(format!("<Play> {url}")),
+                Verb::Play { url } => {
+                    self.shared.change(|history| history.record(Happening::Plays(url)));
+                }
+                Verb::Gather(_) => self.note("<Gather> was passed over".to_owned()),
                 Verb::Other { name, .. } => self.note(format!("<{name}> was passed over")),
+                Verb::Leave => {
+                    let problem = "<Leave> outside of a queue".to_owned();
+                    self.shared.change(|history| history.violation(problem));
+                }
                 Verb::Hangup => return Ok(Next::End(Ending::Finished)),
-                Verb::Enqueue(enqueue) => return Ok(Next::End(Ending::Queued(enqueue))),
-                Verb::Dial { raw } => return Ok(Next::End(Ending::Dialled { raw })),
                 Verb::Redirect { url, method } => {
-                    let target = self.route.target(&url, Some(&document.url))?;
                     let fields = self.fields("in-progress");
-                    return Ok(Next::Document(self.fetch(&target, &method, &fields).await?));
+                    let next = self.follow(&url, &document.url, &method, &fields).await?;
+                    return Ok(Next::Document(next));
+                }
+                Verb::Enqueue(enqueue) => {
+                    if let Some(next) = self.queue(&enqueue, &document.url).await? {
+                        return Ok(next);
+                    }
+                }
+                Verb::Dial(dial) => {
+                    let (fields, ending) = self.dial(&dial, &document.url).await?;
+                    let action = (dial.action.as_deref(), dial.method.as_str());
+                    if let Some(next) = self.act(action, &document.url, &fields, ending).await? {
+                        return Ok(next);
+                    }
                 }
                 Verb::Connect(connect) => {
                     if let Some(next) = self.connect(&connect, &document.url).await? {
@@ -126,25 +136,70 @@ impl Phone {
                 }
             });
         };
-        let action = self.route.target(action, Some(document))?;
         let fields = self.action_fields(&ended);
-        let next = self.fetch(&action, &connect.method, &fields).await;
-        if matches!(ended.outcome, Outcome::HungUp) {
-            // Nobody is left to hear an error or to follow the answer.
-            if let Err(error) = next {
-                self.shared.change(|history| history.violation(error.to_string()));
-            }
-            return Ok(Some(Next::End(Ending::HungUp)));
+        let ending = matches!(ended.outcome, Outcome::HungUp).then_some(Ending::HungUp);
+        self.act((Some(action), &connect.method), document, &fields, ending).await
+    }
+
+    /// A queue and what its action says.
+    async fn queue(
+        &mut self,
+        enqueue: &Enqueue,
+        document: &str,
+    ) -> Result<Option<Next>, CallerError> {
+        let left = Queue::new(self, enqueue, document).run().await?;
+        let mut fields =
+            self.fields(if left.ending.is_some() { "completed" } else { "in-progress" });
+        for (name, value) in [
+            ("QueueResult", left.result),
+            ("QueueSid", left.queue_sid),
+            ("QueueTime", left.seconds.to_string()),
+        ] {
+            fields.push((name.to_owned(), value));
         }
-        Ok(Some(Next::Document(next?)))
+        let action = (enqueue.action.as_deref(), enqueue.method.as_str());
+        let next = self.act(action, document, &fields, left.ending).await?;
+        Ok(match left.redirect {
+            None => next,
+            // What the action answers is for nobody: the call has another document.
+            Some(twiml) if twiml.trim_start().starts_with('<') => {
+                Some(Next::Document(Document { url: document.to_owned(), body: twiml }))
+            }
+            Some(url) => {
+                let fields = self.fields("in-progress");
+                Some(Next::Document(self.follow(&url, document, "POST", &fields).await?))
+            }
+        })
+    }
+
+    /// Tells the action how something ended, and goes on with its answer, or with the next verb
+    /// where there is no action. With `ending` nobody is left to hear it.
+    async fn act(
+        &mut self,
+        (action, method): (Option<&str>, &str),
+        document: &str,
+        fields: &[(String, String)],
+        ending: Option<Ending>,
+    ) -> Result<Option<Next>, CallerError> {
+        let next = match action {
+            Some(action) => Some(self.follow(action, document, method, fields).await),
+            None => None,
+        };
+        let Some(ending) = ending else { return Ok(next.transpose()?.map(Next::Document)) };
+        if let Some(Err(error)) = next {
+            self.shared.change(|history| history.violation(error.to_string()));
+        }
+        Ok(Some(Next::End(ending)))
     }
 
     async fn session(&mut self, target: &Target, relay: &Relay) -> Ended {
         let session_id = new_sid("VX");
         let began = Instant::now();
+        self.shared.with(|history| history.place = Place::Session);
         let mut line = Line::new(self, target, relay, session_id);
         let outcome = line.run().await;
         let session_id = line.into_session_id();
+        self.shared.change(|history| history.place = Place::Between);
         let seconds = began.elapsed().as_secs();
         Ended { session_id, seconds, outcome }
     }
@@ -171,28 +226,6 @@ impl Phone {
         fields
     }
 
-    async fn fetch(
-        &self,
-        target: &Target,
-        method: &str,
-        fields: &[(String, String)],
-    ) -> Result<Document, CallerError> {
-        let asked = Instant::now();
-        let reply = self.wire.request(target, method, fields).await?;
-        self.shared.with(|history| history.webhooks.push(asked.elapsed()));
-        let Reply { status, content_type, body } = reply;
-        let url = target.written.clone();
-        self.note(format!("{method} {url} {}: {status} {body}", told(fields)));
-        if !(200..300).contains(&status) {
-            return Err(super::WireError::Refused { url, status, body }.into());
-        }
-        if !body.trim().is_empty() && !content_type.contains("xml") {
-            let problem = format!("{url} answered TwiML as {content_type:?}, not as XML");
-            self.shared.change(|history| history.violation(problem));
-        }
-        Ok(Document { url, body })
-    }
-
     async fn report_end(&self, began: Instant) {
         let Some(path) = &self.options.status_path else { return };
         let mut fields = self.fields("completed");
@@ -208,24 +241,6 @@ impl Phone {
         };
         self.note(format!("POST {path} CallStatus=completed: {sent:?}"));
     }
-
-    /// Lets Twilio speak or be silent by itself. True when the caller hung up meanwhile.
-    async fn wait(&mut self, length: Duration) -> Result<bool, CallerError> {
-        let mut over = std::pin::pin!(tokio::time::sleep(length));
-        loop {
-            tokio::select! {
-                () = &mut over => return Ok(false),
-                order = self.orders.recv() => match order {
-                    None => return Err(CallerError::Over),
-                    Some(order) if matches!(order.ask, Ask::HangUp) => {
-                        order.answer(Ok(None));
-                        return Ok(true);
-                    }
-                    Some(order) => order.answer(Err(CallerError::NoLine)),
-                },
-            }
-        }
-    }
 }
 
 /// A session that is over.
@@ -233,15 +248,4 @@ struct Ended {
     session_id: String,
     seconds: u64,
     outcome: Outcome,
-}
-
-/// The fields that tell one webhook of a call from another.
-fn told(fields: &[(String, String)]) -> String {
-    let telling = ["CallStatus", "SessionStatus", "ErrorCode", "HandoffData", "SessionId"];
-    let told: Vec<_> = fields
-        .iter()
-        .filter(|(name, _)| telling.contains(&name.as_str()))
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    told.join(" ")
 }

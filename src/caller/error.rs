@@ -23,6 +23,9 @@ pub enum CallerError {
     /// There is no conversation now.
     #[error("there is no open socket")]
     NoLine,
+    /// The caller is in no session, and no keys are awaited.
+    #[error("nobody is listening now")]
+    Unheard,
     /// The engine does not want keys.
     #[error("keys are not reported: the TwiML lacks dtmfDetection=\"true\"")]
     NoDtmf,

@@ -4,7 +4,8 @@ use std::{cell::Cell, time::Duration};
 
 use super::{
     Caller,
-    history::{Answer, Ending, Entry, Happening, StaleToken},
+    happening::{Ending, Entry, Happening},
+    history::{Answer, StaleToken},
 };
 
 impl Caller {

@@ -5,74 +5,18 @@
 use std::{
     cell::RefCell,
     collections::VecDeque,
-    fmt,
     time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 
-use super::{twiml_reader::Enqueue, validate::Text, voice::Voice};
-
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// When.
-    pub at: Instant,
-    /// What.
-    pub what: Happening,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happening {
-    /// A frame from the engine.
-    Received(String),
-    /// A frame to the engine.
-    Sent(String),
-    /// Words that Twilio speaks by itself: `<Say>`, the welcome greeting.
-    Said(String),
-    /// The engine did what Twilio does not accept.
-    Violation(String),
-    /// A socket could not be opened, or was lost.
-    Broken(String),
-    /// A webhook, a socket, a document: for the reader of a log.
-    Note(String),
-    /// The call is over.
-    Ended(Ending),
-}
-
-/// How a call came to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The caller hung up.
-    HungUp,
-    /// The TwiML had nothing more to do, or said `<Hangup>`.
-    Finished,
-    /// The caller waits in a queue.
-    Queued(Enqueue),
-    /// Somebody else is dialled.
-    Dialled {
-        /// The `<Dial>` as written.
-        raw: String,
-    },
-    /// Twilio would have told the caller that an application error has occurred.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::HungUp => f.write_str("the caller hung up"),
-            Self::Finished => f.write_str("the engine ended the call"),
-            Self::Queued(enqueue) => write!(f, "the caller was queued: {}", enqueue.raw),
-            Self::Dialled { raw } => write!(f, "somebody else was dialled: {raw}"),
-            Self::Failed { reason } => write!(f, "the call failed: {reason}"),
-        }
-    }
-}
+use super::{
+    happening::{Ending, Entry, Happening, Place},
+    relay::By,
+    twiml_reader::Enqueue,
+    validate::Text,
+    voice::{Piece, Voice},
+};
 
 /// What the engine said to one prompt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,6 +82,12 @@ pub(super) struct History {
     pub(super) connects: Vec<Duration>,
     /// What the last `end` carried.
     pub(super) handoff: Option<String>,
+    /// Where the call is.
+    pub(super) place: Place,
+    /// The last one.
+    pub(super) enqueue: Option<Enqueue>,
+    /// How many wait documents were heard to their end.
+    pub(super) rounds: u32,
     pub(super) ending: Option<Ending>,
 }
 
@@ -161,6 +111,9 @@ impl History {
             webhooks: Vec::new(),
             connects: Vec::new(),
             handoff: None,
+            place: Place::Between,
+            enqueue: None,
+            rounds: 0,
             ending: None,
         }
     }
@@ -201,6 +154,32 @@ impl History {
         self.voice.stop(now);
         self.record(Happening::Ended(ending.clone()));
         self.ending = Some(ending);
+    }
+
+    /// Twilio says something by itself, outside of a session.
+    pub(super) fn speak(&mut self, text: &str) {
+        self.record(Happening::Said(text.to_owned()));
+        let piece = Piece {
+            text: text.to_owned(),
+            interruptible: By::None,
+            preemptible: false,
+            last: true,
+        };
+        let now = self.clock(Instant::now());
+        self.voice.push(now, piece);
+    }
+
+    /// Speaks until now; when the next word of it ends, if there is one.
+    pub(super) fn wakes(&mut self) -> Option<Instant> {
+        let now = self.clock(Instant::now());
+        self.voice.advance(now);
+        self.voice.wakes_at(now).map(|at| self.instant(at))
+    }
+
+    /// What is being said is cut short.
+    pub(super) fn fall_silent(&mut self) {
+        let now = self.clock(Instant::now());
+        self.voice.stop(now);
     }
 
     /// The caller says something: what comes now answers it.
@@ -293,15 +272,7 @@ impl History {
             log.push_str(&format!("({} earlier entries were dropped)\n", self.first));
         }
         for entry in &self.entries {
-            let (mark, text) = match &entry.what {
-                Happening::Received(frame) => ("<-", frame.clone()),
-                Happening::Sent(frame) => ("->", frame.clone()),
-                Happening::Said(text) => ("<Say>", text.clone()),
-                Happening::Broken(why) => ("##", why.clone()),
-                Happening::Violation(what) => ("!!", what.clone()),
-                Happening::Note(note) => ("--", note.clone()),
-                Happening::Ended(ending) => ("==", ending.to_string()),
-            };
+            let (mark, text) = entry.what.told();
             let at = entry.at.saturating_duration_since(self.started).as_secs_f64();
             log.push_str(&format!("{at:>9.3} {mark} {text}\n"));
         }

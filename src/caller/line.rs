@@ -15,7 +15,8 @@ use self::socket::{Incoming, Socket};
 use super::{
     CallerError,
     address::Target,
-    history::{Happening, History},
+    happening::Happening,
+    history::History,
     options::new_sid,
     phone::{Ask, Order, Phone},
     relay::{By, Relay},

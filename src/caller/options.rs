@@ -16,6 +16,29 @@ const DEFAULT_HISTORY: usize = 40_000;
 /// Hears every text frame of the engine at the moment it arrives.
 pub type Ear = Rc<dyn Fn(Instant, &Text)>;
 
+/// What a telephone does that is dialled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dialled {
+    /// Somebody answers and speaks with the caller.
+    Completed,
+    /// Nobody answers.
+    #[default]
+    NoAnswer,
+    /// It is busy.
+    Busy,
+}
+
+impl Dialled {
+    /// Twilio's `DialCallStatus`.
+    pub(super) fn status(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::NoAnswer => "no-answer",
+            Self::Busy => "busy",
+        }
+    }
+}
+
 /// How to ring. `RingOptions { url, ..RingOptions::default() }` is an ordinary call.
 #[derive(Clone)]
 pub struct RingOptions {
@@ -63,6 +86,10 @@ pub struct RingOptions {
     pub history: usize,
     /// Hears the words as they arrive.
     pub ear: Option<Ear>,
+    /// The fake Twilio whose people take the calls that are queued. None: nobody ever does.
+    pub twilio: Option<String>,
+    /// What a telephone does that is dialled.
+    pub dialled: Dialled,
     /// The HTTP client; one a thread is enough for all its calls. None makes a new one.
     pub client: Option<awc::Client>,
 }
@@ -95,6 +122,8 @@ impl Default for RingOptions {
             reconnect: true,
             history: DEFAULT_HISTORY,
             ear: None,
+            twilio: None,
+            dialled: Dialled::default(),
             client: None,
         }
     }

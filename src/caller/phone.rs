@@ -2,18 +2,20 @@
 //!
 //! The call and its line both work on it; it knows neither.
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    CallerError,
-    address::Route,
-    history::{Happening, Shared},
-    options::RingOptions,
-    voice::Cut,
-    wire::Wire,
+    CallerError, address::Route, happening::Happening, history::Shared, options::RingOptions,
+    voice::Cut, wire::Wire,
 };
+
+/// The keys of a telephone.
+const KEYS: &str = "0123456789*#ABCD";
 
 /// What the person on the phone does.
 #[derive(Debug)]
@@ -43,6 +45,15 @@ impl Order {
     }
 }
 
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// At its time.
+    Over,
+    /// The person hung up.
+    HungUp,
+}
+
 /// A phone with its call: what every part of it has in hand.
 pub(super) struct Phone {
     pub(super) options: RingOptions,
@@ -61,6 +72,44 @@ impl Phone {
 
     pub(super) fn note(&self, note: String) {
         self.shared.change(|history| history.record(Happening::Note(note)));
+    }
+
+    /// Has Twilio say something by itself.
+    pub(super) async fn speak(&mut self, text: &str) -> Result<Waited, CallerError> {
+        self.shared.change(|history| history.speak(text));
+        while let Some(wakes) = self.shared.change(|history| history.wakes()) {
+            if self.wait(wakes.saturating_duration_since(Instant::now())).await? == Waited::HungUp {
+                return Ok(Waited::HungUp);
+            }
+        }
+        Ok(Waited::Over)
+    }
+
+    /// Lets time pass in which nobody listens to the person.
+    pub(super) async fn wait(&mut self, length: Duration) -> Result<Waited, CallerError> {
+        let mut over = std::pin::pin!(tokio::time::sleep(length));
+        loop {
+            tokio::select! {
+                () = &mut over => return Ok(Waited::Over),
+                order = self.orders.recv() => match order {
+                    None => return Err(CallerError::Over),
+                    Some(order) if matches!(order.ask, Ask::HangUp) => {
+                        order.answer(Ok(None));
+                        return Ok(Waited::HungUp);
+                    }
+                    Some(order) => order.answer(Err(CallerError::Unheard)),
+                },
+            }
+        }
+    }
+}
+
+/// Whether these keys can be pressed.
+pub(super) fn check_keys(keys: &str) -> Result<(), CallerError> {
+    match keys.chars().find(|key| !KEYS.contains(*key)) {
+        Some(key) => Err(CallerError::NoSuchKey(key)),
+        None if keys.is_empty() => Err(CallerError::NoKey),
+        None => Ok(()),
     }
 }
 

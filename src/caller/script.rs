@@ -13,6 +13,9 @@
 //! pause N ms             be silent
 //! hangup                 hang up
 //! expect-end             the engine ends the call, or passes it on
+//! expect-queued          the engine passes the caller into a queue
+//! hear TEXT              words since the last `say` or `press` contain it, outside a session too
+//! follow                 go along, if the engine passes the call on within two seconds
 //! drop                   the network cuts the line
 //! reconnect              the network connects the line again
 //! fail CODE              Twilio gives the session up with an error, such as 64105
@@ -57,8 +60,14 @@ pub enum Step {
     Pause(Duration),
     /// Hang up.
     HangUp,
-    /// The engine ends the call.
+    /// The engine ends the call, or passes it on.
     ExpectEnd,
+    /// The engine passes the caller into a queue.
+    ExpectQueued,
+    /// What is heard contains it.
+    Hear(String),
+    /// Go along where the call is passed on.
+    Follow,
     /// The line is cut.
     Drop,
     /// The line is connected again.
@@ -104,7 +113,7 @@ pub fn parse(script: &str) -> Result<Vec<ScriptLine>, ScriptError> {
     Ok(lines)
 }
 
-/// A script that says one thing after the other.
+/// A script that says one thing after the other, and goes where it leads.
 #[must_use]
 pub fn saying(says: &[String]) -> Vec<ScriptLine> {
     let lines = says.iter().zip(1..).map(|(say, number)| ScriptLine {
@@ -112,7 +121,8 @@ pub fn saying(says: &[String]) -> Vec<ScriptLine> {
         text: format!("say {say}"),
         step: Step::Say(say.clone()),
     });
-    lines.collect()
+    let follow = ScriptLine { number: 0, text: "follow".to_owned(), step: Step::Follow };
+    lines.chain([follow]).collect()
 }
 
 fn step(text: &str) -> Result<Step, String> {
@@ -136,6 +146,9 @@ fn step(text: &str) -> Result<Step, String> {
             .map_err(|_| format!("fail takes an error code, such as 64105, not {rest:?}")),
         "hangup" => nothing_more(Step::HangUp),
         "expect-end" => nothing_more(Step::ExpectEnd),
+        "expect-queued" => nothing_more(Step::ExpectQueued),
+        "hear" => Ok(Step::Hear(some_text(word, rest)?)),
+        "follow" => nothing_more(Step::Follow),
         "drop" => nothing_more(Step::Drop),
         "reconnect" => nothing_more(Step::Reconnect),
         _ => Err(format!("{word:?} is not a step")),
@@ -199,6 +212,9 @@ mod tests {
             reconnect
             fail 64105
             expect-end
+            expect-queued
+            hear  your place
+            follow
             hangup";
         let steps: Vec<_> = parse(script).unwrap().into_iter().map(|line| line.step).collect();
         let ms = Duration::from_millis;
@@ -218,6 +234,9 @@ mod tests {
                 Step::Reconnect,
                 Step::Fail(64105),
                 Step::ExpectEnd,
+                Step::ExpectQueued,
+                Step::Hear("your place".to_owned()),
+                Step::Follow,
                 Step::HangUp,
             ]
         );
@@ -241,6 +260,9 @@ mod tests {
             "fail",
             "fail badly",
             "hangup now",
+            "hear",
+            "expect-queued soon",
+            "follow me",
         ] {
             let error = parse(&format!("# first\n\nsay hi\n{wrong}\n")).expect_err(wrong);
             assert_eq!(error.line, 4, "{error}");

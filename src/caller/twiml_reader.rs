@@ -4,13 +4,14 @@
 //! only warn about (an attribute it does not know) is a warning here as well; what it would end
 //! the call for is an error.
 
-use std::collections::BTreeMap;
-
+pub use self::passing::{Dial, Enqueue, Gather, Task};
 use super::{
     address::loopback_port,
     element::{Element, XmlError},
     relay::Relay,
 };
+
+mod passing;
 
 /// How long a `<Pause>` without a length lasts, seconds.
 const DEFAULT_PAUSE: u64 = 1;
@@ -29,6 +30,14 @@ pub enum TwimlError {
     Verb {
         /// The element.
         verb: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An `<Enqueue>` that Twilio refuses.
+    #[error("<Enqueue> is refused with error {code}: {problem}")]
+    Queue {
+        /// Twilio's.
+        code: u32,
         /// What is wrong with it.
         problem: String,
     },
@@ -66,10 +75,11 @@ pub enum Verb {
     /// The caller waits for a person.
     Enqueue(Enqueue),
     /// Somebody else is dialled.
-    Dial {
-        /// The element as written.
-        raw: String,
-    },
+    Dial(Dial),
+    /// Keys are awaited.
+    Gather(Gather),
+    /// The caller leaves the queue.
+    Leave,
     /// A verb that only matters to real telephony.
     Other {
         /// Its name.
@@ -88,19 +98,6 @@ pub struct Connect {
     pub method: String,
     /// The session's settings.
     pub relay: Relay,
-}
-
-/// `<Enqueue>`: the call leaves the engine for a queue.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Enqueue {
-    /// `workflowSid`, `action`, `waitUrl` and so on.
-    pub attributes: BTreeMap<String, String>,
-    /// The `<Task>` attributes, a JSON text each.
-    pub tasks: Vec<String>,
-    /// The queue's name, when there is no workflow.
-    pub queue: String,
-    /// The element as written.
-    pub raw: String,
 }
 
 /// Reads a document. An empty one, and an empty `<Response/>`, have no verbs.
@@ -125,20 +122,12 @@ fn verb(element: &Element) -> Result<Verb, TwimlError> {
         "Play" => Verb::Play { url: text },
         "Pause" => Verb::Pause { seconds: pause(element)? },
         "Hangup" | "Reject" => Verb::Hangup,
-        "Redirect" => Verb::Redirect { url: text, method: method(element)? },
+        "Redirect" => Verb::Redirect { url: text, method: method(element, "method")? },
         "Connect" => Verb::Connect(Box::new(connect(element)?)),
-        "Enqueue" => Verb::Enqueue(Enqueue {
-            attributes: element.attributes.clone(),
-            tasks: element
-                .children
-                .iter()
-                .filter(|child| child.name == "Task")
-                .map(|task| task.text.trim().to_owned())
-                .collect(),
-            queue: text,
-            raw: element.raw.clone(),
-        }),
-        "Dial" => Verb::Dial { raw: element.raw.clone() },
+        "Enqueue" => Verb::Enqueue(passing::enqueue(element)?),
+        "Dial" => Verb::Dial(passing::dial(element)?),
+        "Gather" => Verb::Gather(passing::gather(element)?),
+        "Leave" => Verb::Leave,
         name => Verb::Other { name: name.to_owned(), raw: element.raw.clone() },
     })
 }
@@ -149,11 +138,11 @@ fn pause(element: &Element) -> Result<u64, TwimlError> {
     })
 }
 
-fn method(element: &Element) -> Result<String, TwimlError> {
-    let method = element.attribute("method").unwrap_or("POST").to_ascii_uppercase();
+fn method(element: &Element, name: &str) -> Result<String, TwimlError> {
+    let method = element.attribute(name).unwrap_or("POST").to_ascii_uppercase();
     match method.as_str() {
         "GET" | "POST" => Ok(method),
-        _ => Err(wrong(element, format!("has the method {method:?}"))),
+        _ => Err(wrong(element, format!("has the {name} {method:?}"))),
     }
 }
 
@@ -173,7 +162,7 @@ fn connect(element: &Element) -> Result<Connect, TwimlError> {
     }
     Ok(Connect {
         action: element.attribute("action").map(str::to_owned),
-        method: method(element)?,
+        method: method(element, "method")?,
         relay: relay(session)?,
     })
 }

@@ -15,7 +15,7 @@ pub const DEFAULT_PACE: f64 = 14.0;
 const LULL: Duration = Duration::from_millis(500);
 
 /// An audio file lasts this long, since nobody fetches it.
-const PLAY_LENGTH: Duration = Duration::from_secs(2);
+pub(super) const PLAY_LENGTH: Duration = Duration::from_secs(2);
 
 /// How often `loop="0"` plays, per the reference.
 const PLAY_FOREVER: u64 = 1000;

@@ -53,6 +53,10 @@ pub struct CallArgs {
     /// How fast the voice speaks: characters a second, or "fast" for at once
     #[arg(long, value_name = "CHARS_PER_SECOND", default_value = "14", value_parser = pace)]
     pub pace: Pace,
+    /// The fake Twilio whose people take the calls that the server queues; without it a caller who
+    /// is queued waits until they hang up
+    #[arg(long, value_name = "URL")]
+    pub twilio: Option<String>,
     /// Send no info messages (agentSpeaking, tokensPlayed), even to those who subscribe them
     #[arg(long)]
     pub no_info: bool,
@@ -69,6 +73,13 @@ Without --say and --script, type what the caller says:
   #5                press the key 5 (#12## presses 1 2 # #)
   /hangup, Ctrl-D   hang up
 
+Where the server passes the call on, the caller goes along: into the queue of <Enqueue>, with its
+hold talk, where keys work as above; with --twilio to the person who takes the call and to the end
+of the talk; or to a telephone, which nobody answers; and back to the agent.
+
+With --say, a call that is passed on within two seconds of the last answer is followed: without
+--twilio through one round of the wait, with it to the end.
+
 A script has one step a line; lines that begin with # are comments:
   say TEXT                   say something, once the agent has finished speaking
   expect TEXT                the answer contains it, in any letter case
@@ -80,6 +91,10 @@ A script has one step a line; lines that begin with # are comments:
   pause N ms                 be silent
   hangup                     hang up
   expect-end                 the engine ends the call, or passes it on
+  expect-queued              the engine passes the caller into a queue
+  hear TEXT                  words since the last `say` or `press` contain it, in a session or
+                             outside, such as the talk of a queue
+  follow                     go along, if the engine passes the call on within two seconds
   drop                       the network cuts the line
   reconnect                  the network connects the line again
   fail CODE                  Twilio gives the session up with an error, such as 64105
@@ -199,6 +214,7 @@ fn options(args: CallArgs) -> RingOptions {
         to: args.to,
         pace: args.pace,
         info: !args.no_info,
+        twilio: args.twilio,
         ..RingOptions::default()
     }
 }
@@ -260,7 +276,8 @@ mod tests {
     fn say_may_be_repeated_and_becomes_a_script() {
         let args = parse(&["--say", "Hi", "--say", "Bye", "--pace", "fast"]).unwrap();
         assert_eq!(args.pace, Pace::Instant);
-        assert_eq!(read_script(&args).unwrap().unwrap().len(), 2);
+        // And then it goes where the call goes.
+        assert_eq!(read_script(&args).unwrap().unwrap().len(), 3);
     }
 
     #[test]

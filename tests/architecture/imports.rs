@@ -34,6 +34,27 @@ const PORTS: &[&str] = &[
     "actors::registry::store::CallStore",
 ];
 
+/// What a call uses beside a queue.
+const BESIDE_QUEUE: &[&str] =
+    &["switchhook::caller::call", "switchhook::caller::line", "switchhook::caller::dial"];
+
+/// A call, and what it uses.
+const BELOW_CALL: &[&str] = &[
+    "switchhook::caller::call",
+    "switchhook::caller::line",
+    "switchhook::caller::queue",
+    "switchhook::caller::dial",
+];
+
+/// The same, and the phone with it.
+const BELOW_PHONE: &[&str] = &[
+    "switchhook::caller::call",
+    "switchhook::caller::line",
+    "switchhook::caller::queue",
+    "switchhook::caller::dial",
+    "switchhook::caller::phone",
+];
+
 const TABLE: &[Row] = &[
     // The library of the actors. Its manifest has no server, client or store.
     row("actors/src/lib", &["actors"]),
@@ -158,12 +179,21 @@ const TABLE: &[Row] = &[
     row("src/links", &["actors::domain", "switchhook::config"]),
     row("src/stores", &["actors::domain", "actors::clock", "actors::registry::store"]),
     row("src/caller", &["actors::domain", "switchhook::outgoing", "switchhook::twilio"]),
-    // A call has a line, and both have the phone: none knows who uses it.
+    // A call has a line, or a queue, or a telephone that rings; all have the phone: none knows who
+    // uses it.
     Row { never: &["switchhook::caller::call"], ..row("src/caller/line", &["switchhook::caller"]) },
+    Row { never: BESIDE_QUEUE, ..row("src/caller/queue", &["switchhook::caller"]) },
     Row {
-        never: &["switchhook::caller::call", "switchhook::caller::line"],
-        ..row("src/caller/phone", &["switchhook::caller"])
+        never: &[
+            "switchhook::caller::call",
+            "switchhook::caller::line",
+            "switchhook::caller::queue",
+        ],
+        ..row("src/caller/dial", &["switchhook::caller"])
     },
+    Row { never: BELOW_CALL, ..row("src/caller/documents", &["switchhook::caller"]) },
+    Row { never: BELOW_CALL, ..row("src/caller/phone", &["switchhook::caller"]) },
+    Row { never: BELOW_PHONE, ..row("src/caller/switchboard", &["switchhook::caller"]) },
     row("src/load", &["actors::domain", "switchhook::caller", "switchhook::twilio"]),
     row("src/setup", &["switchhook::twilio"]),
     row("src/twilio", &["actors::domain", "switchhook::config"]),

@@ -19,4 +19,5 @@ mod operators;
 mod talking;
 mod twilio_setup;
 mod unbroken;
+mod waiting;
 mod webhooks;

@@ -1,6 +1,7 @@
 //! The program on the command line: what it says to operators, and with which exit code it goes.
 
 mod calling;
+mod following;
 mod loading;
 mod stopping;
 

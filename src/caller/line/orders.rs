@@ -1,9 +1,7 @@
 //! What the person on the phone does, as frames.
 
 use super::*;
-
-/// The keys of a telephone.
-const KEYS: &str = "0123456789*#ABCD";
+use crate::caller::phone::check_keys;
 
 impl Line<'_> {
     /// Does what the person wants, and tells the handle when it is done.
@@ -80,11 +78,7 @@ impl Line<'_> {
         if !self.relay.dtmf_detection() {
             return Err(CallerError::NoDtmf);
         }
-        match keys.chars().find(|key| !KEYS.contains(*key)) {
-            Some(key) => Err(CallerError::NoSuchKey(key)),
-            None if keys.is_empty() => Err(CallerError::NoKey),
-            None => Ok(()),
-        }
+        check_keys(keys)
     }
 
     async fn press(&mut self, keys: &str) -> Result<Option<Cut>, Lost> {

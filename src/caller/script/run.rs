@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{After, ScriptLine, Step};
-use crate::caller::{Answer, Caller, CallerError, Ending};
+use crate::caller::{Answer, Caller, CallerError, Ending, Place};
 
 /// From a prompt to the end of its answer; more than an engine's own deadline for a turn.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
@@ -12,6 +12,10 @@ const HEARD_DEADLINE: Duration = Duration::from_secs(300);
 /// An expectation that the first talk cycle does not meet waits so long for another one: some
 /// engines say "one moment" as a cycle of its own.
 const NEXT_CYCLE_DEADLINE: Duration = Duration::from_secs(5);
+/// From the last word of an answer to the end of its session: one that comes later is not awaited.
+const PASS_ON_DEADLINE: Duration = Duration::from_secs(2);
+/// Words that are to be heard come in this time: a round of hold talk takes less.
+const HEAR_DEADLINE: Duration = Duration::from_secs(90);
 /// From the last word of a goodbye to the end of the call.
 const END_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -87,8 +91,12 @@ impl<'a> Run<'a> {
                 self.expect_answer(line);
             }
             Step::Press(keys) => {
+                let waits = self.caller.place().is_passed_on();
                 self.caller.press(keys).await?;
-                self.expect_answer(line);
+                // What a wait document says is no answer of a session.
+                if !waits {
+                    self.expect_answer(line);
+                }
             }
             Step::Expect(text) => self.expect(line, text).await,
             Step::ExpectNot(text) => {
@@ -103,15 +111,56 @@ impl<'a> Run<'a> {
             Step::HangUp => self.caller.hang_up().await?,
             Step::ExpectEnd => {
                 self.take_answer().await;
-                if self.caller.ended(END_DEADLINE).await.is_none() {
+                let passed_on = self.caller.place_until(END_DEADLINE, Place::is_passed_on).await;
+                if !passed_on && self.caller.ending().is_none() {
                     self.fail(line, "the call goes on".to_owned());
                 }
+            }
+            Step::ExpectQueued => {
+                self.take_answer().await;
+                let waits = |place: &Place| *place == Place::Queue;
+                if !self.caller.place_until(END_DEADLINE, waits).await {
+                    self.fail(line, format!("the call is at {:?}", self.caller.place()));
+                }
+            }
+            Step::Hear(text) => {
+                let heard = |heard: &str| contains(heard, text);
+                if !self.caller.words_until(HEAR_DEADLINE, heard).await {
+                    self.fail(line, format!("only {:?} was heard", self.caller.answer_heard()));
+                }
+            }
+            Step::Follow => {
+                self.settle().await;
+                self.follow().await;
             }
             Step::Drop => self.caller.drop_line().await?,
             Step::Reconnect => self.caller.reconnect().await?,
             Step::Fail(code) => self.caller.fail(*code).await?,
         }
         Ok(())
+    }
+
+    /// Goes where the engine sends the caller: with people to the end of the talk, and without any
+    /// through one round of the wait.
+    async fn follow(&self) {
+        let caller = self.caller;
+        // Each time a session has ended.
+        while caller.place_until(PASS_ON_DEADLINE, |place| *place != Place::Session).await {
+            let sessions = caller.sessions();
+            if !caller.place_until(ANSWER_DEADLINE, |place| *place != Place::Between).await {
+                return;
+            }
+            if caller.place() == Place::Queue && !caller.has_people() {
+                caller.rounds_heard(1, HEARD_DEADLINE).await;
+                return;
+            }
+            if !caller.session_after(sessions, HEARD_DEADLINE).await {
+                return;
+            }
+            // The caller is back: what the agent says about it is heard.
+            caller.speaking(NEXT_CYCLE_DEADLINE).await;
+            caller.quiet(HEARD_DEADLINE).await;
+        }
     }
 
     /// Waits, as long as there is a call.
@@ -127,7 +176,12 @@ impl<'a> Run<'a> {
         for line in rest {
             match line.step {
                 Step::ExpectEnd if over => {}
-                Step::Pause(_) | Step::HangUp | Step::Drop | Step::Reconnect | Step::Fail(_) => {}
+                Step::Follow
+                | Step::Pause(_)
+                | Step::HangUp
+                | Step::Drop
+                | Step::Reconnect
+                | Step::Fail(_) => {}
                 _ => self.fail(line, why.to_owned()),
             }
         }

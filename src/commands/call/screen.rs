@@ -19,11 +19,21 @@ pub(super) struct Screen {
     tokens: usize,
     /// The cursor is behind words of the agent.
     in_answer: bool,
+    /// The caller is in a queue.
+    waits: bool,
 }
 
 impl Screen {
     pub(super) fn new(colours: bool, own_words: bool) -> Self {
-        Self { colours, own_words, asked: None, first_token: None, tokens: 0, in_answer: false }
+        Self {
+            colours,
+            own_words,
+            asked: None,
+            first_token: None,
+            tokens: 0,
+            in_answer: false,
+            waits: false,
+        }
     }
 
     /// Shows what happened. A terminal that is gone is not worth an error.
@@ -38,15 +48,46 @@ impl Screen {
         match &entry.what {
             Happening::Received(frame) => self.received(&mut out, entry.at, frame),
             Happening::Sent(frame) => self.sent(&mut out, entry.at, frame),
-            Happening::Said(text) => self.line(&mut out, CYAN, &format!("twilio: {text}")),
+            Happening::Said(text) => {
+                let who = if self.waits { "waiting" } else { "twilio" };
+                self.line(&mut out, CYAN, &format!("{who}: {text}"));
+            }
             Happening::Violation(what) => {
                 self.line(&mut out, RED, &format!("violation: {what}"));
             }
             Happening::Ended(ending) => self.line(&mut out, DIM, &format!("({ending})")),
             Happening::Broken(why) => self.line(&mut out, RED, &format!("({why})")),
             Happening::Note(_) => {}
+            passed_on => self.passed_on(&mut out, passed_on),
         }
         out
+    }
+
+    /// What happens to a caller who is in no session.
+    fn passed_on(&mut self, out: &mut String, what: &Happening) {
+        match what {
+            Happening::Queued(enqueue) => {
+                self.waits = true;
+                let told = format!("(the engine passes the caller on)\n{}", enqueue.shown);
+                self.line(out, DIM, &told);
+            }
+            Happening::Waiting { position, seconds } => {
+                self.line(out, DIM, &format!("(position {position}, waited {seconds} s)"));
+            }
+            Happening::Plays(url) => self.line(out, CYAN, &format!("(plays {url})")),
+            Happening::Pressed(keys) if self.own_words => {
+                self.line(out, BOLD, &format!("caller: presses {keys}"));
+            }
+            Happening::Dialled(dial) => self.line(out, DIM, &format!("(dials {})", dial.number)),
+            Happening::Talking { worker } => {
+                self.line(out, BOLD, &format!("(talking with {worker})"));
+            }
+            Happening::Left { result } => {
+                self.waits = false;
+                self.line(out, DIM, &format!("(that is over: {result})"));
+            }
+            _ => {}
+        }
     }
 
     fn received(&mut self, out: &mut String, at: Instant, frame: &str) {
@@ -75,8 +116,11 @@ impl Screen {
                 self.line(out, DIM, &format!("(language: speaks {spoken}, hears {heard})"));
             }
             Ok(Told::End { handoff_data }) => {
-                let carried = handoff_data.unwrap_or_default();
-                self.line(out, DIM, format!("(end of the session) {carried}").trim_end());
+                let told = match handoff_data {
+                    Some(carried) => format!("(end of the session, with hand-off data {carried})"),
+                    None => "(end of the session)".to_owned(),
+                };
+                self.line(out, DIM, &told);
             }
             // The violation follows by itself.
             Err(_) => {}
@@ -159,6 +203,7 @@ const CYAN: &str = "36";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller::{Enqueue, Verb, read_twiml};
 
     fn shown(screen: &mut Screen, entries: &[(u64, Happening)]) -> String {
         let start = Instant::now();
@@ -171,6 +216,13 @@ mod tests {
     fn token(text: &str, last: bool) -> Happening {
         let frame = serde_json::json!({"type": "text", "token": text, "last": last});
         Happening::Received(frame.to_string())
+    }
+
+    fn read(twiml: &str) -> Enqueue {
+        match read_twiml(twiml).unwrap().remove(0) {
+            Verb::Enqueue(enqueue) => enqueue,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn prompt(text: &str) -> Happening {
@@ -210,6 +262,36 @@ mod tests {
             ],
         );
         assert_eq!(shown, "agent: It is\n(interrupted, heard \"It\")\n");
+    }
+
+    #[test]
+    fn a_caller_who_is_passed_on_is_shown_where_they_are() {
+        let enqueue = "<Response><Enqueue action='/done?a=1&amp;b=2' \
+                       workflowSid='WW0000000000000000000000000000000a'>\
+                       <Task>{\"name\":\"A &lt; B\"}</Task></Enqueue></Response>";
+        let enqueue = read(enqueue);
+        let worker = "Ada".to_owned();
+        let shown = shown(
+            &mut Screen::new(false, true),
+            &[
+                (0, Happening::Queued(enqueue.clone())),
+                (1, Happening::Waiting { position: 1, seconds: 12 }),
+                (2, Happening::Said("Please hold.".to_owned())),
+                (3, Happening::Pressed("2".to_owned())),
+                (4, Happening::Talking { worker }),
+                (5, Happening::Left { result: "bridged".to_owned() }),
+                (6, Happening::Said("Sorry.".to_owned())),
+            ],
+        );
+        let (told, rest) = shown.split_once('\n').unwrap();
+        assert_eq!(told, "(the engine passes the caller on)");
+        let (element, rest) = rest.split_once("</Enqueue>").unwrap();
+        let again = format!("<Response>{element}</Enqueue></Response>");
+        assert_eq!(read(&again).action, enqueue.action);
+        assert!(element.contains("\n      \"name\": \"A &lt; B\"\n"), "{element}");
+        let wanted = "\n(position 1, waited 12 s)\nwaiting: Please hold.\ncaller: presses 2\n\
+                      (talking with Ada)\n(that is over: bridged)\ntwilio: Sorry.\n";
+        assert_eq!(rest, wanted);
     }
 
     #[test]
