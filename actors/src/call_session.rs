@@ -81,8 +81,6 @@ pub struct CallSession {
     sid: CallSid,
     peers: Arc<Peers>,
     clock: Clock,
-    /// When this session began.
-    begun_at: Timestamp,
     /// Entered by every handler, carried by every question: all that is logged names the call.
     span: Span,
     /// None until the registry has answered the claim.
@@ -113,7 +111,6 @@ impl CallSession {
         let session = Self {
             sid,
             peers,
-            begun_at: clock.now(),
             clock,
             span,
             talk: None,

@@ -96,7 +96,14 @@ impl<M: Operation> Handler<M> for Registry {
 
     fn handle(&mut self, operation: M, _: &mut Self::Context) -> Self::Result {
         fail::fail_point!("registry");
-        Box::pin(measured(M::NAME, operation.ask(&*self.store), M::outcome))
+        let answer = measured(M::NAME, operation.ask(&*self.store), M::outcome);
+        Box::pin(async move {
+            let answer = answer.await;
+            if let Ok(answer) = &answer {
+                M::observe(answer);
+            }
+            answer
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use switchhook_actors::domain::{
     ids::{CallSid, EscalationId},
     record::CallRecord,
     time::Timestamp,
-    transcript::{Role, Turn},
+    transcript::{Role, Transcript, Turn},
 };
 
 use super::{
@@ -104,7 +104,9 @@ impl Briefing<'_> {
         let skill = to_units(escalation.grounds.skill.as_deref().unwrap_or_default(), SKILL_MAX);
         let seconds = self.now.since(record.started_at) / 1_000;
         let language = primary_tag(self.language);
-        let tried = turns_of(Role::Agent).next_back().map_or("", |turn| turn.text.trim());
+        let before = self.before();
+        let tried = before.turns().iter().rfind(|turn| turn.role == Role::Agent);
+        let tried = tried.map_or("", |turn| turn.text.trim());
         Attributes {
             source: "ai",
             r#type: if self.call_back { CALL_BACK } else { "inbound" },
@@ -153,7 +155,15 @@ impl Briefing<'_> {
     fn summary(&self) -> String {
         let grounds = &self.escalation.grounds;
         let written = grounds.summary.clone().filter(|summary| !summary.trim().is_empty());
-        written.unwrap_or_else(|| extract(&self.record.transcript, grounds))
+        written.unwrap_or_else(|| extract(&self.before(), grounds))
+    }
+
+    /// What was said before it was settled that a person takes over: the sentence about that tells
+    /// nobody what the call is about.
+    fn before(&self) -> Transcript {
+        let turns = self.record.transcript.turns().iter();
+        let settled = |turn: &&Turn| turn.role == Role::Agent && turn.at >= self.escalation.at;
+        turns.filter(|turn| !settled(turn)).cloned().collect()
     }
 
     fn newest_first(&self) -> impl Iterator<Item = LastTurn> {

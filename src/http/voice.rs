@@ -25,7 +25,7 @@ use switchhook_actors::{
     },
 };
 
-use self::once::{once, reply_key};
+use self::once::{REPLY_TTL, once, reply_key};
 pub(super) use self::{
     queue::{queued, wait},
     session_over::handoff,
@@ -57,7 +57,7 @@ pub(super) async fn incoming(
     let call = Incoming::read(&signed.form, signed.idempotency.as_deref()).map_err(bad)?;
     let key = reply_key("incoming", &signed, call.sid, "");
     let ring = ring(&web, &call);
-    Ok(once(&web, "incoming", key, ring).await)
+    Ok(once(&web, "incoming", key, REPLY_TTL, ring).await)
 }
 
 async fn ring(web: &Web, call: &Incoming) -> Response {

@@ -20,7 +20,7 @@ use crate::{
 fn said(verbs: &[Verb]) -> String {
     let said = verbs.iter().map(|verb| match verb {
         Verb::Say { text } => text.clone(),
-        Verb::Other { raw, .. } => raw.clone(),
+        Verb::Gather(gather) => said(&gather.children),
         _ => String::new(),
     });
     said.collect::<Vec<_>>().join(" ")

@@ -1,6 +1,6 @@
 //! What the conversation observes, as metrics. Their names are documented in `src/telemetry.rs`.
 
-use crate::domain::{conversation::Observation, record::Status, time::Millis, transcript::Reason};
+use crate::domain::{conversation::Observation, transcript::Reason};
 
 pub(super) fn count(observation: Observation) {
     match observation {
@@ -36,13 +36,6 @@ pub(super) fn count(observation: Observation) {
             metrics::counter!("switchhook_inputs_ignored_total", "input" => what).increment(1);
         }
     }
-}
-
-/// A session's call is over, after that long in its hands, ms.
-pub(super) fn ended(status: Status, lasted: Millis) {
-    let status = if status == Status::Completed { "completed" } else { "failed" };
-    metrics::counter!("switchhook_calls_ended_total", "status" => status).increment(1);
-    metrics::histogram!("switchhook_call_seconds").record(seconds(lasted));
 }
 
 #[expect(

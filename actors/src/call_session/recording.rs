@@ -128,7 +128,6 @@ impl CallSession {
     pub(super) fn settle(&mut self, change: Change, ctx: &mut Context<Self>) {
         if let Change::Ended { status } = &change {
             tracing::info!(?status, "the call is over");
-            observed::ended(*status, self.clock.now().since(self.begun_at));
         }
         lost(self.recording.outbox.put_change(change, self.clock.now()));
         self.write(ctx);

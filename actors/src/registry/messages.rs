@@ -1,12 +1,14 @@
 //! What the registry can be asked: one message for each operation of the store. Every part of a
 //! call sends them; answers come back as the message's result.
 
+use std::time::Duration;
+
 use actix::Message;
 
 use super::store::{Appended, CallStore, Claimed, Feed, Key, Opened, Settled, StoreError, Stored};
 use crate::domain::{
     ids::{Alias, CallSid, Epoch, InstanceId},
-    record::{CallRecord, CallSummary, Change, NewCall, Position},
+    record::{CallRecord, CallSummary, Change, NewCall, Position, Status},
     time::{Millis, Timestamp},
     transcript::Turn,
 };
@@ -21,6 +23,9 @@ pub trait Operation: Message<Result = Result<Self::Answer, StoreError>> + Send +
 
     /// Asks the store; takes its place in the order of operations at once.
     fn ask(self, store: &dyn CallStore) -> Stored<Self::Answer>;
+
+    /// What else is to be counted of it.
+    fn observe(_: &Self::Answer) {}
 
     /// What became of it, in metrics.
     fn outcome(_: &Self::Answer) -> &'static str {
@@ -194,6 +199,18 @@ impl Operation for Settle {
 
     fn ask(self, store: &dyn CallStore) -> Stored<Settled> {
         store.settle(self.sid, self.epoch, self.change, self.at)
+    }
+
+    /// A call may end in a session, by a webhook or behind a hand-off: it is counted where it ends.
+    fn observe(settled: &Settled) {
+        let Settled::Settled(record) = settled else { return };
+        // Whatever is settled later moves the last sign of life on.
+        if let Some(ended) = record.ended_at.filter(|at| *at == record.seen_at) {
+            let status = if record.status == Status::Completed { "completed" } else { "failed" };
+            metrics::counter!("switchhook_calls_ended_total", "status" => status).increment(1);
+            let lasted = Duration::from_millis(ended.since(record.started_at));
+            metrics::histogram!("switchhook_call_seconds").record(lasted);
+        }
     }
 
     fn outcome(settled: &Settled) -> &'static str {

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use actix_web::HttpResponse;
 use switchhook_actors::{
-    domain::{ids::CallSid, legible::label},
+    domain::{ids::CallSid, legible::label, time::Millis},
     registry::messages::{Answered, Remember},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a webhook's reply is kept for its repetitions, ms.
-const REPLY_TTL: u64 = 60_000;
+pub(super) const REPLY_TTL: Millis = 60_000;
 
 /// Characters of a field that becomes part of a reply's name: a `SessionId` has 34.
 const NAME_MAX: usize = 64;
@@ -27,6 +27,7 @@ pub(super) async fn once(
     web: &Web,
     route: &'static str,
     key: String,
+    ttl: Millis,
     reply: impl Future<Output = Response>,
 ) -> HttpResponse {
     let started = std::time::Instant::now();
@@ -40,12 +41,7 @@ pub(super) async fn once(
         Err(_) | Ok(Err(_)) => (reply.await.to_xml(), "unsaved"),
         Ok(Ok(None)) => {
             let xml = reply.await.to_xml();
-            let keep = Remember {
-                key: key.clone(),
-                reply: xml.clone(),
-                now: clock::now(),
-                ttl: REPLY_TTL,
-            };
+            let keep = Remember { key: key.clone(), reply: xml.clone(), now: clock::now(), ttl };
             match web.registry.send(keep).timeout(REGISTRY_PATIENCE).await {
                 Ok(Ok(stands)) => (stands, "answered"),
                 _ => (xml, "unsaved"),

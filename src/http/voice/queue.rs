@@ -13,11 +13,12 @@ use switchhook_actors::{
         ids::CallSid,
         persona::Persona,
         record::{CallRecord, Status},
+        time::Millis,
     },
     escalation_manager::messages::{BookCallBack, Booked},
 };
 
-use super::{Web, bad, conclude, connect, look_up, once, progress, reply_key, say};
+use super::{REPLY_TTL, Web, bad, conclude, connect, look_up, once, progress, reply_key, say};
 use crate::{
     http::{error::HttpError, signed::Signed},
     twilio::{
@@ -25,6 +26,10 @@ use crate::{
         twiml::{Gather, Play, Response, Verb, action_url},
     },
 };
+
+/// How long a piece of the wait is kept for its repetitions, ms: they come within seconds. Whether
+/// Twilio tells a second key from the first by `QueueTime` is not documented.
+const WAIT_TTL: Millis = 10_000;
 
 /// The key for a call-back.
 const CALL_BACK: char = '1';
@@ -58,7 +63,7 @@ pub(in crate::http) async fn wait(
     let waiting = Waiting::read(&signed.form).map_err(bad)?;
     let part = format!("{}:{:?}", waiting.waited.as_secs(), waiting.key);
     let key = reply_key("wait", &signed, waiting.sid, &part);
-    Ok(once(&web, "wait", key, hold(&web, &waiting)).await)
+    Ok(once(&web, "wait", key, WAIT_TTL, hold(&web, &waiting)).await)
 }
 
 async fn hold(web: &Web, waiting: &Waiting) -> Response {
@@ -165,7 +170,7 @@ pub(in crate::http) async fn queued(
     let part =
         format!("{}{}:{}", field("QueueResult"), field("DialCallStatus"), field("QueueTime"));
     let key = reply_key("queued", &signed, end.sid, &part);
-    Ok(once(&web, "queued", key, after_queue(&web, &end)).await)
+    Ok(once(&web, "queued", key, REPLY_TTL, after_queue(&web, &end)).await)
 }
 
 async fn after_queue(web: &Web, end: &QueueEnd) -> Response {

@@ -119,14 +119,15 @@ impl Pair {
         sid: &str,
         answer: &Answer,
     ) -> Result<(String, String), NotEnqueued> {
-        let [Verb::Enqueue(Waits { attributes, tasks, .. })] = &answer.verbs()[..] else {
+        let [Verb::Enqueue(Waits { workflow_sid, task: Some(task), .. })] = &answer.verbs()[..]
+        else {
             panic!("no <Enqueue>: {}", answer.body)
         };
         let enqueue = Enqueue {
             from: "+12025550142".to_owned(),
             to: "+12025550100".to_owned(),
-            workflow_sid: attributes["workflowSid"].clone(),
-            task: tasks[0].clone(),
+            workflow_sid: workflow_sid.clone().expect("a workflow"),
+            task: task.attributes.clone(),
             ..Enqueue::default()
         };
         self.twilio.enqueue(sid, &enqueue)

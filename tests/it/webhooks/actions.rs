@@ -95,7 +95,8 @@ async fn data_that_no_engine_wrote_ask_for_a_person_and_never_for_an_error() {
         let more = [("SessionStatus", "ended"), ("HandoffData", data)];
         let answer = over(&sid, "VX1", &more).at(&engine).await;
         let [Verb::Enqueue(enqueue)] = &answer.verbs()[..] else { panic!("{}", answer.body) };
-        let task: Value = serde_json::from_str(&enqueue.tasks[0]).expect("attributes");
+        let task: Value = serde_json::from_str(&enqueue.task.as_ref().expect("a task").attributes)
+            .expect("attributes");
         assert_eq!(task["reason_code"], "foreign", "{data:.80}");
         assert_eq!(task["call_id"], sid.as_str());
         assert!(!answer.body.contains("12025550199"), "nobody else chooses a number");
