@@ -1,6 +1,6 @@
 //! The port to who takes calls: a queue with people, a telephone number, or nobody.
 
-use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt as _, future::LocalBoxFuture};
 
 use crate::domain::{
     escalation::Escalation,
@@ -64,18 +64,26 @@ pub trait Desk: 'static {
     /// Where the caller goes. Decided from what is known: nothing outside is asked, the caller waits.
     fn hand_over(&self, case: &Case) -> Handover;
 
-    /// Books a call-back and returns its name; never twice by itself.
-    fn book_call_back(&self, case: Case) -> LocalBoxFuture<'static, Result<String, DeskError>>;
+    /// Books a call-back and returns its name; never twice by itself. Most desks have nobody for it.
+    fn book_call_back(&self, _: Case) -> LocalBoxFuture<'static, Result<String, DeskError>> {
+        async { Err(DeskError::NoCallBacks) }.boxed_local()
+    }
 
     /// The call-back that was booked for this escalation, if there is one.
     fn find_call_back(
         &self,
-        case: &Case,
-    ) -> LocalBoxFuture<'static, Result<Option<String>, DeskError>>;
+        _: &Case,
+    ) -> LocalBoxFuture<'static, Result<Option<String>, DeskError>> {
+        async { Err(DeskError::NoCallBacks) }.boxed_local()
+    }
 
     /// Whether it can ever say how long callers wait.
-    fn knows_waits(&self) -> bool;
+    fn knows_waits(&self) -> bool {
+        false
+    }
 
     /// How long callers wait now, ms; none when that is not known.
-    fn expected_wait(&self) -> LocalBoxFuture<'static, Option<Millis>>;
+    fn expected_wait(&self) -> LocalBoxFuture<'static, Option<Millis>> {
+        async { None }.boxed_local()
+    }
 }

@@ -140,12 +140,6 @@ impl Desk for Planned {
         let found = self.found.clone();
         async { Ok(found) }.boxed_local()
     }
-    fn knows_waits(&self) -> bool {
-        false
-    }
-    fn expected_wait(&self) -> LocalBoxFuture<'static, Option<Millis>> {
-        async { None }.boxed_local()
-    }
 }
 
 fn sid() -> CallSid {
