@@ -11,6 +11,7 @@ use crate::{
     },
 };
 
+mod dying;
 mod people;
 
 const ASKS: &str = "I want to talk to a person";
