@@ -233,7 +233,7 @@ impl Conversation {
         Self {
             sid: record.sid,
             epoch: record.epoch,
-            escalating: Escalating::of(&record),
+            escalating: Escalating::of(&record, &persona),
             persona,
             prompts,
             rules,
@@ -327,6 +327,14 @@ impl Conversation {
             effects.push(Effect::RefuseLine);
             return;
         }
+        if matches!(
+            (&message, self.opening),
+            (Inbound::Info(_), Opening::Due { taken_over: true, .. })
+        ) {
+            // News of the voice are of what was said before this line, not of what we say now.
+            self.listen(now, message, effects);
+            return self.open(now, effects);
+        }
         if self.opening.deadline().is_some() {
             self.open(now, effects);
         }
@@ -342,6 +350,7 @@ impl Conversation {
             return self.conclude(now, None, effects);
         }
         if clean {
+            self.postpone_bridge(effects);
             self.suspend(effects);
         }
     }
@@ -357,6 +366,10 @@ impl Conversation {
             (self.opening, self.greeting) = (Opening::Fresh, None);
         }
         if matches!(self.closing, Closing::Ended { .. }) {
+            // Its last words are not said again behind the end.
+            for cut in self.playback.silenced(lost) {
+                self.cut_turn(cut, Some(Reason::CallEnded), now, effects);
+            }
             return;
         }
         let last = self.playback.last_turn();

@@ -67,6 +67,12 @@ impl Line {
         self.up
     }
 
+    /// Whether all that was said is spoken.
+    pub(super) fn is_idle(&mut self, now: Timestamp) -> bool {
+        self.voice.advance(now);
+        self.voice.is_idle() && self.unsent.iter().all(|unsent| unsent.text.is_empty())
+    }
+
     pub(super) fn was_ever_up(&self) -> bool {
         self.ever_up
     }
