@@ -125,22 +125,18 @@ impl Escalating {
 /// whose step may have been noted later than what it said about it.
 fn was_told(known: &Escalation, record: &CallRecord, persona: &Persona) -> bool {
     let says_so = |turn: &Turn| match known.state {
-        EscalationState::Withdrawn => is_of(turn, &persona.stay),
+        EscalationState::Withdrawn => {
+            // It answers what the caller said, though nothing of it may have been heard.
+            let answers = || record.transcript.get(turn.id, Role::Customer).is_some();
+            persona.stay.starts_with(&turn.text) && (!turn.text.is_empty() || answers())
+        }
         _ => turn.reason == Some(Reason::NoPerson),
     };
-    let turns = record.transcript.turns().iter().rev();
-    let mut turns = turns.filter(|turn| turn.role == Role::Agent && turn.at >= known.at);
-    let last = turns.clone().next();
-    let said = turns.find(|turn| says_so(turn) || is_of(turn, &persona.bridge));
+    let told = |turn: &Turn| {
+        turn.role == Role::Agent && (turn.at >= known.since || turn.at > known.at && says_so(turn))
+    };
     // Who left a message was asked for one.
-    known.message.is_some()
-        || last.is_some_and(|turn| turn.at >= known.since)
-        || said.is_some_and(says_so)
-}
-
-/// Whether the turn holds the phrase, or what was heard of it.
-fn is_of(turn: &Turn, phrase: &str) -> bool {
-    !turn.text.is_empty() && (turn.text.ends_with(phrase) || phrase.starts_with(&turn.text))
+    known.message.is_some() || record.transcript.turns().iter().any(told)
 }
 
 impl Conversation {

@@ -63,6 +63,12 @@ impl World<'_> {
                 self.store.stalled = false;
                 Ok(())
             }
+            Step::Call { .. } => {
+                // A model takes its time: what comes of its answer lies between others in time too.
+                self.wait(1)?;
+                self.model(step)?;
+                self.wait(1)
+            }
             model => self.model(model),
         }
     }
