@@ -4,16 +4,16 @@
 //! All wishes come through [`Conversation::escalate`], whoever has them: a tool or a mark of the
 //! model's, a rule of the persona's, an outage, a supervisor. One escalation is under way at a time.
 
+mod known;
+
 use super::{Conversation, Effect, Observation, closing::Closing, ending::Then, opening::Opening};
 use crate::domain::{
     answer::AnswerEvent,
     escalation::{Escalation, EscalationState, Grounds, ReasonCode, Step, Unreached},
     handoff::HandoffNote,
     ids::EscalationId,
-    persona::Persona,
     phrases::contains,
     prompt::{STAY_TOOL, Tools, summary_prompt},
-    record::CallRecord,
     time::{Millis, Timestamp},
     transcript::{Reason, Role, Turn},
 };
@@ -80,34 +80,6 @@ struct Current {
 }
 
 impl Escalating {
-    pub(super) fn of(record: &CallRecord, persona: &Persona) -> Self {
-        let Some(known) = &record.escalation else { return Self::default() };
-        let last = record.transcript.turns().last();
-        let asked = known.state == EscalationState::Failed
-            && last
-                .is_some_and(|turn| turn.reason == Some(Reason::NoPerson) && turn.at >= known.at);
-        let requested = known.state == EscalationState::Requested;
-        let current = Current {
-            id: known.id,
-            code: known.grounds.code,
-            at: known.at,
-            recorded: true,
-            inherited: true,
-        };
-        // While it stands open nobody has dealt with its caller being back.
-        let told = known.state.is_final() && was_told(known, record, persona);
-        let back = !requested && known.state != EscalationState::Finished && !told;
-        Self {
-            count: known.id.number,
-            in_vain: known.state == EscalationState::Failed || back && !known.state.is_final(),
-            current: requested.then_some(current),
-            ordered: None,
-            message_for: (asked && known.message.is_none()).then_some(known.id),
-            back_from: back.then_some((known.id, known.state)),
-            expected_wait: None,
-        }
-    }
-
     /// The record has it.
     pub(super) fn recorded(&mut self, id: EscalationId) {
         if let Some(current) = self.current.as_mut().filter(|current| current.id == id) {
@@ -119,24 +91,6 @@ impl Escalating {
     pub(super) fn was_in_vain(&self) -> bool {
         self.in_vain
     }
-}
-
-/// Whether the caller was told what became of it: since it is over, or by the session that ended it,
-/// whose step may have been noted later than what it said about it.
-fn was_told(known: &Escalation, record: &CallRecord, persona: &Persona) -> bool {
-    let says_so = |turn: &Turn| match known.state {
-        EscalationState::Withdrawn => {
-            // It answers what the caller said, though nothing of it may have been heard.
-            let answers = || record.transcript.get(turn.id, Role::Customer).is_some();
-            persona.stay.starts_with(&turn.text) && (!turn.text.is_empty() || answers())
-        }
-        _ => turn.reason == Some(Reason::NoPerson),
-    };
-    let told = |turn: &Turn| {
-        turn.role == Role::Agent && (turn.at >= known.since || turn.at > known.at && says_so(turn))
-    };
-    // Who left a message was asked for one.
-    known.message.is_some() || record.transcript.turns().iter().any(told)
 }
 
 impl Conversation {

@@ -1,6 +1,9 @@
 //! Callers who shall be with a person: one escalation at a time, and each comes to exactly one end;
 //! they hear of it whole, or have their say, and wait for neither longer than was promised.
 
+mod said;
+mod under_way;
+
 use std::collections::BTreeSet;
 
 use switchhook_actors::domain::{
@@ -17,19 +20,8 @@ use switchhook_actors::domain::{
     transcript::{Reason, Role, Turn},
 };
 
-use super::{super::schedule::Return, Invariant, Seen, Verdict, Violation, is_filler};
-
-/// How long `end` waits for the voice at most, behind the last word, ms.
-const BRIDGE_MAX: Millis = 8_000;
-
-/// How long it waits for the escalation to be recorded, ms.
-const RECORD_PATIENCE: Millis = 2_000;
-
-/// How long a caller who has something to say holds it up, ms.
-const HOLD_MAX: Millis = 6_000;
-
-/// How long after the voice stopped an interrupt may still say why, ms.
-const OFF_BY_INTERRUPT: Millis = 1_500;
+use self::under_way::{BRIDGE_MAX, Sentence, UnderWay};
+use super::{super::schedule::Return, Invariant, Seen, Verdict, Violation};
 
 /// How long the first message of a line is waited for, ms.
 const FIRST_FRAME: Millis = 500;
@@ -39,89 +31,6 @@ const USUAL_PACE: u64 = 14;
 
 /// Questions of one turn at most: the first, two repeats, and three rounds with a tool.
 const ASKS_MAX: u32 = 6;
-
-/// What stands in marks and in the arguments of tools, and nowhere else.
-const SECRETS: [&str; 3] = ["ESCALATE", "quartz", "Quartz"];
-
-/// What a caller has to hear next, before anything else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sentence {
-    /// A person takes over.
-    Bridge,
-    /// Nobody takes calls.
-    Honest,
-    /// Nobody could be reached.
-    Unreached,
-    /// Back again.
-    Welcome,
-}
-
-impl Sentence {
-    fn words(self, persona: &Persona) -> &str {
-        match self {
-            Self::Bridge => &persona.bridge,
-            Self::Honest => &persona.escalation,
-            Self::Unreached => &persona.unreached,
-            Self::Welcome => &persona.stay,
-        }
-    }
-}
-
-/// The bridge sentence was sent.
-#[derive(Debug, Clone, Copy)]
-struct Bridge {
-    at: Timestamp,
-    /// Within this step.
-    just_now: bool,
-    /// Twilio says that its voice stopped.
-    stopped_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct UnderWay {
-    id: EscalationId,
-    code: ReasonCode,
-    at: Timestamp,
-    recorded: bool,
-    bridge: Option<Bridge>,
-    /// The caller cut in, or pressed a key.
-    held_at: Option<Timestamp>,
-    /// They said something.
-    pleaded_at: Option<Timestamp>,
-    /// They were gone since then.
-    gone: bool,
-}
-
-impl UnderWay {
-    fn of(escalation: &Escalation, recorded: bool) -> Self {
-        Self {
-            id: escalation.id,
-            code: escalation.grounds.code,
-            at: escalation.at,
-            recorded,
-            bridge: None,
-            held_at: None,
-            pleaded_at: None,
-            gone: false,
-        }
-    }
-
-    /// Until when a caller holds it up.
-    fn held_until(&self) -> Option<Timestamp> {
-        self.pleaded_at.or(self.held_at).map(|at| at + HOLD_MAX)
-    }
-
-    /// When it is to end at the latest, given a line.
-    fn due(&self) -> Option<Timestamp> {
-        if let Some(until) = self.held_until() {
-            return Some(until);
-        }
-        let Bridge { at, stopped_at, .. } = self.bridge?;
-        let spoken = stopped_at
-            .map_or(at + BRIDGE_MAX, |stopped| (stopped + OFF_BY_INTERRUPT).min(at + BRIDGE_MAX));
-        Some(if self.recorded { spoken } else { spoken.max(self.at + RECORD_PATIENCE) })
-    }
-}
 
 /// `end` was sent.
 #[derive(Debug)]
@@ -229,7 +138,11 @@ impl Escalations {
                     current.recorded = true;
                 }
             }
-            Input::Relay(Inbound::Interrupt(_) | Inbound::Dtmf(_)) => self.hold(seen.now),
+            Input::Relay(Inbound::Interrupt(_)) => self.hold(seen.now),
+            Input::Relay(Inbound::Dtmf(_)) => {
+                self.hold(seen.now);
+                self.owed = self.owed.filter(|it| *it != Sentence::Honest);
+            }
             Input::Relay(Inbound::Info(Info::AgentSpeaking(on))) => {
                 let bridge = self.under_way.as_mut().and_then(|it| it.bridge.as_mut());
                 if let Some(bridge) = bridge {
@@ -237,8 +150,7 @@ impl Escalations {
                 }
             }
             Input::Answer(turn, event) if self.plea == Some(*turn) => {
-                let stays = |event: &AnswerEvent| matches!(event, AnswerEvent::Called(call) if call.name == STAY_TOOL);
-                self.stays = stays(event);
+                self.stays = matches!(event, AnswerEvent::Called(call) if call.name == STAY_TOOL);
                 self.plea_over = !matches!(event, AnswerEvent::Token(_));
             }
             _ => {}
@@ -264,7 +176,7 @@ impl Escalations {
         if let Some(current) = &mut self.under_way {
             current.held_at.get_or_insert(now);
         }
-        self.owed = self.owed.filter(|it| matches!(it, Sentence::Unreached | Sentence::Welcome));
+        self.owed = self.owed.filter(|it| *it != Sentence::Bridge);
     }
 
     fn effect(&mut self, seen: &Seen<'_>, effect: &Effect) -> Verdict {
@@ -425,64 +337,14 @@ impl Escalations {
             let detail = format!("turn {turn} is asked {} times", self.asks.1);
             return broken(Invariant::Questions, detail);
         }
+        // Who is back and has said something since the wish may be answered at once.
+        self.owed = self.owed.filter(|it| *it != Sentence::Welcome);
         if let Some(current) = &mut self.under_way {
             self.plea = Some(turn);
             current.pleaded_at.get_or_insert(now);
             self.hold(now);
         }
         Ok(())
-    }
-
-    fn say(&mut self, seen: &Seen<'_>, turn: TurnId, text: &str) -> Verdict {
-        if text.is_empty() || is_filler(seen.persona, text) {
-            return Ok(());
-        }
-        if self.said.0 != turn {
-            self.said = (turn, String::new());
-        }
-        self.said.1.push_str(text);
-        if let Some(secret) = SECRETS.iter().find(|secret| self.said.1.contains(**secret)) {
-            return broken(Invariant::Whole, format!("{secret:?} is spoken: {text:?}"));
-        }
-        let wanted = |it: Sentence| text.trim_end().ends_with(it.words(seen.persona));
-        if *seen.input == Input::SessionFailed && !self.owed.is_some_and(wanted) {
-            // What the voice had not spoken is said once more.
-            if let Some(bridge) = self.under_way.as_mut().and_then(|it| it.bridge.as_mut()) {
-                bridge.stopped_at = None;
-            }
-            return Ok(());
-        }
-        if self.plea == Some(turn) {
-            return broken(Invariant::Bridged, format!("to a caller who pleads: {text:?}"));
-        }
-        if let Some(sentence) = self.owed {
-            if !wanted(sentence) {
-                return broken(Invariant::Escalated, format!("{text:?}, not the {sentence:?}"));
-            }
-            self.owed = None;
-        }
-        self.untold = false;
-        self.told(seen, text);
-        Ok(())
-    }
-
-    /// What the caller knows then.
-    fn told(&mut self, seen: &Seen<'_>, text: &str) {
-        let persona = seen.persona;
-        if text.trim_end().ends_with(&persona.bridge)
-            && let Some(current) = &mut self.under_way
-        {
-            let (at, stopped_at) = (seen.now, None);
-            current.bridge = Some(Bridge { at, just_now: true, stopped_at });
-            if std::mem::take(&mut current.gone) {
-                // What they had to say before is over.
-                (current.held_at, current.pleaded_at) = (None, None);
-            }
-        }
-        let asks = [&persona.escalation, &persona.unreached];
-        if asks.iter().any(|words| text.trim_end().ends_with(words.as_str())) {
-            self.message_for = Some(self.number);
-        }
     }
 
     /// The session is over: whoever was promised a person is with one, or the call is over, or

@@ -289,6 +289,11 @@ impl World<'_> {
         let after = timed.then_some(broken.after);
         self.hear(Inbound::Interrupt(Interrupted { utterance, after }))?;
         if off && !timed {
+            if !self.line.is_idle(self.now) {
+                // Something fell due in the same instant: the engine takes the news of the voice
+                // that was cut for news of what it has just begun to say.
+                self.heard.cast_adrift();
+            }
             self.hear(Inbound::Info(Info::AgentSpeaking(false)))?;
         }
         self.compare(false)
