@@ -112,8 +112,8 @@ impl<'a> World<'a> {
         self.machine.on(self.now, input.clone(), &mut effects);
         // What an engine before this one said is reported in the same words as ours, and news that
         // were kept for this line are told as if they were new.
-        let idle = effects.iter().any(is_hand_over)
-            && (self.line.is_idle(self.now) || self.line.is_foreign() || self.heard.is_adrift());
+        let misled = self.line.misleads() || self.heard.is_adrift();
+        let idle = effects.iter().any(is_hand_over) && (misled || self.line.is_idle(self.now));
         let seen = Seen {
             now: self.now,
             input: &input,

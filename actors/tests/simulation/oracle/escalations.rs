@@ -65,6 +65,8 @@ pub(crate) struct Escalations {
     /// For which one the caller may leave a message.
     message_for: Option<u32>,
     messages: BTreeSet<u32>,
+    /// Turns whose reason is that a person takes the call, or that none can be had.
+    concerned: BTreeSet<(TurnId, Role)>,
     /// The turn that spoke last, and its words.
     said: (TurnId, String),
     asks: (TurnId, u32),
@@ -208,11 +210,11 @@ impl Escalations {
             || self.untold
             || self.message_for.is_some()
             || seen.effects.iter().any(begins);
-        let wrong = match turn.reason {
-            Some(Reason::HandedOver) => !concerned,
-            Some(Reason::NoPerson) => !concerned || turn.role == Role::Customer,
-            _ => false,
-        };
+        // Less may be heard of a turn later: its reason stays.
+        let concerns = matches!(turn.reason, Some(Reason::HandedOver | Reason::NoPerson));
+        let new = concerns && self.concerned.insert((turn.id, turn.role));
+        let of_caller = turn.reason == Some(Reason::NoPerson) && turn.role == Role::Customer;
+        let wrong = of_caller || new && !concerned;
         if wrong {
             return broken(Invariant::Escalated, format!("not the reason of {turn:?}"));
         }

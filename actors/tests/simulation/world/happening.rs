@@ -47,7 +47,8 @@ impl World<'_> {
             Step::Interrupt { report, timed, lag } => self.interrupt(*report, *timed, *lag),
             Step::Key(key) => self.hear(Inbound::Dtmf(*key)),
             Step::PlayedAgain => {
-                self.hear(Inbound::Info(Info::TokensPlayed(self.line.told.clone())))
+                let words = self.line.tell_again();
+                self.hear(Inbound::Info(Info::TokensPlayed(words)))
             }
             Step::Noise(noise) => self.noise(*noise),
             Step::Order => {
