@@ -4,9 +4,11 @@
 use arbitrary::{Arbitrary, Unstructured};
 use serde_json::json;
 use switchhook_actors::domain::{
-    answer::{AnswerEvent, FailureKind, Finish, ModelFailure},
+    answer::{AnswerEvent, FailureKind, Finish, ModelFailure, ToolCall},
     conversation::Input,
+    escalation::{Grounds, ReasonCode},
     ids::TurnId,
+    prompt::{ESCALATE_TOOL, STAY_TOOL},
     record::Status,
     relay::Inbound,
     time::Millis,
@@ -90,6 +92,28 @@ enum Step<'a> {
         completed: bool,
     },
     Fenced,
+    /// The model calls a tool.
+    Called {
+        ago: u8,
+        tool: Tool<'a>,
+        arguments: &'a str,
+    },
+    /// A supervisor wants a person.
+    Ordered {
+        reason: &'a str,
+    },
+    /// What was asked for last is recorded.
+    Escalated,
+    HandedOver,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Tool<'a> {
+    Escalate,
+    /// With arguments that it takes, whatever the step says.
+    EscalateWell,
+    Stay,
+    Other(&'a str),
 }
 
 #[derive(Debug, Arbitrary)]
@@ -135,6 +159,18 @@ impl Step<'_> {
             Self::Concluded { completed: true } => world.on(Input::Concluded(Status::Completed)),
             Self::Concluded { completed: false } => world.on(Input::Concluded(Status::Failed)),
             Self::Fenced => world.on(Input::Fenced),
+            Self::HandedOver => world.on(Input::HandedOver),
+            Self::Ordered { reason } => {
+                world.on(Input::Ordered(Grounds::new(ReasonCode::Supervisor, reason)));
+            }
+            Self::Escalated => {
+                if let Some(id) = world.escalation() {
+                    world.on(Input::Escalated(id));
+                }
+            }
+            Self::Called { ago, tool, arguments } => {
+                world.on(Input::Answer(back(world, ago), tool.call(arguments)));
+            }
             Self::Saved { ago } => world.on(Input::Saved(back(world, ago))),
             Self::Token { ago, words } => world.token(back(world, ago), words),
             Self::Marked { mark, at } => mark.take(usize::from(at), world),
@@ -199,6 +235,19 @@ fn info(name: &str, value: &str) -> serde_json::Value {
 fn back(world: &World, ago: u8) -> TurnId {
     // Mostly the last: what is stale is dropped at once.
     TurnId(world.asked().0.saturating_sub(u32::from(ago) / 64))
+}
+
+impl Tool<'_> {
+    fn call(&self, arguments: &str) -> AnswerEvent {
+        let (name, arguments) = match self {
+            Self::Escalate => (ESCALATE_TOOL, arguments),
+            Self::EscalateWell => (ESCALATE_TOOL, r#"{"reason":"a lost card"}"#),
+            Self::Stay => (STAY_TOOL, arguments),
+            Self::Other(name) => (*name, arguments),
+        };
+        let (name, arguments) = (name.to_owned(), arguments.to_owned());
+        AnswerEvent::Called(ToolCall { id: "call-1".to_owned(), name, arguments })
+    }
 }
 
 impl Mark {

@@ -10,6 +10,7 @@ mod closing;
 mod ending;
 mod escalating;
 mod listening;
+mod losing;
 mod opening;
 mod quiet;
 mod speaking;
@@ -25,7 +26,7 @@ use super::{
     escalation::{Escalation, Grounds, ReasonCode, Step},
     ids::{CallSid, Epoch, EscalationId, TurnId},
     persona::Persona,
-    playback::{Cut, Playback},
+    playback::Playback,
     prompt::{Prompt, PromptBuilder},
     record::{CallRecord, Change, Status},
     relay::Inbound,
@@ -233,7 +234,7 @@ impl Conversation {
         Self {
             sid: record.sid,
             epoch: record.epoch,
-            escalating: Escalating::of(&record),
+            escalating: Escalating::of(&record, &persona),
             persona,
             prompts,
             rules,
@@ -327,62 +328,18 @@ impl Conversation {
             effects.push(Effect::RefuseLine);
             return;
         }
+        if matches!(
+            (&message, self.opening),
+            (Inbound::Info(_), Opening::Due { taken_over: true, .. })
+        ) {
+            // News of the voice are of what was said before this line, not of what we say now.
+            self.listen(now, message, effects);
+            return self.open(now, effects);
+        }
         if self.opening.deadline().is_some() {
             self.open(now, effects);
         }
         self.listen(now, message, effects);
-    }
-
-    /// A line that Twilio closed in good order has nobody at its other end: the caller hung up. One
-    /// that broke may be back in a moment, and the answer goes on meanwhile.
-    fn lose_line(&mut self, now: Timestamp, clean: bool, effects: &mut Vec<Effect>) {
-        self.line_lost = Some((now, clean));
-        self.playback.pause(now);
-        if matches!(self.closing, Closing::Ended { handing_over: true, .. }) {
-            return self.conclude(now, None, effects);
-        }
-        if clean {
-            self.suspend(effects);
-        }
-    }
-
-    /// The old session's queue is gone with it: what the caller has not heard of the last words is
-    /// said again, on the next line.
-    fn lose_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let (lost, _) = *self.line_lost.get_or_insert((now, false));
-        self.playback.pause(lost);
-        effects.extend([Effect::RefuseLine, Effect::Silence]);
-        if let Opening::Due { taken_over: false, .. } = self.opening {
-            // The greeting that Twilio had begun is gone; the next session has none of its own.
-            (self.opening, self.greeting) = (Opening::Fresh, None);
-        }
-        if matches!(self.closing, Closing::Ended { .. }) {
-            return;
-        }
-        let last = self.playback.last_turn();
-        let sent = last.map(|turn| self.playback.sent(turn).to_owned()).unwrap_or_default();
-        let mut unheard = None;
-        for cut in self.playback.silenced(lost) {
-            if Some(cut.turn) == last {
-                unheard = Some(cut);
-            } else {
-                self.cut_turn(cut, None, now, effects);
-            }
-        }
-        let going_on = self.answer.as_mut().filter(|answer| Some(answer.turn) == last);
-        let ends = going_on.is_none();
-        if let Some(answer) = going_on {
-            answer.cycle_open = unheard.is_some();
-        }
-        if let Some(Cut { turn, heard, .. }) = unheard {
-            let text = sent.get(heard.len()..).unwrap_or_default().to_owned();
-            self.playback.resume(turn, &heard);
-            self.playback.speak(now, turn, &text);
-            // While it is still being written, its end closes the cycle.
-            effects.push(Effect::Say { turn, text, last: ends });
-        } else if let Some(turn) = last {
-            self.playback.resume(turn, &sent);
-        }
     }
 
     /// Notes a turn, here and durably.

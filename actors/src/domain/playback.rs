@@ -190,6 +190,16 @@ impl Playback {
         self.busy_until
     }
 
+    /// When all of it has been spoken and no interrupt can still say otherwise: the voice that stops
+    /// before its time by our count may have been stopped by the caller.
+    #[must_use]
+    pub fn surely_ends_at(&self) -> Timestamp {
+        let doubtful = self.stopped.filter(|(_, unspoken)| *unspoken > 0);
+        let explained =
+            doubtful.map(|(at, unspoken)| at + duration(unspoken).min(OFF_BY_INTERRUPT));
+        explained.map_or(self.busy_until, |at| at.max(self.busy_until))
+    }
+
     /// The voice starts or stops (`agentSpeaking`). Stopped without an interrupt, it has spoken
     /// all there was.
     pub fn voice(&mut self, now: Timestamp, on: bool) {

@@ -1,5 +1,7 @@
 //! Schedules from a seed: calls as they are, with what can go wrong sprinkled over them.
 
+mod people;
+
 use fastrand::Rng;
 use switchhook_actors::domain::answer::{FailureKind, Finish};
 
@@ -38,7 +40,11 @@ pub(crate) fn schedule(seed: u64) -> Schedule {
     let mut steps = Vec::new();
     opening(&mut dice, &mut steps);
     for _ in 0..dice.usize(0..6) {
-        exchange(&mut dice, &mut steps);
+        if one_in(&mut dice, 4) {
+            people::wish(&mut dice, &mut steps);
+        } else {
+            exchange(&mut dice, &mut steps);
+        }
     }
     for _ in 0..troubles(&mut dice) {
         let at = dice.usize(0..=steps.len());
@@ -82,6 +88,8 @@ fn setting(dice: &mut Rng) -> Setting {
             &[Farewell::Webhook, Farewell::Closed, Farewell::Broken, Farewell::Patience],
             usual.farewell,
         ),
+        has_people: !one_in(dice, 4),
+        unrecorded: one_in(dice, 8),
     }
 }
 
@@ -116,6 +124,9 @@ fn exchange(dice: &mut Rng, steps: &mut Vec<Step>) {
 
 fn answer(dice: &mut Rng, steps: &mut Vec<Step>) {
     steps.push(Step::Wait(if one_in(dice, 6) { dice.u64(0..6_000) } else { dice.u64(0..900) }));
+    if one_in(dice, 12) {
+        people::misuse(dice, steps);
+    }
     let failing = one_in(dice, 6);
     if failing && dice.bool() {
         steps.push(failure(dice));
@@ -192,10 +203,11 @@ fn text(dice: &mut Rng) -> String {
     };
     let mut text = prose(dice, words);
     match dice.u32(0..14) {
-        0 => text.push_str("\nESCALATE: the caller wants a person"),
+        0 => text.push_str("\nESCALATE: xylophone"),
         1 => text.push_str("\nEND_CALL"),
-        2 => text.push_str(" **ESCALATE**: so be it\nEND_CALL"),
-        3 => text.push_str(any(dice, &[" ", "\n\n", "\u{200b}", "E", "**", "END_"], " ")),
+        2 => text.push_str(" **ESCALATE**: xylophone\nEND_CALL"),
+        3 => text.push_str(" \"ESCALATE: xylophone\" END_CALL"),
+        4 => text.push_str(any(dice, &[" ", "\n\n", "\u{200b}", "E", "**", "END_"], " ")),
         _ => {}
     }
     text
@@ -223,7 +235,7 @@ fn tokens(dice: &mut Rng, text: &str) -> Vec<String> {
 
 fn prompt(dice: &mut Rng) -> Step {
     let words = match dice.u32(0..16) {
-        0 => any(dice, &["", " ", "mm-hm", "Yeah.", "I see!"], "").to_owned(),
+        0 => any(dice, &["", " ", "mm-hm", "Yeah.", "I see!", "Never mind."], "").to_owned(),
         _ => {
             let words = dice.usize(1..8);
             prose(dice, words)
@@ -306,11 +318,12 @@ fn trouble(dice: &mut Rng) -> Vec<Step> {
 }
 
 fn rare(dice: &mut Rng) -> Vec<Step> {
-    match dice.u32(0..5) {
+    match dice.u32(0..7) {
         0 => vec![Step::Concluded { completed: dice.bool() }],
         1 => vec![Step::Setup { foreign: true }],
         2 => vec![Step::Attach, Step::Setup { foreign: false }],
         3 => vec![Step::SessionFailed, Step::SessionFailed],
+        4 | 5 => vec![Step::Order],
         _ => vec![Step::PlayedAgain, Step::Setup { foreign: false }],
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use switchhook_actors::domain::{
     conversation::{Conversation, Effect, Input, Rules},
+    escalation::{ReasonCode, Rule},
     persona::{Persona, Section},
     prompt::PromptBuilder,
     record::CallRecord,
@@ -40,6 +41,8 @@ impl Machine for Conversation {
 pub(crate) struct Cast {
     pub(crate) persona: Arc<Persona>,
     prompts: Arc<PromptBuilder>,
+    /// What a machine is told of the call when it begins.
+    recall: fn(CallRecord) -> CallRecord,
     build: fn(Conversation) -> Box<dyn Machine>,
 }
 
@@ -53,13 +56,24 @@ impl Cast {
     pub(crate) fn broken(build: fn(Conversation) -> Box<dyn Machine>) -> Self {
         let persona = Arc::new(persona());
         let prompts = Arc::new(PromptBuilder::new(&persona));
-        Self { persona, prompts, build }
+        Self { persona, prompts, recall: |record| record, build }
+    }
+
+    /// The machine as it is, of a record that says less than it holds.
+    pub(crate) fn forgetful(recall: fn(CallRecord) -> CallRecord) -> Self {
+        Self { recall, ..Self::sound() }
     }
 
     pub(crate) fn machine(&self, record: CallRecord, rules: Rules) -> Box<dyn Machine> {
         let (persona, prompts) = (Arc::clone(&self.persona), Arc::clone(&self.prompts));
+        let record = (self.recall)(record);
         (self.build)(Conversation::new(record, persona, prompts, rules))
     }
+}
+
+fn rule(code: ReasonCode, phrase: &str, times: usize) -> Rule {
+    let (reason, phrases) = ("by rule".to_owned(), vec![phrase.to_owned()]);
+    Rule { code, reason, phrases, skill: None, urgent: true, times }
 }
 
 /// Its phrases are made of words that the generator does not know.
@@ -80,9 +94,23 @@ fn persona() -> Persona {
         more: "Shall I go on?".to_owned(),
         limit: "That was long enough. Bye-bye.".to_owned(),
         hints: Vec::new(),
-        escalation: "I cannot reach a colleague now.".to_owned(),
+        bridge: "Then one of us takes the line over, hold on please.".to_owned(),
+        waits: phrases(&["Soon.", "Within minutes.", "In ten minutes.", "Much later."]),
+        escalation: "I cannot reach a colleague now. What shall we know?".to_owned(),
+        unreached: "Everybody was busy. What may we be told?".to_owned(),
+        message_taken: "That is written down.".to_owned(),
         stay: "Let us stay.".to_owned(),
-        escalation_phrases: Vec::new(),
+        hold: phrases(&["Thank you.", "Still there."]),
+        position: "Your place is".to_owned(),
+        hold_keys: phrases(&["Press one.", "Press two."]),
+        called_back: "We call you back.".to_owned(),
+        escalation_phrases: phrases(&["talk to a person", "operator"]),
+        escalation_unless: phrases(&["don't want"]),
+        escalation_rules: vec![
+            rule(ReasonCode::Fraud, "money is gone", 1),
+            rule(ReasonCode::Misunderstanding, "not what I meant", 2),
+        ],
+        stay_phrases: phrases(&["never mind"]),
         backchannel: phrases(&["mm-hm", "i see", "yeah"]),
         goodbye_phrases: Vec::new(),
         body: "You are Owl.".to_owned(),

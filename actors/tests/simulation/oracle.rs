@@ -1,6 +1,7 @@
 //! What may never happen, whatever the order of events. Every chapter looks at one side of it after
 //! every step; [`heard`] is told by the world what the caller really heard.
 
+pub(crate) mod escalations;
 pub(crate) mod heard;
 pub(crate) mod record;
 pub(crate) mod spoken;
@@ -11,6 +12,7 @@ use std::fmt;
 
 use switchhook_actors::domain::{
     conversation::{Effect, Input, Rules},
+    ids::Epoch,
     persona::Persona,
     time::Timestamp,
 };
@@ -39,6 +41,10 @@ pub(crate) enum Invariant {
     Whole,
     /// One question at a time.
     Questions,
+    /// One escalation at a time, and each comes to exactly one end; none is lost.
+    Escalated,
+    /// Who is handed over has heard so, or had their say, and does not wait for it.
+    Bridged,
     /// Nothing follows the end.
     Over,
     /// Effects and ticks stay bounded.
@@ -77,6 +83,10 @@ pub(crate) struct Seen<'a> {
     pub(crate) machine: &'a dyn Machine,
     pub(crate) persona: &'a Persona,
     pub(crate) rules: &'a Rules,
+    /// The voice has spoken all there was before this step; looked at when a caller is handed over.
+    pub(crate) idle: bool,
+    /// The claim of this engine.
+    pub(crate) epoch: Epoch,
 }
 
 /// All chapters that need nothing but the machine's own account.
@@ -86,6 +96,7 @@ pub(crate) struct Oracle {
     pub(crate) waits: waits::Waits,
     pub(crate) record: record::Record,
     pub(crate) words: words::Words,
+    pub(crate) escalations: escalations::Escalations,
 }
 
 impl Oracle {
@@ -97,6 +108,7 @@ impl Oracle {
         self.spoken.judge(seen)?;
         self.waits.judge(seen)?;
         self.words.judge(seen)?;
+        self.escalations.judge(seen, self.waits.unfinished().is_some())?;
         self.record.judge(seen)
     }
 }

@@ -1,9 +1,14 @@
 //! The oracle on trial: machines that are broken on purpose. Each one has to be found within the
 //! schedules of the normal run, and the broken promise named.
 
+mod people;
+
 use switchhook_actors::domain::{
     conversation::{Conversation, Effect, Input, Observation},
+    escalation::Escalation,
+    handoff::{HandoffKind, HandoffNote},
     ids::TurnId,
+    prompt::Tools,
     relay::Inbound,
     time::{Millis, Timestamp},
     transcript::{Role, Transcript},
@@ -25,6 +30,12 @@ struct Broken {
     spoke: (TurnId, String),
     /// How often the caller has cut in.
     cuts: u32,
+    /// The escalation that began last.
+    wanted: Option<Escalation>,
+    /// The question whether the caller stays.
+    plea: Option<TurnId>,
+    /// `end` was sent for an escalation.
+    ended: bool,
     finished: bool,
     fault: Fault,
 }
@@ -35,7 +46,8 @@ type Fault = fn(&mut Broken, &Input, &mut Vec<Effect>);
 impl Broken {
     fn boxed(machine: Conversation, fault: Fault) -> Box<dyn Machine> {
         let (transcript, spoke) = (machine.transcript().clone(), Default::default());
-        Box::new(Self { machine, transcript, spoke, cuts: 0, finished: false, fault })
+        let (wanted, plea, ended, finished) = (None, None, false, false);
+        Box::new(Self { machine, transcript, spoke, cuts: 0, wanted, plea, ended, finished, fault })
     }
 }
 
@@ -49,6 +61,14 @@ impl Machine for Broken {
                 Effect::Say { turn, text, .. } if *turn == self.spoke.0 => self.spoke.1 += text,
                 Effect::Say { turn, text, .. } => self.spoke = (*turn, text.clone()),
                 Effect::Append(turn) => self.transcript.put(turn.clone()),
+                Effect::Escalate(escalation) => self.wanted = Some((**escalation).clone()),
+                Effect::Ask { turn, prompt, .. } => {
+                    self.plea = (prompt.tools == Tools::Stay).then_some(*turn);
+                }
+                Effect::End { handoff } => {
+                    let note = HandoffNote::parse(handoff).ok();
+                    self.ended |= note.is_some_and(|note| note.kind == HandoffKind::Escalate);
+                }
                 Effect::Finish => self.finished = true,
                 _ => {}
             }
@@ -85,7 +105,11 @@ impl<const LATE: Millis> Machine for Clock<LATE> {
 
 /// Looks for the broken promise; several, where it depends on the call which is noticed first.
 fn found(name: &str, promises: &[Invariant], build: fn(Conversation) -> Box<dyn Machine>) {
-    let found = search::first(&Cast::broken(build), 0, SCHEDULES);
+    seen_through(name, promises, &Cast::broken(build));
+}
+
+fn seen_through(name: &str, promises: &[Invariant], cast: &Cast) {
+    let found = search::first(cast, 0, SCHEDULES);
     let (seed, violation) = found.unwrap_or_else(|| panic!("nobody noticed: {name}"));
     assert!(promises.contains(&violation.invariant), "{name}, seed {seed}: {violation}");
     println!("{name}: seed {seed}, {violation}");

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use switchhook_actors::domain::{
     conversation::{Conversation, Effect, Input, Observation},
+    escalation::Step,
+    prompt::Tools,
     record::{Change, Status},
     time::Timestamp,
     transcript::{Reason, Transcript, Turn},
@@ -19,7 +21,7 @@ use super::{
 const LOOKED_AT: u64 = 3_000;
 
 /// What has to happen in them.
-const PLACES: [&str; 25] = [
+const PLACES: [&str; 37] = [
     "asked",
     "asked again",
     "stopped",
@@ -45,6 +47,18 @@ const PLACES: [&str; 25] = [
     "limit",
     "length",
     "open",
+    "handed over",
+    "goodbye",
+    "summarized",
+    "no desk",
+    "withdrawn",
+    "message",
+    "unsaid",
+    "asked to stay",
+    "refused call",
+    "second wish",
+    "no person",
+    "with a person",
 ];
 
 static SEEN: [AtomicU64; PLACES.len()] = [const { AtomicU64::new(0) }; PLACES.len()];
@@ -72,15 +86,22 @@ impl Machine for Watched {
 
 fn places(effect: &Effect) -> Vec<&'static str> {
     match effect {
+        Effect::Ask { prompt, .. } if prompt.tools == Tools::Stay => vec!["asked to stay"],
         Effect::Ask { again: false, .. } => vec!["asked"],
         Effect::Ask { again: true, .. } => vec!["asked again"],
         Effect::StopAsking => vec!["stopped"],
         Effect::Silence => vec!["silenced"],
         Effect::Say { text, .. } if text.is_empty() => vec!["an empty end"],
         Effect::Say { .. } => vec!["said"],
-        Effect::End { .. } => vec!["end"],
+        Effect::End { handoff } if handoff.contains("escalate") => vec!["end", "handed over"],
+        Effect::End { .. } => vec!["end", "goodbye"],
+        Effect::Escalate(escalation) if escalation.is_under_way() => vec!["escalated"],
+        Effect::Escalate(_) => vec!["no desk"],
+        Effect::Summarize { .. } => vec!["summarized"],
+        Effect::Advance { step: Step::Withdrawn, .. } => vec!["withdrawn"],
+        Effect::Advance { step: Step::MessageLeft { .. }, .. } => vec!["message"],
+        Effect::Advance { .. } => vec!["unsaid"],
         Effect::RefuseLine => vec!["refused"],
-        Effect::Settle(Change::Escalated { .. }) => vec!["escalated"],
         Effect::Settle(Change::Ended { status: Status::Completed }) => vec!["completed"],
         Effect::Settle(Change::Ended { .. }) => vec!["failed"],
         Effect::Append(turn) => noted(turn),
@@ -96,6 +117,8 @@ fn noted(turn: &Turn) -> Vec<&'static str> {
         Some(Reason::TakenOver) => Some("taken over"),
         Some(Reason::Limit) => Some("limit"),
         Some(Reason::Length) => Some("length"),
+        Some(Reason::NoPerson) => Some("no person"),
+        Some(Reason::HandedOver) => Some("with a person"),
         _ => None,
     };
     reason.into_iter().chain(turn.open.then_some("open")).collect()
@@ -110,6 +133,8 @@ fn observed(observation: Observation) -> Vec<&'static str> {
         Observation::Reprompted("interrupt") => vec!["followed up"],
         Observation::Reprompted(_) => vec!["silence"],
         Observation::Ignored("backchannel") => vec!["backchannel"],
+        Observation::CallRefused(_) => vec!["refused call"],
+        Observation::Ignored("escalation" | "order") => vec!["second wish"],
         Observation::Ignored("prompt_after_end") => vec!["after the end"],
         _ => Vec::new(),
     }

@@ -1,5 +1,7 @@
 //! Schedules that broke a promise once, as they were found.
 
+mod people;
+
 use switchhook_actors::domain::answer::{FailureKind, Finish};
 
 use super::{

@@ -43,6 +43,10 @@ pub(crate) struct Setting {
     pub(crate) max_call: Millis,
     pub(crate) max_turns: u32,
     pub(crate) farewell: Farewell,
+    /// People take calls.
+    pub(crate) has_people: bool,
+    /// No escalation is ever recorded: what asks for it is not answered.
+    pub(crate) unrecorded: bool,
 }
 
 /// Who greets.
@@ -64,6 +68,17 @@ pub(crate) enum Farewell {
     Broken,
     /// Nobody does anything for a long time.
     Patience,
+}
+
+/// How a caller comes back who was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Return {
+    /// No person could be had.
+    Failed,
+    /// They pressed the key for it.
+    Withdrawn,
+    /// No webhook says why.
+    Unsaid,
 }
 
 /// Something happens.
@@ -105,6 +120,12 @@ pub(crate) enum Step {
     Token(String),
     /// A token of a question that was stopped.
     Stale(String),
+    /// The model calls a tool.
+    Call { name: String, arguments: String },
+    /// A supervisor wants a person to take the call.
+    Order,
+    /// The caller was handed over and is back, in a new session.
+    Return(Return),
     /// The model is done.
     Done(Finish),
     /// The model fails.
@@ -157,6 +178,7 @@ impl Setting {
             line_grace: 30_000,
             history_tokens: 200,
             language: "en-US".to_owned(),
+            has_people: self.has_people,
         }
     }
 }
@@ -179,6 +201,8 @@ impl Default for Setting {
             max_call: 3_600_000,
             max_turns: 200,
             farewell: Farewell::Webhook,
+            has_people: true,
+            unrecorded: false,
         }
     }
 }
@@ -191,6 +215,11 @@ impl fmt::Display for Step {
             Self::Prompt { words, last } => {
                 write!(f, "Step::Prompt {{ words: {words:?}.to_owned(), last: {last} }}")
             }
+            Self::Call { name, arguments } => write!(
+                f,
+                "Step::Call {{ name: {name:?}.to_owned(), arguments: {arguments:?}.to_owned() }}"
+            ),
+            Self::Return(how) => write!(f, "Step::Return(Return::{how:?})"),
             Self::Noise(noise) => write!(f, "Step::Noise(Noise::{noise:?})"),
             Self::Done(finish) => write!(f, "Step::Done(Finish::{finish:?})"),
             Self::Fail { kind, retryable, after } => write!(
@@ -220,7 +249,8 @@ impl fmt::Display for Setting {
         }
         odd!("" pace, "" latency, "" info, "" played, "" replay, "" reports_all);
         odd!("Greeting::" greeting, "" unknown, "" save_after, "" late, "" filler, "" silence);
-        odd!("" max_call, "" max_turns, "Farewell::" farewell);
+        odd!("" max_call, "" max_turns, "Farewell::" farewell, "" has_people);
+        odd!("" unrecorded);
         write!(f, "..Setting::default() }}")
     }
 }

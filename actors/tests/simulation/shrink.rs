@@ -127,6 +127,6 @@ fn with_usual_setting(mut schedule: Schedule, fails: &dyn Fn(&Schedule) -> bool)
         )*};
     }
     usual!(pace, latency, info, played, replay, reports_all, greeting, unknown, save_after, late);
-    usual!(filler, silence, max_call, max_turns, farewell);
+    usual!(filler, silence, max_call, max_turns, farewell, has_people, unrecorded);
     schedule
 }

@@ -3,39 +3,60 @@
 use std::collections::VecDeque;
 
 use switchhook_actors::domain::{
+    record::{CallRecord, Change},
     time::{Millis, Timestamp},
-    transcript::{Transcript, Turn},
+    transcript::Turn,
 };
+
+/// What is written.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    Turn(Turn),
+    Change(Change),
+}
 
 #[derive(Debug)]
 pub(crate) struct Store {
     after: Millis,
-    waiting: VecDeque<(Timestamp, Turn)>,
+    waiting: VecDeque<(Timestamp, Entry)>,
     pub(crate) stalled: bool,
-    pub(crate) durable: Transcript,
+    pub(crate) durable: CallRecord,
 }
 
 impl Store {
-    pub(crate) fn new(after: Millis) -> Self {
-        let (waiting, durable) = (VecDeque::new(), Transcript::default());
-        Self { after, waiting, stalled: false, durable }
+    pub(crate) fn new(after: Millis, durable: CallRecord) -> Self {
+        Self { after, waiting: VecDeque::new(), stalled: false, durable }
     }
 
-    pub(crate) fn write(&mut self, now: Timestamp, turn: Turn) {
-        self.waiting.push_back((now + self.after, turn));
+    pub(crate) fn write(&mut self, now: Timestamp, entry: Entry) {
+        self.waiting.push_back((now + self.after, entry));
     }
 
-    /// When the next turn is durable.
+    /// When the next entry is durable.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.waiting.front().map(|(at, _)| *at).filter(|_| !self.stalled)
     }
 
-    /// The next turn that is durable by now.
-    pub(crate) fn written(&mut self, now: Timestamp) -> Option<Turn> {
+    /// The next entry that is durable by now.
+    pub(crate) fn written(&mut self, now: Timestamp) -> Option<Entry> {
         self.due().filter(|due| *due <= now)?;
-        let (_, turn) = self.waiting.pop_front()?;
-        self.durable.put(turn.clone());
-        Some(turn)
+        let (_, entry) = self.waiting.pop_front()?;
+        match &entry {
+            Entry::Turn(turn) => self.durable.transcript.put(turn.clone()),
+            Entry::Change(change) => self.durable.apply(change, now),
+        }
+        Some(entry)
+    }
+
+    /// Who keeps escalations has one order of things: what a session told it comes before what it
+    /// tells Twilio.
+    pub(crate) fn catch_up(&mut self, now: Timestamp) {
+        for (_, entry) in &self.waiting {
+            if let Entry::Change(change) = entry {
+                self.durable.apply(change, now);
+            }
+        }
+        self.waiting.retain(|(_, entry)| matches!(entry, Entry::Turn(_)));
     }
 
     /// The engine died with what it had not written.

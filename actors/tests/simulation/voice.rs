@@ -78,6 +78,11 @@ impl Voice {
         self.left == 0
     }
 
+    /// Characters unspoken.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Whether there is sound now.
     pub(crate) fn sounds(&self, now: Timestamp) -> bool {
         self.left > 0 && self.starts_at <= now

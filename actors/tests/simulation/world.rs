@@ -1,11 +1,14 @@
 //! The world around a call: it plays a schedule and lets the oracle judge every step. Chapters:
-//! [`line`] is what lies between the engine and Twilio's voice, [`happening`] what a step does.
+//! [`line`] is what lies between the engine and Twilio's voice, [`happening`] what a step does,
+//! [`people`] where a caller goes who is handed over, and how they come back.
 
 mod happening;
 mod line;
+mod people;
 
 use switchhook_actors::domain::{
     conversation::{Effect, Input, Rules},
+    handoff::{HandoffKind, HandoffNote},
     ids::TurnId,
     record::{CallRecord, Change, NewCall, Status},
     relay::{Inbound, Info},
@@ -13,12 +16,12 @@ use switchhook_actors::domain::{
     transcript::Role,
 };
 
-use self::line::Line;
+use self::{line::Line, people::Whereabouts};
 use super::{
     machine::{Cast, GREETING, Machine},
     oracle::{Invariant, Oracle, Seen, Verdict, Violation, heard::Heard},
     schedule::{Farewell, Greeting, Schedule, Setting},
-    store::Store,
+    store::{Entry, Store},
 };
 
 pub(crate) const SID: &str = "CA0123456789abcdef0123456789abcdef";
@@ -49,6 +52,8 @@ pub(crate) struct World<'a> {
     prompted: String,
     /// When Twilio closes the line, after `end`.
     closes_at: Option<Timestamp>,
+    /// Where the caller is.
+    whereabouts: Whereabouts,
     /// Twilio has greeted, as far as it does.
     greeted: bool,
     /// When the first line came, as long as the engine has not noted what Twilio greets with.
@@ -76,6 +81,7 @@ impl<'a> World<'a> {
         let Some(record) = record(setting) else {
             return Err(Violation::of(Invariant::Panic, "no call sid"));
         };
+        let store = Store::new(setting.save_after, record.clone());
         Ok(Self {
             cast,
             setting,
@@ -85,11 +91,12 @@ impl<'a> World<'a> {
             oracle: Oracle::default(),
             heard: Heard::new(setting.pace, START),
             line: Line::new(setting, START),
-            store: Store::new(setting.save_after),
+            store,
             question: None,
             stopped: None,
             prompted: "Hello?".to_owned(),
             closes_at: None,
+            whereabouts: Whereabouts::WithUs,
             greeted: setting.greeting != Greeting::Twilio,
             greeted_at: None,
             greeting_lost: false,
@@ -103,6 +110,10 @@ impl<'a> World<'a> {
     fn give(&mut self, input: Input) -> Verdict {
         let mut effects = std::mem::take(&mut self.effects);
         self.machine.on(self.now, input.clone(), &mut effects);
+        // What an engine before this one said is reported in the same words as ours, and news that
+        // were kept for this line are told as if they were new.
+        let misled = self.line.misleads() || self.heard.is_adrift();
+        let idle = effects.iter().any(is_hand_over) && (misled || self.line.is_idle(self.now));
         let seen = Seen {
             now: self.now,
             input: &input,
@@ -110,19 +121,20 @@ impl<'a> World<'a> {
             machine: &*self.machine,
             persona: &self.cast.persona,
             rules: &self.rules,
+            idle,
+            epoch: self.store.durable.epoch,
         };
         self.oracle.judge(&seen)?;
         self.ticked_for_nothing &= effects.is_empty();
-        let resaid = input == Input::SessionFailed;
         for effect in effects.drain(..) {
-            self.perform(effect, resaid);
+            self.perform(effect, &input);
         }
         self.line.flush(self.now);
         self.effects = effects;
         Ok(())
     }
 
-    fn perform(&mut self, effect: Effect, resaid: bool) {
+    fn perform(&mut self, effect: Effect, input: &Input) {
         match effect {
             Effect::Ask { turn, .. } => self.question = Some(turn),
             Effect::StopAsking => {
@@ -133,8 +145,23 @@ impl<'a> World<'a> {
                     self.heard.dropped(self.now, turn, from);
                 }
             }
-            Effect::Say { turn, text, last } => self.say(turn, &text, last, resaid),
-            Effect::End { .. } => {
+            Effect::Say { turn, text, last } => {
+                self.say(turn, &text, last, *input == Input::SessionFailed);
+            }
+            Effect::Escalate(escalation) => {
+                if !self.setting.unrecorded {
+                    let change = Change::Escalated { escalation };
+                    self.store.write(self.now, Entry::Change(change));
+                }
+            }
+            Effect::Advance { id, step } => {
+                let change = Change::Escalation { id, step };
+                self.store.write(self.now, Entry::Change(change));
+            }
+            Effect::End { handoff } => {
+                if let Some(note) = to_person(&handoff) {
+                    self.whereabouts = Whereabouts::Leaving(note);
+                }
                 let spoken = self.line.voice.ends_at().unwrap_or(self.now);
                 let closes = self.setting.farewell != Farewell::Patience && self.line.is_up();
                 self.closes_at = closes.then_some(spoken + 500);
@@ -151,13 +178,21 @@ impl<'a> World<'a> {
                 if turn.id == TurnId(0) && std::mem::take(&mut self.greeting_lost) {
                     self.heard.believed(self.now, &turn.text);
                 }
-                self.store.write(self.now, turn);
+                self.store.write(self.now, Entry::Turn(turn));
             }
-            Effect::Settle(Change::Ended { .. }) => {
-                self.fall_silent();
+            Effect::Settle(change) => {
+                if matches!(change, Change::Ended { .. }) {
+                    self.fall_silent();
+                    self.whereabouts = Whereabouts::Gone;
+                }
+                self.store.write(self.now, Entry::Change(change));
             }
-            Effect::Settle(_) | Effect::Observe(_) => {}
+            Effect::Summarize { .. } | Effect::Observe(_) => {}
             Effect::Finish => {
+                if *input != Input::Fenced {
+                    // None of us speaks any more, whether the call is over or not.
+                    self.fall_silent();
+                }
                 self.question = None;
                 self.closes_at = None;
             }
@@ -211,9 +246,15 @@ impl<'a> World<'a> {
 
     /// Whether something was due besides the timer; it has happened then.
     fn happens_by_itself(&mut self) -> Result<bool, Violation> {
-        if let Some(turn) = self.store.written(self.now) {
-            if turn.role == Role::Customer {
-                self.give(Input::Saved(turn.id))?;
+        if let Some(entry) = self.store.written(self.now) {
+            match entry {
+                Entry::Turn(turn) if turn.role == Role::Customer => {
+                    self.give(Input::Saved(turn.id))?;
+                }
+                Entry::Change(Change::Escalated { escalation }) => {
+                    self.give(Input::Escalated(escalation.id))?;
+                }
+                Entry::Turn(_) | Entry::Change(_) => {}
             }
             return Ok(true);
         }
@@ -235,6 +276,10 @@ impl<'a> World<'a> {
         }
         if self.closes_at.is_some_and(|at| at <= self.now) {
             self.closes_at = None;
+            if matches!(self.whereabouts, Whereabouts::Leaving(_)) {
+                self.leave()?;
+                return Ok(true);
+            }
             self.lose_line(true)?;
             if self.setting.farewell == Farewell::Webhook {
                 self.give(Input::Concluded(Status::Completed))?;
@@ -268,6 +313,15 @@ impl<'a> World<'a> {
     fn compare(&self, at_end: bool) -> Verdict {
         self.heard.compare(self.machine.transcript(), self.oracle.waits.unfinished(), at_end)
     }
+}
+
+/// The note that goes with a caller to a person.
+fn to_person(handoff: &str) -> Option<HandoffNote> {
+    HandoffNote::parse(handoff).ok().filter(|note| note.kind == HandoffKind::Escalate)
+}
+
+fn is_hand_over(effect: &Effect) -> bool {
+    matches!(effect, Effect::End { handoff } if to_person(handoff).is_some())
 }
 
 fn record(setting: &Setting) -> Option<CallRecord> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use switchhook_actors::domain::{
     answer::AnswerEvent,
     conversation::{Conversation, Effect, Input, Rules},
-    ids::TurnId,
+    ids::{EscalationId, TurnId},
     persona::Persona,
     prompt::PromptBuilder,
     record::{CallRecord, NewCall},
@@ -51,6 +51,8 @@ pub(super) struct World {
     is_cycle_open: bool,
     has_line: bool,
     is_over: bool,
+    /// The person asked for last.
+    escalation: Option<EscalationId>,
 }
 
 impl World {
@@ -61,7 +63,8 @@ impl World {
         let record = record(greeting, before);
         let given = before.iter().map(|words| words.len()).sum::<usize>();
         Self {
-            machine: Conversation::new(record, persona, prompts, rules()),
+            // The story decides by what was said before it whether people take calls.
+            machine: Conversation::new(record, persona, prompts, rules(before.len() % 3 != 1)),
             now: START,
             asked: TurnId(0),
             said: TurnId(0),
@@ -71,6 +74,7 @@ impl World {
             is_cycle_open: false,
             has_line: false,
             is_over: false,
+            escalation: None,
         }
     }
 
@@ -89,6 +93,11 @@ impl World {
         let place = |part: u8| count * usize::from(part) / 255;
         let (from, to) = (place(from.min(to)), place(from.max(to)));
         self.words.chars().skip(from).take(to - from).collect()
+    }
+
+    /// The person asked for last.
+    pub(super) fn escalation(&self) -> Option<EscalationId> {
+        self.escalation
     }
 
     pub(super) fn token(&mut self, turn: TurnId, words: &str) {
@@ -134,6 +143,10 @@ impl World {
                 assert!(text.len() <= PHRASES + GROWTH * self.given, "{} bytes", text.len());
                 (self.said, self.is_cycle_open) = (turn, !last);
                 self.words.push_str(&text);
+            }
+            Effect::Escalate(escalation) => {
+                let before = self.escalation.replace(escalation.id);
+                assert!(before.is_none_or(|before| before.number < escalation.id.number));
             }
             Effect::RefuseLine => self.has_line = false,
             Effect::Finish => self.is_over = true,
@@ -217,7 +230,7 @@ fn record(greeting: Option<&str>, before: &[&str]) -> CallRecord {
     record
 }
 
-fn rules() -> Rules {
+fn rules(has_people: bool) -> Rules {
     Rules {
         first_token: 4_000,
         token_gap: 2_500,
@@ -229,5 +242,6 @@ fn rules() -> Rules {
         line_grace: 30_000,
         history_tokens: 2_000,
         language: "en-US".to_owned(),
+        has_people,
     }
 }

@@ -283,7 +283,9 @@ impl Conversation {
 
     fn failed(&mut self, now: Timestamp, failure: &ModelFailure, effects: &mut Vec<Effect>) {
         let Some(answer) = &mut self.answer else { return };
-        match answer.try_again_at(now, failure, &self.rules) {
+        // What it wished for is known: asking again could only lose that.
+        let wished = answer.wanted.is_some() || answer.markers.is_over();
+        match answer.try_again_at(now, failure, &self.rules).filter(|_| !wished) {
             Some(at) => answer.begin_anew(at, &self.rules.language),
             None => self.fail(now, failure.kind.into(), effects),
         }

@@ -4,7 +4,9 @@
 //! All wishes come through [`Conversation::escalate`], whoever has them: a tool or a mark of the
 //! model's, a rule of the persona's, an outage, a supervisor. One escalation is under way at a time.
 
-use super::{Conversation, Effect, Observation, closing::Closing, ending::Then};
+mod known;
+
+use super::{Conversation, Effect, Observation, closing::Closing, ending::Then, opening::Opening};
 use crate::domain::{
     answer::AnswerEvent,
     escalation::{Escalation, EscalationState, Grounds, ReasonCode, Step, Unreached},
@@ -12,7 +14,6 @@ use crate::domain::{
     ids::EscalationId,
     phrases::contains,
     prompt::{STAY_TOOL, Tools, summary_prompt},
-    record::CallRecord,
     time::{Millis, Timestamp},
     transcript::{Reason, Role, Turn},
 };
@@ -54,8 +55,12 @@ pub(super) enum Bridge {
 pub(super) struct Escalating {
     /// How many there were.
     count: u32,
+    /// Nobody came for the last one.
+    in_vain: bool,
     /// The one that is under way.
     current: Option<Current>,
+    /// A supervisor's order that came before the caller could be told anything.
+    ordered: Option<Grounds>,
     /// The one that came to nothing, for which the caller is asked to leave a message.
     message_for: Option<EscalationId>,
     /// The caller comes back from it, and has not been told a word about it.
@@ -75,29 +80,6 @@ struct Current {
 }
 
 impl Escalating {
-    pub(super) fn of(record: &CallRecord) -> Self {
-        let Some(known) = &record.escalation else { return Self::default() };
-        let last = record.transcript.turns().last();
-        let told = last.is_some_and(|turn| turn.at >= known.since);
-        let asked = last.is_some_and(|turn| turn.reason == Some(Reason::NoPerson));
-        let requested = known.state == EscalationState::Requested;
-        let current = Current {
-            id: known.id,
-            code: known.grounds.code,
-            at: known.at,
-            recorded: true,
-            inherited: true,
-        };
-        let back = !requested && known.state != EscalationState::Finished && !told;
-        Self {
-            count: known.id.number,
-            current: requested.then_some(current),
-            message_for: (asked && known.message.is_none()).then_some(known.id),
-            back_from: back.then_some((known.id, known.state)),
-            expected_wait: None,
-        }
-    }
-
     /// The record has it.
     pub(super) fn recorded(&mut self, id: EscalationId) {
         if let Some(current) = self.current.as_mut().filter(|current| current.id == id) {
@@ -107,7 +89,7 @@ impl Escalating {
 
     /// Whether somebody was wanted before, and nobody came.
     pub(super) fn was_in_vain(&self) -> bool {
-        self.count > 0
+        self.in_vain
     }
 }
 
@@ -138,7 +120,7 @@ impl Conversation {
         if !self.rules.has_people {
             escalation.apply(&Step::Failed { why: Unreached::NoDesk }, now);
             effects.push(Effect::Escalate(Box::new(escalation)));
-            self.escalating.message_for = Some(id);
+            (self.escalating.in_vain, self.escalating.message_for) = (true, None);
             return Some((self.persona.escalation.clone(), Then::TakeMessage));
         }
         effects.push(Effect::Escalate(Box::new(escalation)));
@@ -147,7 +129,7 @@ impl Conversation {
             effects.push(Effect::Summarize { id, prompt });
         }
         let current = Current { id, code, at: now, recorded: false, inherited: false };
-        self.escalating.current = Some(current);
+        (self.escalating.current, self.escalating.in_vain) = (Some(current), false);
         self.escalating.message_for = None;
         self.closing = Closing::Bridge(Bridge::Due);
         Some((self.bridge_sentence(), Then::HandOver))
@@ -181,19 +163,34 @@ impl Conversation {
 
     /// A supervisor's order: an answer that is being written gives way to it.
     pub(super) fn ordered(&mut self, now: Timestamp, grounds: Grounds, effects: &mut Vec<Effect>) {
+        if self.opening != Opening::Done {
+            self.escalating.ordered.get_or_insert(grounds);
+            return;
+        }
         if self.closing != Closing::No || self.escalating.current.is_some() {
             return effects.push(Effect::Observe(Observation::Ignored("order")));
         }
-        let unspoken = self.answer.take_if(|answer| !answer.has_spoken());
+        let playback = &self.playback;
+        // Of a resumed answer the first half was spoken: it stays what it is.
+        let unspoken = self
+            .answer
+            .take_if(|answer| !answer.has_spoken() && playback.sent(answer.turn).is_empty());
         if unspoken.is_some() {
-            effects.extend([Effect::StopAsking, Effect::Silence]);
+            effects.push(Effect::StopAsking);
             effects
                 .push(Effect::Observe(Observation::Answered { reason: Some(Reason::HandedOver) }));
         } else {
-            self.yield_to_caller(effects);
+            self.give_up_answer(Reason::HandedOver, effects);
             self.turn = self.turn.next();
         }
         self.escalate_now(now, grounds, effects);
+    }
+
+    /// The caller can be told things from now on: what was ordered before is done.
+    pub(super) fn obey(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if let Some(grounds) = self.escalating.ordered.take() {
+            self.ordered(now, grounds, effects);
+        }
     }
 
     /// When the caller has heard the bridge sentence, or has said nothing more about it.
@@ -207,7 +204,7 @@ impl Conversation {
             Bridge::Spoken { at } => {
                 let current = self.escalating.current.filter(|current| !current.recorded);
                 let recorded = current.map_or(at, |current| current.at + RECORD_PATIENCE);
-                Some(self.playback.ends_at().min(at + BRIDGE_MAX).max(recorded))
+                Some(self.playback.surely_ends_at().min(at + BRIDGE_MAX).max(recorded))
             }
         }
     }
@@ -215,6 +212,8 @@ impl Conversation {
     /// The session ends, and Twilio asks where the caller goes.
     pub(super) fn hand_over(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.drop_plea(effects);
+        // A bridge sentence that was held back for so long is not said behind the end.
+        self.give_up_answer(Reason::HandedOver, effects);
         self.end_session(now, true, effects);
     }
 
@@ -272,8 +271,22 @@ impl Conversation {
         self.say_phrase(now, phrase, None, effects);
     }
 
+    /// The caller is gone before the bridge sentence was said: should they be back, it is said then.
+    /// Whether somebody stays who hangs up is not asked again.
+    pub(super) fn postpone_bridge(&mut self, effects: &mut Vec<Effect>) {
+        self.drop_plea(effects);
+        if self.answer.is_none() || !matches!(self.closing, Closing::Bridge(_)) {
+            return;
+        }
+        self.give_up_answer(Reason::HandedOver, effects);
+        self.opening = Opening::TakenOver;
+        if let Some(current) = &mut self.escalating.current {
+            current.inherited = true;
+        }
+    }
+
     /// The question whether the caller would rather stay is not waited for any more.
-    fn drop_plea(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn drop_plea(&mut self, effects: &mut Vec<Effect>) {
         let Some(answer) = self.answer.take_if(|answer| answer.tools == Tools::Stay) else {
             return;
         };
@@ -286,7 +299,11 @@ impl Conversation {
     /// What follows when the last word of an answer, or of a phrase, was sent.
     pub(super) fn follow(&mut self, now: Timestamp, then: Then) {
         match then {
-            Then::GoOn | Then::TakeMessage => {}
+            Then::GoOn => {}
+            Then::TakeMessage => {
+                let number = self.escalating.count;
+                self.escalating.message_for = Some(EscalationId { call: self.sid, number });
+            }
             Then::Goodbye { binding } => self.closing = Closing::Goodbye { binding },
             Then::HandOver if self.closing == Closing::Bridge(Bridge::Due) => {
                 self.closing = Closing::Bridge(Bridge::Spoken { at: now });

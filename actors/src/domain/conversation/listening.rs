@@ -143,9 +143,20 @@ impl Conversation {
     pub(super) fn yield_to_caller(&mut self, effects: &mut Vec<Effect>) {
         let Some(answer) = self.answer.take() else { return };
         effects.extend([Effect::StopAsking, Effect::Silence]);
+        self.leave_off(&answer, Reason::Superseded, effects);
+    }
+
+    /// An answer is not gone on with; what waits for a line of it is still said.
+    pub(super) fn give_up_answer(&mut self, reason: Reason, effects: &mut Vec<Effect>) {
+        let Some(answer) = self.answer.take() else { return };
+        effects.push(Effect::StopAsking);
+        self.leave_off(&answer, reason, effects);
+    }
+
+    fn leave_off(&mut self, answer: &Answer, reason: Reason, effects: &mut Vec<Effect>) {
         let sent = self.playback.sent(answer.turn).to_owned();
-        self.close_cycle(&answer, effects);
-        self.break_off(&answer, sent, Some(Reason::Superseded), &[], effects);
+        self.close_cycle(answer, effects);
+        self.break_off(answer, sent, Some(reason), &[], effects);
     }
 
     /// Twilio has silenced its voice: so do we, and the transcript keeps what was heard.

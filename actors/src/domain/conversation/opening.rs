@@ -48,12 +48,17 @@ impl Conversation {
         self.quiet.stir(now);
         self.playback.go_on(now);
         self.opening = match self.opening {
-            Opening::Done if self.left_in_silence(lost, now) => {
+            // An `end` that an older line may have lost is repeated.
+            Opening::Done
+                if self.left_in_silence(lost, now)
+                    || matches!(self.closing, Closing::Ended { .. }) =>
+            {
                 Opening::Due { taken_over: true, by: now + FIRST_FRAME }
             }
             Opening::Fresh => Opening::Due { taken_over: false, by: now + FIRST_FRAME },
             Opening::TakenOver => Opening::Due { taken_over: true, by: now + FIRST_FRAME },
-            due_or_done => due_or_done,
+            Opening::Due { taken_over, .. } => Opening::Due { taken_over, by: now + FIRST_FRAME },
+            Opening::Done => Opening::Done,
         };
     }
 
@@ -66,6 +71,11 @@ impl Conversation {
     }
 
     pub(super) fn open(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.say_first(now, effects);
+        self.obey(now, effects);
+    }
+
+    fn say_first(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let (taken_over, attached_at) = match self.opening {
             Opening::Due { taken_over, by } => (taken_over, by - FIRST_FRAME),
             _ => (false, now),
@@ -77,6 +87,9 @@ impl Conversation {
                 && at < attached_at
             {
                 self.end_session(now, handing_over, effects);
+            } else if matches!(self.closing, Closing::Bridge(_)) && self.answer.is_none() {
+                // The line was lost before a word of it was said.
+                self.come_back(now, effects);
             }
             return;
         }

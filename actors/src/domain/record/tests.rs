@@ -139,7 +139,10 @@ fn a_call_that_ends_leaves_no_escalation_that_goes_on() {
     };
     let queued = Step::Queued { task: None };
     let failed = EscalationState::Failed;
-    assert_eq!(ends(&[queued.clone()], Status::Completed), (failed, Some(Unreached::CallerLeft)));
+    assert_eq!(
+        ends(std::slice::from_ref(&queued), Status::Completed),
+        (failed, Some(Unreached::CallerLeft))
+    );
     assert_eq!(ends(&[], Status::Failed), (failed, Some(Unreached::CallFailed)));
     let talking = Step::Accepted { worker: None };
     assert_eq!(ends(&[talking], Status::Completed), (EscalationState::Finished, None));

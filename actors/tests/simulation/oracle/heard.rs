@@ -104,6 +104,9 @@ impl Heard {
         if idle {
             self.delayed(latency);
         }
+        // Which of two equal sentences is reported as played nobody can tell.
+        let twice = self.known.iter().map(|(_, known)| common_end(known, text)).max();
+        self.astray += twice.filter(|letters| *letters > SLACK).unwrap_or_default();
         let chars = text.chars().count() as u64;
         self.busy_until = self.busy_until.max(now) + chars * 1_000 / USUAL_PACE;
         if let Some(turn) = turn {
@@ -259,6 +262,11 @@ impl Heard {
         self.adrift = true;
     }
 
+    /// Whether the engine's idea of the voice has nothing to do with it.
+    pub(crate) fn is_adrift(&self) -> bool {
+        self.adrift
+    }
+
     /// The engine had no occasion to note that turn.
     pub(crate) fn unnoted(&mut self, turn: TurnId) {
         self.said.remove(&turn);
@@ -266,9 +274,12 @@ impl Heard {
 
     /// Words of a turn were silenced before they left.
     pub(crate) fn dropped(&mut self, now: Timestamp, turn: TurnId, at: usize) {
+        // An interrupt of what an engine before this one said tells how long that was spoken: of
+        // words that were silenced with it the engine may believe as much.
         let off = self.off(now);
+        let fate = if self.adrift { Fate::Vague } else { Fate::Cut { at, off } };
         if let Some(said) = self.said.get_mut(&turn).filter(|said| said.fate == Fate::Whole) {
-            said.fate = Fate::Cut { at, off };
+            said.fate = fate;
         }
     }
 
@@ -372,6 +383,13 @@ impl Said {
             }
         }
     }
+}
+
+/// How many letters two texts end with alike.
+fn common_end(one: &str, other: &str) -> u64 {
+    let (one, other) = (letters(one), letters(other));
+    one.chars().rev().zip(other.chars().rev()).take_while(|(one, other)| one == other).count()
+        as u64
 }
 
 /// Whether the letters stand in `all` in this order.

@@ -132,7 +132,12 @@ impl Spoken {
                 self.stopped = true;
                 Ok(())
             }
-            Effect::Append(_) | Effect::Settle(_) | Effect::Observe(_) => Ok(()),
+            Effect::Append(_)
+            | Effect::Settle(_)
+            | Effect::Escalate(_)
+            | Effect::Advance { .. }
+            | Effect::Summarize { .. }
+            | Effect::Observe(_) => Ok(()),
         }
     }
 

@@ -3,7 +3,9 @@
 use switchhook_actors::domain::{
     answer::AnswerEvent,
     conversation::{Effect, Input, Observation, Rules},
+    escalation::Grounds,
     ids::TurnId,
+    prompt::{ESCALATE_TOOL, Tools},
     relay::{Inbound, Info},
     time::{Millis, Timestamp},
     transcript::Role,
@@ -26,6 +28,9 @@ const KEYS_PAUSE: Millis = 3_000;
 /// One retry, and one new connection for a stale one.
 const REPEATS_MAX: u32 = 2;
 
+/// How often a tool that was called wrongly is explained within a turn.
+const ROUNDS_MAX: u32 = 3;
+
 /// A question to the model.
 #[derive(Debug, Clone, Copy)]
 struct Question {
@@ -35,6 +40,12 @@ struct Question {
     /// The attempt failed; it may be repeated.
     failed: bool,
     repeats: u32,
+    /// A tool was called that is not followed.
+    misused: bool,
+    /// How often that was explained to the model.
+    rounds: u32,
+    /// Whether the caller stays was asked: what the model writes is not waited for.
+    plea: bool,
     /// A word of it was said: it never starts again.
     spoken: bool,
 }
@@ -49,6 +60,8 @@ struct Owed {
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
     question: Option<Question>,
+    /// A question that ended with a wrong tool in this step: it is put once more, with the reason.
+    misused: Option<Question>,
     owed: Option<Owed>,
     /// The model was stopped in this step.
     stopped: bool,
@@ -84,6 +97,7 @@ impl Waits {
         }
         self.hear(seen);
         self.stopped = false;
+        self.misused = self.misused.filter(|_| matches!(seen.input, Input::Answer(..)));
         for effect in seen.effects {
             self.effect(seen, effect)?;
         }
@@ -104,11 +118,20 @@ impl Waits {
                 let asked = self.question.as_mut().filter(|asked| asked.turn == *turn);
                 let Some(question) = asked else { return };
                 match event {
+                    AnswerEvent::Called(call) => {
+                        let escalates = call.name == ESCALATE_TOOL
+                            && Grounds::from_arguments(&call.arguments).is_ok();
+                        question.misused |= !escalates && !question.failed;
+                    }
+                    AnswerEvent::Token(_) if question.plea => {}
                     AnswerEvent::Token(_) if !question.failed => question.token_at = Some(seen.now),
                     AnswerEvent::Token(_) => {}
-                    AnswerEvent::Done(_) => self.question = None,
+                    AnswerEvent::Done(_) => {
+                        self.misused = self.question.take().filter(|asked| asked.misused);
+                    }
                     AnswerEvent::Failed(_) => {
                         question.failed = true;
+                        question.misused = false;
                         question.token_at = None;
                     }
                 }
@@ -129,7 +152,11 @@ impl Waits {
 
     fn effect(&mut self, seen: &Seen<'_>, effect: &Effect) -> Verdict {
         match effect {
-            Effect::Ask { turn, again, .. } => return self.ask(seen.now, *turn, *again),
+            Effect::Ask { turn, again, prompt } => {
+                return self.ask(seen.now, *turn, *again, prompt.tools == Tools::Stay);
+            }
+            // Who is handed over is answered by a person.
+            Effect::End { .. } => self.owed = None,
             Effect::StopAsking => (self.question, self.stopped) = (None, true),
             // The answer is given up, not only its voice.
             Effect::Silence if self.stopped => self.owed = None,
@@ -154,7 +181,8 @@ impl Waits {
         Ok(())
     }
 
-    fn ask(&mut self, now: Timestamp, turn: TurnId, again: bool) -> Verdict {
+    fn ask(&mut self, now: Timestamp, turn: TurnId, again: bool, plea: bool) -> Verdict {
+        let explained = self.misused.take().filter(|asked| asked.turn == turn && !again);
         let failed = self.question.filter(|asked| asked.failed && asked.turn == turn);
         let wrong = match (failed, self.question) {
             (None, Some(_)) => Some("another question is open"),
@@ -162,16 +190,33 @@ impl Waits {
             (Some(_), _) if !again => Some("it is asked again as if for the first time"),
             (Some(failed), _) if failed.spoken => Some("a word of it was said"),
             (Some(failed), _) if failed.repeats >= REPEATS_MAX => Some("it was asked too often"),
+            (None, None) if explained.is_some_and(|asked| asked.spoken) => {
+                Some("a word was said before the tool was called wrongly")
+            }
+            (None, None) if explained.is_some_and(|asked| asked.rounds >= ROUNDS_MAX) => {
+                Some("the tool was explained too often")
+            }
             _ => None,
         };
         if let Some(why) = wrong {
             let detail = format!("turn {turn} is asked, but {why}: {:?}", self.question);
             return Err(Violation::of(Invariant::Questions, detail));
         }
-        let asked_at = failed.map_or(now, |asked| asked.asked_at);
-        let repeats = failed.map_or(0, |asked| asked.repeats + 1);
-        let (token_at, failed, spoken) = (None, false, false);
-        self.question = Some(Question { turn, asked_at, token_at, failed, repeats, spoken });
+        let before = failed.or(explained);
+        let asked_at = before.map_or(now, |asked| asked.asked_at);
+        let repeats = before.map_or(0, |asked| asked.repeats) + u32::from(failed.is_some());
+        let rounds = before.map_or(0, |asked| asked.rounds) + u32::from(explained.is_some());
+        self.question = Some(Question {
+            turn,
+            asked_at,
+            token_at: None,
+            failed: false,
+            repeats,
+            misused: false,
+            rounds,
+            plea,
+            spoken: false,
+        });
         self.owed = Some(Owed { turn, asked_at });
         Ok(())
     }

@@ -36,6 +36,7 @@ impl Words {
             && !self.stopped
         {
             match event {
+                AnswerEvent::Called(_) => {}
                 AnswerEvent::Token(token) => self.written.push_str(token),
                 AnswerEvent::Done(_) => self.done = true,
                 AnswerEvent::Failed(_) => self.stopped = true,
@@ -89,6 +90,8 @@ impl Words {
             &persona.goodbye,
             &persona.escalation,
             &persona.more,
+            &persona.bridge,
+            &persona.stay,
         ];
         let is_written = |said: &str| {
             let whole = self.done && !self.stopped;

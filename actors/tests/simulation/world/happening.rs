@@ -2,10 +2,12 @@
 //! any part of a schedule is a schedule.
 
 use switchhook_actors::domain::{
-    answer::{AnswerEvent, ModelFailure},
+    answer::{AnswerEvent, ModelFailure, ToolCall},
     conversation::Input,
-    ids::TurnId,
-    record::{CallRecord, Status},
+    escalation::{Grounds, ReasonCode},
+    handoff::{Next, SessionOver},
+    ids::{Epoch, TurnId},
+    record::Status,
     relay::{Inbound, Info, Interrupted, Prompted, Setup},
     time::Millis,
     transcript::Role,
@@ -17,7 +19,8 @@ use super::{
         oracle::{Verdict, is_filler},
         schedule::{Noise, Report, Step},
     },
-    SID, World, record,
+    SID, World,
+    people::Whereabouts,
 };
 
 impl World<'_> {
@@ -44,9 +47,15 @@ impl World<'_> {
             Step::Interrupt { report, timed, lag } => self.interrupt(*report, *timed, *lag),
             Step::Key(key) => self.hear(Inbound::Dtmf(*key)),
             Step::PlayedAgain => {
-                self.hear(Inbound::Info(Info::TokensPlayed(self.line.told.clone())))
+                let words = self.line.tell_again();
+                self.hear(Inbound::Info(Info::TokensPlayed(words)))
             }
             Step::Noise(noise) => self.noise(*noise),
+            Step::Order => {
+                let grounds = Grounds::new(ReasonCode::Supervisor, "by a supervisor");
+                self.give(Input::Ordered(grounds))
+            }
+            Step::Return(how) => self.come_back(*how),
             Step::Stall => {
                 self.store.stalled = true;
                 Ok(())
@@ -54,6 +63,12 @@ impl World<'_> {
             Step::Flow => {
                 self.store.stalled = false;
                 Ok(())
+            }
+            Step::Call { .. } => {
+                // A model takes its time: what comes of its answer lies between others in time too.
+                self.wait(1)?;
+                self.model(step)?;
+                self.wait(1)
             }
             model => self.model(model),
         }
@@ -72,6 +87,11 @@ impl World<'_> {
         let Some(turn) = self.question else { return Ok(()) };
         let event = match step {
             Step::Token(text) => AnswerEvent::Token(text.clone()),
+            Step::Call { name, arguments } => AnswerEvent::Called(ToolCall {
+                id: "call-1".to_owned(),
+                name: name.clone(),
+                arguments: arguments.clone(),
+            }),
             Step::Done(finish) => AnswerEvent::Done(*finish),
             Step::Fail { kind, retryable, after } => AnswerEvent::Failed(ModelFailure {
                 kind: *kind,
@@ -81,7 +101,7 @@ impl World<'_> {
             }),
             _ => return Ok(()),
         };
-        if !matches!(event, AnswerEvent::Token(_)) {
+        if !matches!(event, AnswerEvent::Token(_) | AnswerEvent::Called(_)) {
             self.stopped = self.question.take();
         }
         self.give(Input::Answer(turn, event))
@@ -94,7 +114,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.oracle.spoken.finished
     }
 
@@ -189,6 +209,14 @@ impl World<'_> {
         self.heard.line_lost(Some(self.now));
         self.fall_silent();
         self.line.end_session();
+        self.store.catch_up(self.now);
+        let over = SessionOver::Failed { lasted: None };
+        if let Next::HandOver(wanted) = over.next(Some(&self.store.durable), self.now) {
+            // A caller who was promised a person is not connected to us again.
+            self.give(Input::HandedOver)?;
+            self.queue(wanted.id);
+            return Ok(());
+        }
         self.give(Input::SessionFailed)
     }
 
@@ -209,11 +237,16 @@ impl World<'_> {
     }
 
     /// Another engine begins with what is durable.
-    fn go_on_elsewhere(&mut self, lost: bool) -> Verdict {
-        let Some(fresh) = record(self.setting) else { return Ok(()) };
+    pub(super) fn go_on_elsewhere(&mut self, lost: bool) -> Verdict {
         self.store.lose();
         self.greeted = true;
-        let transcript = self.store.durable.clone();
+        let record = &mut self.store.durable;
+        record.epoch = Epoch(record.epoch.0 + 1);
+        if record.status == Status::Ringing {
+            record.status = Status::Active;
+        }
+        let record = record.clone();
+        let transcript = record.transcript.clone();
         self.greeting_lost = transcript.get(TurnId(0), Role::Agent).is_none();
         self.line.taken_over(self.now, lost);
         self.heard.taken_over(self.now, &transcript);
@@ -222,7 +255,8 @@ impl World<'_> {
         self.oracle.words = Default::default();
         self.oracle.record.taken_over(transcript.clone());
         (self.question, self.stopped, self.closes_at) = (None, None, None);
-        let record = CallRecord { transcript, status: Status::Active, ..fresh };
+        self.oracle.escalations.taken_over(&record, &self.cast.persona);
+        self.whereabouts = Whereabouts::WithUs;
         self.machine = self.cast.machine(record, self.rules.clone());
         Ok(())
     }
@@ -256,6 +290,11 @@ impl World<'_> {
         let after = timed.then_some(broken.after);
         self.hear(Inbound::Interrupt(Interrupted { utterance, after }))?;
         if off && !timed {
+            if !self.line.is_idle(self.now) {
+                // Something fell due in the same instant: the engine takes the news of the voice
+                // that was cut for news of what it has just begun to say.
+                self.heard.cast_adrift();
+            }
             self.hear(Inbound::Info(Info::AgentSpeaking(false)))?;
         }
         self.compare(false)

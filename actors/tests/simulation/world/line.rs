@@ -41,7 +41,11 @@ pub(super) struct Line {
     /// Twilio has told that its voice speaks.
     speaking: bool,
     /// What Twilio last told to be played.
-    pub(super) told: String,
+    told: String,
+    /// That was before another engine took the call.
+    told_another: bool,
+    /// That was told again to this one, or this one spoke while its words were in the queue.
+    echoed: bool,
 }
 
 impl Line {
@@ -60,11 +64,19 @@ impl Line {
             backlog: Vec::new(),
             speaking: false,
             told: String::new(),
+            told_another: false,
+            echoed: false,
         }
     }
 
     pub(super) fn is_up(&self) -> bool {
         self.up
+    }
+
+    /// Whether all that was said is spoken, or its last character has begun: nobody counts finer.
+    pub(super) fn is_idle(&mut self, now: Timestamp) -> bool {
+        self.voice.advance(now);
+        self.voice.left() < 2 && self.unsent.iter().all(|unsent| unsent.text.is_empty())
     }
 
     pub(super) fn was_ever_up(&self) -> bool {
@@ -134,12 +146,25 @@ impl Line {
             self.end_session();
         }
         self.voice.disown();
+        (self.told_another, self.echoed) = (true, false);
     }
 
     /// When the caller heard the last sound, and how much of every turn by then.
     /// Whether the voice speaks, or spoke when the caller was lost, for an engine before this one.
     pub(super) fn is_foreign(&self) -> bool {
         self.foreign_at_loss || self.voice.is_foreign()
+    }
+
+    /// What an engine before this one was told to be played is told once more.
+    pub(super) fn tell_again(&mut self) -> String {
+        self.echoed |= self.told_another;
+        self.told.clone()
+    }
+
+    /// Whether news of the voice may be of what an engine before this one said: in the same words, or
+    /// when its last words ended under ours.
+    pub(super) fn misleads(&self) -> bool {
+        self.echoed || self.is_foreign()
     }
 
     pub(super) fn fell_silent(&mut self, now: Timestamp) -> (Timestamp, BTreeMap<TurnId, usize>) {
@@ -152,6 +177,7 @@ impl Line {
 
     /// Words for the voice: silenced within the same step, they never leave.
     pub(super) fn say(&mut self, turn: Option<TurnId>, text: &str, from: usize, last: bool) {
+        self.echoed |= self.voice.is_foreign();
         self.unsent.push_back(Unsent { turn, text: text.to_owned(), from, last });
     }
 
@@ -201,6 +227,7 @@ impl Line {
             && let Some(words) = self.voice.report(self.played)
         {
             self.told.clone_from(&words);
+            self.told_another = false;
             return Some(Info::TokensPlayed(words));
         }
         if self.info && self.speaking && idle {

@@ -1,5 +1,7 @@
 //! A caller who shall be with a person: who says so, what they hear, and how they may think again.
 
+mod troubles;
+
 use super::*;
 use crate::domain::{
     answer::ToolCall,
