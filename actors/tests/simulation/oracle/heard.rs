@@ -105,7 +105,7 @@ impl Heard {
             self.delayed(latency);
         }
         // Which of two equal sentences is reported as played nobody can tell.
-        let twice = self.known.iter().map(|(_, known)| common_end(known, text)).max();
+        let twice = self.known.iter().map(|(_, known)| equal_end(known, text)).max();
         self.astray += twice.filter(|letters| *letters > SLACK).unwrap_or_default();
         let chars = text.chars().count() as u64;
         self.busy_until = self.busy_until.max(now) + chars * 1_000 / USUAL_PACE;
@@ -386,7 +386,7 @@ impl Said {
 }
 
 /// How many letters two texts end with alike.
-fn common_end(one: &str, other: &str) -> u64 {
+fn equal_end(one: &str, other: &str) -> u64 {
     let (one, other) = (letters(one), letters(other));
     one.chars().rev().zip(other.chars().rev()).take_while(|(one, other)| one == other).count()
         as u64
