@@ -19,7 +19,7 @@ const CHARS_PER_SECOND: u64 = 14;
 
 /// How many utterances are remembered: an interrupt speaks of the latest, or of one that was still
 /// in Twilio's queue behind them.
-const UTTERANCES_KEPT: usize = 6;
+const UTTERANCES_KEPT: usize = 12;
 
 /// `agentSpeaking off` this shortly before an `interrupt` is the interrupt's own doing, ms.
 const OFF_BY_INTERRUPT: Millis = 1_500;
