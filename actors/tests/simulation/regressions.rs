@@ -266,3 +266,11 @@ fn a_question_that_failed_before_a_new_word_may_be_put_again_after_a_break() {
     steps.extend([Step::SessionFailed, Step::Wait(400)]);
     keeps(Setting::default(), steps);
 }
+
+#[test]
+fn an_answer_that_is_gone_on_with_in_an_open_cycle_gets_no_filler() {
+    let mut steps = vec![Step::Attach, prompt(), token("uxe"), Step::Wait(1), Step::Bye];
+    steps.extend([Step::Attach, Step::Wait(500), Step::SessionFailed, Step::Attach]);
+    steps.push(Step::Interrupt { report: Report::Normalised, timed: false, lag: 0 });
+    keeps(Setting { farewell: Farewell::Patience, ..Setting::default() }, steps);
+}

@@ -150,8 +150,9 @@ impl Conversation {
         let wanted = self.rules.filler <= self.rules.first_token
             && answer.fillers < FILLERS_MAX
             && answer.is_awaited()
-            // Of a resumed answer the caller has heard the first half.
+            // Of a resumed answer the caller has heard the first half, or its cycle is open for it.
             && self.playback.sent(answer.turn).is_empty()
+            && !answer.cycle_open
             && self.may_speak_up();
         let heard = self.playback.ends_at();
         let first = (answer.asked_at + self.rules.filler).max(heard);
