@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use switchhook_actors::{
     domain::{
-        escalation::{EscalationState, Step, Unreached},
+        escalation::{Step, Unreached},
         ids::CallSid,
         persona::Persona,
         record::{CallRecord, Status},
@@ -18,7 +18,9 @@ use switchhook_actors::{
     escalation_manager::messages::{BookCallBack, Booked},
 };
 
-use super::{REPLY_TTL, Web, bad, conclude, connect, look_up, once, progress, reply_key, say};
+use super::{
+    REPLY_TTL, Web, bad, conclude, connect, farewell, look_up, once, progress, reply_key, say,
+};
 use crate::{
     http::{error::HttpError, signed::Signed},
     twilio::{
@@ -212,19 +214,13 @@ async fn after_queue(web: &Web, end: &QueueEnd) -> Response {
     }
 }
 
-/// A new session of the same call, which knows what happened.
+/// A new session of the same call, which knows what happened. A call that is over by its record gets
+/// none: whoever is still there hears a goodbye.
 fn back_to_agent(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Response {
-    if record.is_some_and(|record| record.status.is_final() && !is_back(&record)) {
-        return Response::new().then(Verb::Hangup);
+    if record.is_some_and(|record| record.status.is_final()) {
+        return farewell(web);
     }
     connect(web, sid, false)
-}
-
-/// Whether the last escalation sent the caller back.
-fn is_back(record: &CallRecord) -> bool {
-    let back = [EscalationState::Failed, EscalationState::Withdrawn];
-    record.escalation.as_ref().is_some_and(|escalation| back.contains(&escalation.state))
-        && record.ended_at.is_none()
 }
 
 fn unfinished(record: Option<CallRecord>) -> Option<CallRecord> {

@@ -167,7 +167,8 @@ impl Conversation {
             self.escalating.ordered.get_or_insert(grounds);
             return;
         }
-        if self.closing != Closing::No || self.escalating.current.is_some() {
+        let asked_in_vain = self.awaits_message() && !self.rules.has_people;
+        if self.closing != Closing::No || self.escalating.current.is_some() || asked_in_vain {
             return effects.push(Effect::Observe(Observation::Ignored("order")));
         }
         let playback = &self.playback;
@@ -310,6 +311,11 @@ impl Conversation {
             }
             Then::HandOver => {}
         }
+    }
+
+    /// Whether the caller was asked to leave a message, and has not said a word since.
+    pub(super) fn awaits_message(&self) -> bool {
+        self.escalating.message_for.is_some()
     }
 
     /// The caller was asked to leave a message, and this is what they say to it. False when they

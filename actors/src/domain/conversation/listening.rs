@@ -87,7 +87,11 @@ impl Conversation {
             effects.push(Effect::Observe(Observation::Ignored("prompt_after_end")));
             return self.record(turn, effects);
         }
+        // Where nobody takes calls, what is said to the request for a message is one, even if it asks
+        // for a person once more: the same sentence again would help nobody.
+        let asked_in_vain = self.awaits_message() && !self.rules.has_people;
         let wanted = wanted_by_rule(&self.persona, &self.transcript, words);
+        let wanted = wanted.filter(|_| !asked_in_vain);
         self.record(turn, effects);
         if bridging {
             self.plead(now, effects);

@@ -167,3 +167,14 @@ fn news_of_the_voice_that_open_a_line_are_not_about_the_bridge_sentence() {
     talk.on(Input::Relay(Inbound::Info(Info::AgentSpeaking(true))));
     assert_eq!((talk.heard().as_str(), talk.ends().len()), (BRIDGE, 0));
 }
+
+#[test]
+fn who_asks_again_for_a_person_where_there_is_none_has_left_that_as_a_message() {
+    let mut talk = Talk::without_people();
+    talk.say("I want to talk to a person");
+    talk.on(Input::Ordered(Grounds::new(ReasonCode::Supervisor, "x")));
+    let turn = talk.say("I want to talk to a person!");
+    assert_eq!(talk.agent(turn).text, "I have noted that.");
+    assert_eq!(talk.escalations().len(), 1);
+    assert_eq!(talk.steps(), [Step::MessageLeft { text: "I want to talk to a person!".into() }]);
+}
