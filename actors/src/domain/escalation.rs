@@ -13,5 +13,5 @@ pub use self::{
     grounds::{BadArguments, Grounds, ReasonCode, SUMMARY_MAX},
     life::{CallBack, Escalation, EscalationState, MESSAGE_MAX, Step, Unreached},
     marker::{MarkerScanner, REASON_MAX, REASON_UNSPECIFIED, Wish},
-    policy::{Rule, wanted_by_rule},
+    policy::{Rule, asks_for_person, wanted_by_rule},
 };

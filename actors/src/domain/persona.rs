@@ -112,10 +112,12 @@ pub struct Persona {
     pub hold_keys: Vec<String>,
     /// Spoken when a call-back is booked: says that the call ends.
     pub called_back: String,
+    /// Spoken to a caller who waits when a call-back could not be booked: they are still in line.
+    pub not_called_back: String,
     /// Caller's words that mean that a person is wanted, lower case: for rules and the offline model.
     pub escalation_phrases: Vec<String>,
-    /// Caller's words that may turn the meaning of those and of the rules, lower case: then the model
-    /// decides.
+    /// Caller's words that turn the meaning of those and of the rules when they stand before them in
+    /// a sentence, lower case: then the model decides.
     pub escalation_unless: Vec<String>,
     /// What callers say that is for a person, whatever the model makes of it.
     pub escalation_rules: Vec<Rule>,

@@ -4,19 +4,51 @@
 
 use super::script::{head, is_glued, is_mark, tail};
 
+/// What ends a sentence: what is said in the next one turns no meaning in this.
+const SENTENCE_ENDS: [char; 10] = ['.', '!', '?', ';', '…', '。', '！', '？', '।', '؟'];
+
 /// Whether the caller's words contain one of the `phrases`, as whole words, whatever their case
 /// and punctuation.
 #[must_use]
 pub fn contains(text: &str, phrases: &[String]) -> bool {
     let text = words(text);
-    phrases.iter().map(|phrase| words(phrase)).filter(|phrase| !phrase.is_empty()).any(|phrase| {
-        text.char_indices().any(|(at, first)| {
-            tail(&text, at).strip_prefix(phrase.as_str()).is_some_and(|after| {
-                is_apart(head(&text, at).chars().next_back(), Some(first))
-                    && is_apart(phrase.chars().next_back(), after.chars().next())
-            })
-        })
+    phrases
+        .iter()
+        .map(|phrase| words(phrase))
+        .filter(|phrase| !phrase.is_empty())
+        .any(|phrase| text.char_indices().any(|(at, _)| stands(&text, at, &phrase)))
+}
+
+/// Whether the phrase stands at that place of the words, apart from what is before and behind it.
+fn stands(text: &str, at: usize, phrase: &str) -> bool {
+    tail(text, at).strip_prefix(phrase).is_some_and(|after| {
+        is_apart(head(text, at).chars().next_back(), phrase.chars().next())
+            && is_apart(phrase.chars().next_back(), after.chars().next())
     })
+}
+
+/// What stands before each of the `phrases` that are found in a sentence of the text, as lower-case
+/// words: "i don't want to" before "talk to a person". Empty when none is found.
+#[must_use]
+pub fn before(text: &str, phrases: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for sentence in text.split(SENTENCE_ENDS) {
+        let text = words(sentence);
+        for phrase in phrases.iter().map(|phrase| words(phrase)).filter(|it| !it.is_empty()) {
+            let at = text.char_indices().map(|(at, _)| at).find(|at| stands(&text, *at, &phrase));
+            found.extend(at.map(|at| head(&text, at).trim_end().to_owned()));
+        }
+    }
+    found
+}
+
+/// Whether the words refuse, in one of the `phrases`: several words anywhere in them, or a single one
+/// ("no") when nothing else is said.
+#[must_use]
+pub fn refuses(text: &str, phrases: &[String]) -> bool {
+    let several = |phrase: &&String| phrase.trim().contains(char::is_whitespace);
+    let several: Vec<String> = phrases.iter().filter(several).cloned().collect();
+    contains(text, &several) || consists_of(text, phrases)
 }
 
 /// Lower-case words, a space between them. An apostrophe is no gap: `i'd` is one word.

@@ -104,6 +104,7 @@ fn persona() -> Persona {
         position: "Your place is".to_owned(),
         hold_keys: phrases(&["Press one.", "Press two."]),
         called_back: "We call you back.".to_owned(),
+        not_called_back: "You wait on.".to_owned(),
         escalation_phrases: phrases(&["talk to a person", "operator"]),
         escalation_unless: phrases(&["don't want"]),
         escalation_rules: vec![

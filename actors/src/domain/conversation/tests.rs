@@ -52,6 +52,7 @@ fn persona() -> Persona {
         position: "Your place is".to_owned(),
         hold_keys: ["Press 1.", "Press 2."].map(str::to_owned).to_vec(),
         called_back: "We call you back.".to_owned(),
+        not_called_back: "Still in line.".to_owned(),
         escalation_phrases: vec!["talk to a person".to_owned()],
         escalation_unless: vec!["don't want".to_owned()],
         escalation_rules: Vec::new(),

@@ -6,7 +6,7 @@
 use super::{Grounds, ReasonCode};
 use crate::domain::{
     persona::Persona,
-    phrases::contains,
+    phrases::{before, contains},
     transcript::{Role, Transcript},
 };
 
@@ -34,35 +34,43 @@ pub struct Rule {
     pub times: usize,
 }
 
-/// The grounds that the persona's rules see in the caller's `words`, said after `before`.
+/// The grounds that the persona's rules see in the caller's `words`, said after `earlier` turns.
 #[must_use]
-pub fn wanted_by_rule(persona: &Persona, before: &Transcript, words: &str) -> Option<Grounds> {
-    if contains(words, &persona.escalation_unless) {
-        return None;
-    }
-    let rule = persona.escalation_rules.iter().find(|rule| applies(rule, before, words));
+pub fn wanted_by_rule(persona: &Persona, earlier: &Transcript, words: &str) -> Option<Grounds> {
+    let unless = &persona.escalation_unless;
+    let rule = persona.escalation_rules.iter().find(|rule| applies(rule, unless, earlier, words));
     if let Some(rule) = rule {
         let grounds = Grounds::new(rule.code, &rule.reason).skilled(rule.skill.as_deref());
         return Some(Grounds { urgent: rule.urgent, ..grounds });
     }
-    asks_for_person(&persona.escalation_phrases, words)
-        .then(|| Grounds::new(ReasonCode::CallerAsked, ASKED))
+    asks_for_person(persona, words).then(|| Grounds::new(ReasonCode::CallerAsked, ASKED))
 }
 
-fn applies(rule: &Rule, before: &Transcript, words: &str) -> bool {
-    if !contains(words, &rule.phrases) {
+fn applies(rule: &Rule, unless: &[String], earlier: &Transcript, words: &str) -> bool {
+    if !means(words, &rule.phrases, unless) {
         return false;
     }
-    let turns = before.turns().iter().filter(|turn| turn.role == Role::Customer);
-    let earlier = turns.filter(|turn| contains(&turn.text, &rule.phrases)).count();
+    let turns = earlier.turns().iter().filter(|turn| turn.role == Role::Customer);
+    let earlier = turns.filter(|turn| means(&turn.text, &rule.phrases, unless)).count();
     earlier + 1 >= rule.times
 }
 
-fn asks_for_person(phrases: &[String], words: &str) -> bool {
+/// Whether the caller asks for a person in so many words, by the persona's phrases.
+#[must_use]
+pub fn asks_for_person(persona: &Persona, words: &str) -> bool {
     let curt = words.split_whitespace().count() <= CURT;
-    let (single, several): (Vec<String>, Vec<String>) =
-        phrases.iter().cloned().partition(|phrase| !phrase.trim().contains(char::is_whitespace));
-    contains(words, &several) || curt && contains(words, &single)
+    let (single, several): (Vec<String>, Vec<String>) = persona
+        .escalation_phrases
+        .iter()
+        .cloned()
+        .partition(|phrase| !phrase.trim().contains(char::is_whitespace));
+    let unless = &persona.escalation_unless;
+    means(words, &several, unless) || curt && means(words, &single, unless)
+}
+
+/// Whether one of the phrases is said and meant: nothing before it in its sentence turns its meaning.
+fn means(words: &str, phrases: &[String], unless: &[String]) -> bool {
+    before(words, phrases).iter().any(|said| !contains(said, unless))
 }
 
 #[cfg(test)]
@@ -93,6 +101,21 @@ mod tests {
             assert_eq!(code(&[], words), Some(ReasonCode::CallerAsked), "{words}");
         }
         for words in [
+            "You are useless. I want a person!",
+            "Are you there? I need to speak to somebody",
+            "agent",
+            "real human now",
+        ] {
+            assert_eq!(code(&[], words), Some(ReasonCode::CallerAsked), "{words}");
+        }
+        for words in [
+            "Don't transfer me to anybody",
+            "I am not a robot",
+            "I am the manager of a shop, which card is best",
+            "supervisor fee",
+            "who is your boss",
+            "transfer me the balance from another card",
+            "What happens if I talk to a person?",
             "escalate",
             "Escalate.",
             "Please escalate this",
@@ -123,10 +146,19 @@ mod tests {
             Some((ReasonCode::Complaint, false))
         );
         assert_eq!(code(&[], "what if I lost my card?"), None, "a question about it");
+        for words in [
+            "My card was stolen. What do I do?",
+            "What do I do, my card was stolen",
+            "I've lost my wallet and my card",
+        ] {
+            assert_eq!(code(&[], words), Some(ReasonCode::LostCard), "{words}");
+        }
     }
 
     #[test]
     fn a_misunderstanding_is_one_when_it_repeats() {
+        let again = ["You are not listening"];
+        assert_eq!(code(&again, "you are not listening"), Some(ReasonCode::Misunderstanding));
         let words = "That's not what I asked.";
         assert_eq!(code(&[], words), None);
         assert_eq!(

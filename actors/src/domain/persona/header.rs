@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The keys of a header, and what each is for.
-const KEYS: [(&str, &str); 30] = [
+const KEYS: [(&str, &str); 31] = [
     ("name", "the name of the agent or the company"),
     ("greeting", "what the caller hears first"),
     ("voice", "a voice such as \"Google.en-US-Journey-F\""),
@@ -39,12 +39,21 @@ const KEYS: [(&str, &str); 30] = [
         "what 1 is for (a call-back) and what 2 is for (to go back), for a caller who waits",
     ),
     ("called_back", "spoken when a call-back is booked and the call ends"),
+    ("not_called_back", "spoken when a call-back could not be booked and the caller still waits"),
     ("escalation_phrases", "caller's words that mean that a person is wanted"),
     ("escalation_unless", "caller's words that may turn their meaning"),
     ("escalation_rules", "tables with what callers say that is for a person"),
     ("stay_phrases", "caller's words that take the wish for a person back"),
     ("backchannel", "what callers say only to show that they listen"),
     ("goodbye_phrases", "caller's words that end the call"),
+];
+
+/// The keys of a rule that hold text.
+const RULE_KEYS: [(&str, &str); 4] = [
+    ("code", "a code for reports"),
+    ("reason", "what the person is told"),
+    ("phrases", "what callers say"),
+    ("skill", "what the person should know about"),
 ];
 
 /// How many letters may differ for "did you mean".
@@ -88,6 +97,7 @@ pub(super) fn read(parts: &Parts<'_>, problems: &mut PersonaProblems) -> Persona
         position: header.phrase("position"),
         hold_keys: header.exactly("hold_keys", HOLD_KEYS),
         called_back: header.phrase("called_back"),
+        not_called_back: header.phrase("not_called_back"),
         escalation_phrases: lower(header.words("escalation_phrases")),
         escalation_unless: lower(header.words("escalation_unless")),
         escalation_rules: header.rules("escalation_rules"),
@@ -259,7 +269,10 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
 }
 
 fn purpose(key: &str) -> &'static str {
-    KEYS.iter().find(|(known, _)| *known == key).map_or("", |(_, purpose)| *purpose)
+    KEYS.iter()
+        .chain(&RULE_KEYS)
+        .find(|(known, _)| *known == key)
+        .map_or("", |(_, purpose)| *purpose)
 }
 
 /// A provider, a full stop, a voice: the configuration knows which providers there are.

@@ -52,7 +52,14 @@ impl<'a> Header<'a> {
         )?;
         let reason = self.field(table, at, "reason")?;
         let phrases = match table.get("phrases") {
-            Some(phrases) => self.list("phrases", phrases, 1, WORDS_MAX),
+            Some(phrases) => {
+                let at = phrases.span().start;
+                let list = self.list("phrases", phrases, 1, WORDS_MAX);
+                if list.iter().any(|phrase| !phrase.contains(char::is_alphanumeric)) {
+                    self.add(at, "`phrases` has one without a word: nobody says it".to_owned());
+                }
+                list
+            }
             None => {
                 self.add(at, "a rule has no `phrases`: expected what callers say".to_owned());
                 return None;

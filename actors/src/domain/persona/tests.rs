@@ -23,6 +23,7 @@ hold = ["Thank you for waiting.", "Still there."]
 position = "Your place is"
 hold_keys = ["Press 1.", "Press 2."]
 called_back = "We call you. Goodbye."
+not_called_back = "Still in line."
 interrupted = "Please go on."
 more = "Shall I go on?"
 limit = "That was long. Goodbye."
@@ -160,7 +161,11 @@ fn rules_are_read_and_what_is_wrong_with_one_is_explained() {
             "the code `x` is none: expected one of caller_asked",
         ),
         ("code = \"fraud\"\nreason = \"x\"\n", "a rule has no `phrases`"),
-        ("code = \"fraud\"\nreason = \"x\"\nphrases = []\n", "`phrases` has 0 phrases"),
+        (
+            "code = \"fraud\"\nreason = \"x\"\nphrases = []\n",
+            "`phrases` has 0 phrases: expected at least 1, what callers say",
+        ),
+        ("code = \"fraud\"\nreason = \"x\"\nphrases = [\"?!\"]\n", "one without a word"),
         (
             "code = \"fraud\"\nreason = \"x\"\nphrases = [\"a\"]\ntimes = 9\n",
             "`times` is not a number from 1 to 5",
@@ -212,24 +217,24 @@ fn every_key_that_is_needed_is_missed() {
 #[test]
 fn every_wrong_body_is_explained_with_its_line() {
     let cases = [
-        ("", "line 24: the body is missing"),
-        ("Warm.\n", "line 24: no knowledge: expected a heading `# Knowledge`"),
-        ("Warm.\n# Knowledge\n", "line 25: no section of knowledge"),
-        ("# Knowledge\nRates.\n## A\nb\n", "line 25: knowledge outside a section"),
-        ("# Knowledge\n## A\n\n## B\nb\n", "line 25: the section `A` is empty"),
+        ("", "line 25: the body is missing"),
+        ("Warm.\n", "line 25: no knowledge: expected a heading `# Knowledge`"),
+        ("Warm.\n# Knowledge\n", "line 26: no section of knowledge"),
+        ("# Knowledge\nRates.\n## A\nb\n", "line 26: knowledge outside a section"),
+        ("# Knowledge\n## A\n\n## B\nb\n", "line 26: the section `A` is empty"),
         (
             "# Knowledge\n## A\na\n## a\nb\n",
-            "line 27: a second section `a`: expected one, the first is on line 25",
+            "line 28: a second section `a`: expected one, the first is on line 26",
         ),
-        ("# Knowledge\n## A\na\nHand off:\n", "line 27: `Hand off:` without a reason"),
-        ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 28: a second `Hand off:`"),
-        ("# Knowledge\n## \na\n", "line 25: a section without a title"),
-        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 27: `Callers say:` without words"),
-        ("# Knowledge\n## A\nCallers say: b\n", "line 25: the section `A` is empty"),
-        ("# Knowledge\n## A\nCallers say: b\na\n", "line 26: `Callers say:` without text above"),
+        ("# Knowledge\n## A\na\nHand off:\n", "line 28: `Hand off:` without a reason"),
+        ("# Knowledge\n## A\na\nHand off: x\nHand off: y\n", "line 29: a second `Hand off:`"),
+        ("# Knowledge\n## \na\n", "line 26: a section without a title"),
+        ("# Knowledge\n## A\na\nCallers say: ,\n", "line 28: `Callers say:` without words"),
+        ("# Knowledge\n## A\nCallers say: b\n", "line 26: the section `A` is empty"),
+        ("# Knowledge\n## A\nCallers say: b\na\n", "line 27: `Callers say:` without text above"),
         (
             "# Knowledge\n## A\na\nCallers say: b\n\nCallers say: c\n",
-            "line 29: `Callers say:` without text above it",
+            "line 30: `Callers say:` without text above it",
         ),
     ];
     for (body, expected) in cases {
@@ -261,7 +266,7 @@ fn all_problems_come_at_once_in_the_order_of_the_lines() {
         with("greeting", "greting = \"\"").replace("goodbye = \"Goodbye.\"", "goodbye = 1");
     let found = problems(&file(&header, "# Knowledge\n## A\n"));
     let lines: Vec<&str> = found.iter().filter_map(|line| line.split(':').next()).collect();
-    assert_eq!(lines, ["line 1", "line 3", "line 7", "line 25"], "{found:#?}");
+    assert_eq!(lines, ["line 1", "line 3", "line 7", "line 26"], "{found:#?}");
 }
 
 proptest! {

@@ -29,6 +29,7 @@ fn persona() -> Persona {
         position: phrase(),
         hold_keys: vec![phrase(), phrase()],
         called_back: phrase(),
+        not_called_back: phrase(),
         interrupted: phrase(),
         more: phrase(),
         limit: phrase(),
