@@ -129,7 +129,9 @@ impl EscalationManager {
         let sid = record.sid;
         match self.book(sid).await {
             Ok(Booked::Booked) => tracing::info!(call.sid = %sid, "a message was passed on"),
-            Ok(Booked::Impossible) => tracing::info!(call.sid = %sid, "a message was noted"),
+            Ok(Booked::Impossible) => {
+                tracing::warn!(call.sid = %sid, "a caller left a message: it is in the transcript, and nobody is told");
+            }
             Err(error) => {
                 tracing::error!(call.sid = %sid, %error, "a message is noted, and nobody was told")
             }

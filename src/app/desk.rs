@@ -103,7 +103,7 @@ pub fn desk(config: &Config) -> String {
             let more = if asks {
                 "books call-backs, knows waits"
             } else {
-                "without call-backs and waits: set TWILIO_ACCOUNT_SID, TWILIO_WORKSPACE_SID and an API key"
+                "without call-backs and waits: set TWILIO_ACCOUNT_SID, TWILIO_WORKSPACE_SID and credentials"
             };
             format!("TaskRouter workflow {workflow}, {more}")
         }

@@ -122,7 +122,11 @@ fn desk(config: &Config) -> Finding {
     if config.twilio.workflow_sid.is_some() || config.twilio.escalation_number.is_some() {
         return Finding::good("hand-off", text);
     }
-    Finding::note("hand-off", text, "callers who want a person leave a message with the agent")
+    Finding::note(
+        "hand-off",
+        text,
+        "callers who want a person leave a message: it stands in the call's transcript alone, for RETENTION_HOURS",
+    )
 }
 
 fn capacity(config: &Config) -> Finding {

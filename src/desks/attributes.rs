@@ -158,12 +158,15 @@ impl Briefing<'_> {
         written.unwrap_or_else(|| extract(&self.before(), grounds))
     }
 
-    /// What was said before it was settled that a person takes over: the sentence about that tells
+    /// What was said between the greeting and the sentence that a person takes over: those two tell
     /// nobody what the call is about.
     fn before(&self) -> Transcript {
         let turns = self.record.transcript.turns().iter();
-        let settled = |turn: &&Turn| turn.role == Role::Agent && turn.at >= self.escalation.at;
-        turns.filter(|turn| !settled(turn)).cloned().collect()
+        let idle = |turn: &&Turn| {
+            let is_greeting = turn.id.0 == 0;
+            turn.role == Role::Agent && (is_greeting || turn.at >= self.escalation.at)
+        };
+        turns.filter(|turn| !idle(turn)).cloned().collect()
     }
 
     fn newest_first(&self) -> impl Iterator<Item = LastTurn> {

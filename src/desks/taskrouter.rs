@@ -14,7 +14,7 @@ use switchhook_actors::{
 use super::attributes::{Briefing, CALL_BACK};
 use crate::{
     links::Links,
-    twilio::rest::{NewTask, Rest, RestError},
+    twilio::rest::{Figures, NewTask, Rest, RestError},
 };
 
 /// Tasks that are not urgent, and those that are.
@@ -127,15 +127,17 @@ impl Desk for TaskRouter {
                     return None;
                 }
             };
-            // Nobody there to take a call: any figure would be a promise.
-            match (figures.available_workers, figures.waiting, figures.average_wait_s) {
-                (0, ..) => None,
-                (_, 0, None) => Some(0),
-                (_, _, average) => average.map(|seconds| u64::from(seconds) * 1_000),
-            }
+            expected(&figures)
         }
         .boxed_local()
     }
+}
+
+/// What the last quarter of an hour and those who wait now say; nothing where nobody is there to take
+/// a call, or nobody has taken one: any figure would be a promise.
+fn expected(figures: &Figures) -> Option<Millis> {
+    let average = figures.average_wait_s.filter(|_| figures.available_workers > 0)?;
+    Some(u64::from(average.max(figures.longest_wait_s)) * 1_000)
 }
 
 /// The expression that finds the call-back of an escalation.

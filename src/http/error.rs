@@ -23,12 +23,18 @@ pub(crate) enum HttpError {
     /// 403: Twilio's signature is missing or wrong.
     #[error("the Twilio signature is missing or wrong")]
     Signature,
+    /// 403: a signed link that reads nothing.
+    #[error("the link has expired, or is not valid")]
+    Link,
     /// 404.
     #[error("{0}")]
     NotFound(String),
     /// 405: these methods are allowed.
     #[error("the method is not one of: {0}")]
     Method(&'static str),
+    /// 409: it stands otherwise.
+    #[error("{0}")]
+    Conflict(String),
     /// 410: it was there, and is over.
     #[error("the call is over")]
     Over,
@@ -53,9 +59,10 @@ impl ResponseError for HttpError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Role(_) | Self::Signature => StatusCode::FORBIDDEN,
+            Self::Role(_) | Self::Signature | Self::Link => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Over => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,

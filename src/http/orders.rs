@@ -9,6 +9,7 @@ use switchhook_actors::{
     domain::{
         escalation::{Grounds, ReasonCode},
         ids::CallSid,
+        record::CallRecord,
     },
     registry::{messages::Find, store::Key},
 };
@@ -53,20 +54,25 @@ pub(super) async fn escalate(
     };
     let grounds = Grounds::new(ReasonCode::Supervisor, order.reason.as_deref().unwrap_or(ORDERED));
     let grounds = Grounds { urgent: order.urgent, ..grounds.skilled(order.skill.as_deref()) };
-    let Some(session) = web.directory.find(sid) else { return Err(not_here(&web, sid).await) };
+    let record = find(&web, sid).await?;
+    if record.escalation_under_way().is_some() {
+        return Err(HttpError::Conflict("the call is on its way to a person already".to_owned()));
+    }
+    let Some(session) = web.directory.find(sid) else {
+        let text = "the call is not held by this engine now".to_owned();
+        return Err(HttpError::Unavailable(text));
+    };
     let told = session.send(OrderEscalation { grounds }).timeout(PATIENCE).await;
     told.map_err(|_| HttpError::Unavailable("the call's session does not answer".to_owned()))?;
     tracing::info!(target: "audit", sid = %sid, by, "a person was ordered to take a call");
     Ok(HttpResponse::Accepted().finish())
 }
 
-/// Why there is no session of the call here.
-async fn not_here(web: &Web, sid: CallSid) -> HttpError {
+/// The call, if it is live.
+async fn find(web: &Web, sid: CallSid) -> Result<CallRecord, HttpError> {
     match web.registry.send(Find { key: Key::Sid(sid) }).timeout(PATIENCE).await {
-        Ok(Ok(Some(record))) if !record.status.is_final() => HttpError::Unavailable(
-            "the call is not held by this engine now, or is with a person already".to_owned(),
-        ),
-        Ok(Ok(_)) => HttpError::NotFound("no live call under this id".to_owned()),
-        _ => HttpError::Unavailable("the registry does not answer".to_owned()),
+        Ok(Ok(Some(record))) if !record.status.is_final() => Ok(record),
+        Ok(Ok(_)) => Err(HttpError::NotFound("no live call under this id".to_owned())),
+        _ => Err(HttpError::Unavailable("the registry does not answer".to_owned())),
     }
 }

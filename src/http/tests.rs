@@ -192,9 +192,9 @@ async fn a_signed_link_stands_in_for_a_token_where_it_reads_and_nowhere_else() {
         ("GET", link.clone(), 503),
         ("GET", format!("{link}&since=3"), 503),
         ("GET", bare.to_owned(), 401),
-        ("GET", format!("{link}A"), 401),
-        ("GET", other, 401),
-        ("GET", alias, 401),
+        ("GET", format!("{link}A"), 403),
+        ("GET", other, 403),
+        ("GET", alias, 403),
         ("DELETE", link.clone(), 401),
     ] {
         let method = method.parse().unwrap();

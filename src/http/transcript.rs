@@ -76,6 +76,8 @@ struct HandOver<'a> {
 struct Promise<'a> {
     /// When it was asked for.
     at: String,
+    /// Whether somebody will call: it could be booked.
+    booked: bool,
     /// The task of those who call back, once it is booked.
     task_sid: Option<&'a str>,
 }
@@ -97,6 +99,7 @@ impl<'a> HandOver<'a> {
             unreached: escalation.unreached,
             call_back: escalation.call_back.as_ref().map(|promised| Promise {
                 at: rfc3339(promised.at),
+                booked: promised.task.is_some(),
                 task_sid: promised.task.as_deref(),
             }),
             message: escalation.message.as_deref(),
@@ -152,7 +155,10 @@ pub(super) async fn read(
     web: web::Data<Web>,
 ) -> Result<HttpResponse, HttpError> {
     if !is_linked(&web, &request, &id) {
-        web.access.require(&request, Role::Viewer)?;
+        let allowed = web.access.require(&request, Role::Viewer);
+        // Who follows a link has no token to be asked for.
+        let by_link = request.query_string().split('&').any(|pair| pair.starts_with("sig="));
+        allowed.map_err(|error| if by_link { HttpError::Link } else { error })?;
     }
     let record = find(&web, &id).await?;
     // Every turn, every version of one and every change moves one of these.

@@ -98,7 +98,7 @@ impl Offline {
     fn wants_to_stay(&self, question: &str) -> bool {
         let Persona { stay_phrases, escalation_phrases, .. } = &*self.persona;
         let heard = Heard::new(question);
-        phrases::contains(question, stay_phrases) && !heard.wants_any(escalation_phrases)
+        phrases::refuses(question, stay_phrases) && !heard.wants_any(escalation_phrases)
             || heard.without_refused(escalation_phrases).is_some()
     }
 
@@ -146,7 +146,7 @@ impl Offline {
     /// Whether the words ask nothing, or nothing but how or who it is.
     fn is_small_talk(&self, heard: &Heard, question: &str) -> bool {
         let about_me = heard.asks_who() && self.knowledge.is_silent(question);
-        self.knowledge.is_idle(question) && (!heard.asks() || about_me)
+        self.knowledge.is_idle(question) && (!heard.asks() || about_me || heard.greets())
     }
 
     /// A reply to words that ask nothing: the persona's own opening question, or thanks returned.

@@ -195,6 +195,7 @@ impl Rest {
         let result = self.once(order, &other.1, deadline).await;
         if !matches!(&result, Err(error) if error.is_unauthorized()) {
             credentials.prefer(other.0);
+            tracing::warn!("Twilio refuses the API key: the auth token is used in its place");
         }
         result
     }

@@ -11,8 +11,7 @@ use crate::harness::{
 
 /// What the caller hears behind the words before the mark, where nobody takes calls.
 const HONEST: &str = "I am sorry, I cannot connect you with a colleague from here. Tell me in a \
-                      sentence or two what it is about, and I will pass it on, so that somebody \
-                      calls you back.";
+                      sentence or two what it is about, and I will note it for them.";
 
 /// An answer, what is spoken of it, and whether a person is asked for.
 const ROWS: [(&str, &str, bool); 9] = [

@@ -90,10 +90,17 @@ pub(super) async fn workflow(config: &Config) -> Option<Finding> {
             let name = found.get("friendly_name").and_then(Value::as_str).unwrap_or(workflow);
             Finding::good(WHAT, format!("TaskRouter knows {name:?}"))
         }
+        Err(error) if error.said().is_some_and(|said| said.status == 404) => Finding::bad(
+            WHAT,
+            format!(
+                "TaskRouter knows no {workflow} in {workspace}: no caller would reach a person"
+            ),
+            "mend TWILIO_WORKFLOW_SID and TWILIO_WORKSPACE_SID (switchhook twilio apply prints them)",
+        ),
         Err(error) => Finding::note(
             WHAT,
             format!("TaskRouter does not show {workflow}: {error}"),
-            "check TWILIO_WORKFLOW_SID and TWILIO_WORKSPACE_SID: switchhook twilio verify",
+            "allow outgoing https, mend the credentials; callers are handed over without it",
         ),
     })
 }

@@ -49,9 +49,9 @@ fn an_escalation_is_shown_as_it_stands() {
     let expected = json!({
         "id": format!("{SID}.e1"), "state": "failed", "reasonCode": "fraud",
         "reason": "charges", "summary": "Two charges.", "skill": "cards", "urgent": true,
-        "since": "2026-10-14T17:46:41.123Z", "taskSid": "WT1", "worker": "Ada",
+        "since": "2026-10-14T17:46:41.123Z", "taskSid": "WT1", "worker": null,
         "unreached": "timed_out",
-        "callBack": {"at": "2026-10-14T17:46:41.123Z", "taskSid": null}, "message": "Call me.",
+        "callBack": {"at": "2026-10-14T17:46:41.123Z", "booked": false, "taskSid": null}, "message": "Call me.",
     });
     assert_eq!(serde_json::to_value(view(&record, None)).unwrap()["escalation"], expected);
 }

@@ -42,11 +42,15 @@ const RETURN: char = '2';
 /// Between two pieces of hold talk without music, s: longer is silence.
 const PAUSE_S: u32 = 5;
 
-/// Which talk comes next changes this often, s: about as long as one document plays.
-const TALK_EVERY: u64 = 15;
+/// Which talk comes next changes this often, s: shorter than one document plays, so
+/// that no two in a row say the same.
+const TALK_EVERY: u64 = 7;
 
 /// Place and wait are told about this often, s; in between comes talk alone.
 const NEWS_EVERY: u64 = 60;
+
+/// For so long of each round they are told, s: longer than one document plays.
+const NEWS_FOR: u64 = 15;
 
 /// How long a key is waited for behind the last sound, s.
 const KEY_S: u32 = 1;
@@ -63,7 +67,8 @@ pub(in crate::http) async fn wait(
     web: web::Data<Web>,
 ) -> Result<HttpResponse, HttpError> {
     let waiting = Waiting::read(&signed.form).map_err(bad)?;
-    let part = format!("{}:{:?}", waiting.waited.as_secs(), waiting.key);
+    let which = escalation(&web, waiting.sid).await;
+    let part = format!("{which}:{}:{:?}", waiting.waited.as_secs(), waiting.key);
     let key = reply_key("wait", &signed, waiting.sid, &part);
     Ok(once(&web, "wait", key, WAIT_TTL, hold(&web, &waiting)).await)
 }
@@ -111,7 +116,7 @@ async fn call_back(web: &Web, waiting: &Waiting) -> Response {
         failed => {
             let cause = super::cause(&failed);
             tracing::error!(call.sid = %waiting.sid, "a call-back is not booked: {cause}");
-            talk(web, waiting, vec![Verb::from(say(web, &web.persona.apology))])
+            talk(web, waiting, vec![Verb::from(say(web, &web.persona.not_called_back))])
         }
     }
 }
@@ -139,7 +144,7 @@ fn words(persona: &Persona, waiting: &Waiting, call_backs: bool) -> Vec<String> 
     let waited = waiting.waited.as_secs();
     let mut words: Vec<String> =
         pick(&persona.hold, waited / TALK_EVERY).into_iter().cloned().collect();
-    if waited % NEWS_EVERY >= TALK_EVERY {
+    if waited % NEWS_EVERY >= NEWS_FOR {
         return words;
     }
     words.extend(waiting.position.map(|position| format!("{} {position}.", persona.position)));
@@ -169,10 +174,17 @@ pub(in crate::http) async fn queued(
 ) -> Result<HttpResponse, HttpError> {
     let end = QueueEnd::read(&signed.form).map_err(bad)?;
     let field = |name| signed.form.get(name).unwrap_or_default();
-    let part =
-        format!("{}{}:{}", field("QueueResult"), field("DialCallStatus"), field("QueueTime"));
+    let which = escalation(&web, end.sid).await;
+    let [queue, dial, time] = ["QueueResult", "DialCallStatus", "QueueTime"].map(field);
+    let part = format!("{which}:{queue}{dial}:{time}");
     let key = reply_key("queued", &signed, end.sid, &part);
     Ok(once(&web, "queued", key, REPLY_TTL, after_queue(&web, &end)).await)
+}
+
+/// Which of the call's escalations it is about: two of them may end alike within a minute.
+async fn escalation(web: &Web, sid: CallSid) -> u32 {
+    let record = look_up(web, sid).await;
+    record.and_then(|record| record.escalation).map_or(0, |escalation| escalation.id.number)
 }
 
 async fn after_queue(web: &Web, end: &QueueEnd) -> Response {

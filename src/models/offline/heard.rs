@@ -140,6 +140,9 @@ const TIMES: [&str; 23] = [
     "soon",
 ];
 
+/// So few words are nearly all that was said.
+const CURT: usize = 3;
+
 /// What the caller said, word by word.
 pub(super) struct Heard {
     words: Vec<String>,
@@ -153,7 +156,10 @@ impl Heard {
 
     /// Whether a phrase with which a person is asked for is in it, and not refused.
     pub(super) fn wants_any(&self, phrases: &[String]) -> bool {
-        let found = phrases.iter().flat_map(|phrase| self.found(phrase));
+        // A single word, "operator" say, asks for a person when it is nearly all that was said.
+        let curt = self.words.len() <= CURT;
+        let meant = phrases.iter().filter(|phrase| curt || plain(phrase).len() > 1);
+        let found = meant.flat_map(|phrase| self.found(phrase));
         found.into_iter().any(|at| !self.refused(at) && !self.asks_about(at))
     }
 

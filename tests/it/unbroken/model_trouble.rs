@@ -183,7 +183,7 @@ async fn four_failed_answers_in_a_row_ask_for_a_person_and_three_do_not() {
         assert_eq!(ask(&caller).await.text, expected);
     }
     let last = ask(&caller).await.text;
-    assert!(last.contains("I cannot connect you") && last.contains("pass it on"), "{last}");
+    assert!(last.contains("I cannot connect you") && last.contains("note it for them"), "{last}");
     let call =
         engine.transcript_when(caller.call_sid(), |call| !call["escalation"].is_null()).await;
     assert_eq!(call["escalation"]["reasonCode"], "engine_failed");

@@ -12,7 +12,7 @@ use crate::domain::{
     escalation::{Escalation, EscalationState, Grounds, ReasonCode, Step, Unreached},
     handoff::HandoffNote,
     ids::EscalationId,
-    phrases::contains,
+    phrases::{consists_of, refuses},
     prompt::{STAY_TOOL, Tools, summary_prompt},
     time::{Millis, Timestamp},
     transcript::{Reason, Role, Turn},
@@ -28,6 +28,10 @@ const HOLD_MAX: Millis = 6_000;
 /// How long `end` waits for the escalation to be recorded, ms. Without a record the note that goes
 /// with it says enough, and the caller does not wait for a store that is away.
 const RECORD_PATIENCE: Millis = 2_000;
+
+/// Fewer letters than this are no message: "um", "okay", "yes". In scripts that need few letters for
+/// many words a message has as many all the same.
+const MESSAGE_MIN: usize = 6;
 
 /// The bounds of "under a minute", "under five", "under ten", ms: see `Persona::waits`.
 const WAIT_BOUNDS: [Millis; 3] = [60_000, 300_000, 600_000];
@@ -327,12 +331,19 @@ impl Conversation {
         effects: &mut Vec<Effect>,
     ) -> bool {
         let Some(id) = self.escalating.message_for.take() else { return false };
-        if words.contains(['?', '？', '؟']) {
+        let parts = consists_of(words, &self.persona.goodbye_phrases);
+        if parts || words.contains(['?', '？', '؟']) {
             return false;
         }
-        if contains(words, &self.persona.stay_phrases) {
+        if refuses(words, &self.persona.stay_phrases) {
             let phrase = self.persona.stay.clone();
             self.say_phrase(now, phrase, None, effects);
+            return true;
+        }
+        if words.chars().filter(|c| c.is_alphanumeric()).count() < MESSAGE_MIN {
+            self.escalating.message_for = Some(id);
+            let phrase = self.persona.interrupted.clone();
+            self.say_phrase(now, phrase, Some(Reason::NoPerson), effects);
             return true;
         }
         effects.push(Effect::Observe(Observation::MessageTaken));

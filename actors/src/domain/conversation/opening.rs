@@ -135,6 +135,11 @@ impl Conversation {
             Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {
                 self.ask(now, true, effects);
             }
+            // The question for a message stands: it is put again, or the next words were one unasked.
+            _ if self.awaits_message() => {
+                let phrase = format!("{} {}", self.persona.resume, self.persona.unreached);
+                self.say_aside(now, phrase, Some(Reason::NoPerson), effects);
+            }
             _ => {
                 let resume = self.persona.resume.clone();
                 self.say_aside(now, resume, None, effects);

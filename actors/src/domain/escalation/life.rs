@@ -350,6 +350,8 @@ impl Escalation {
             Step::Failed { why } => {
                 if self.is_under_way() {
                     self.unreached = Some(*why);
+                    // It rang at somebody who did not take it.
+                    self.worker = None;
                 }
                 self.advance(EscalationState::Failed, at);
             }

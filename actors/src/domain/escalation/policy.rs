@@ -114,7 +114,6 @@ mod tests {
             "I am the manager of a shop, which card is best",
             "supervisor fee",
             "who is your boss",
-            "transfer me the balance from another card",
             "What happens if I talk to a person?",
             "escalate",
             "Escalate.",

@@ -178,3 +178,44 @@ fn who_asks_again_for_a_person_where_there_is_none_has_left_that_as_a_message() 
     assert_eq!(talk.escalations().len(), 1);
     assert_eq!(talk.steps(), [Step::MessageLeft { text: "I want to talk to a person!".into() }]);
 }
+
+#[test]
+fn a_hum_a_refusal_and_a_goodbye_are_no_messages() {
+    for words in ["um", "Okay.", "yes"] {
+        let mut talk = Talk::without_people();
+        talk.say("I want to talk to a person");
+        let turn = talk.say(words);
+        assert_eq!(
+            (talk.agent(turn).text.as_str(), talk.steps()),
+            ("Please go on.", vec![]),
+            "{words}"
+        );
+        talk.say("It is about my fee.");
+        assert_eq!(talk.steps().len(), 1, "{words}");
+    }
+    let mut talk = Talk::without_people();
+    let persona = Arc::make_mut(&mut talk.machine.persona);
+    (persona.goodbye_phrases, persona.stay_phrases) =
+        (vec!["bye".to_owned()], vec!["no".to_owned()]);
+    talk.say("I want to talk to a person");
+    let turn = talk.say("No.");
+    assert_eq!(talk.agent(turn).text, "Let us go on.");
+    talk.say("I want to talk to a person");
+    talk.ask("Bye, bye!");
+    assert_eq!((talk.questions().len(), talk.steps()), (1, vec![]));
+}
+
+#[test]
+fn who_comes_back_to_a_new_session_is_asked_for_the_message_again() {
+    let mut record = super::escalated(EscalationState::Failed);
+    let mut asked =
+        Turn::new(TurnId(2), Role::Agent, "Nobody was free. What shall I tell them?", START + 5);
+    asked.reason = Some(Reason::NoPerson);
+    record.transcript.put(asked);
+    let mut talk = Talk::new(record);
+    talk.now = START + 9_000;
+    talk.attach();
+    assert_eq!(talk.heard(), "Sorry, I lost you. Go on. Nobody was free. What shall I tell them?");
+    talk.say("It is about my fee.");
+    assert_eq!(talk.steps().len(), 1);
+}
