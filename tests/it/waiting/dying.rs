@@ -63,6 +63,9 @@ async fn an_engine_that_dies_while_the_caller_waits_is_missed_by_nobody() {
     let caller = engine.ring().await;
     super::ask(&caller).await;
     monitored(&engine, "queued/queued").await;
+    // The first piece of the wait plays: Twilio asks for the next one only behind it.
+    let plays = caller.words_until(SOON, |heard| heard.contains("Thank you for waiting")).await;
+    assert!(plays, "{}", caller.log());
     engine.kill();
     engine.restart();
     monitored(&engine, "queued/queued").await;
