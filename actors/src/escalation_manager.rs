@@ -54,6 +54,10 @@ const OVERDUE: Duration = Duration::from_secs(60);
 /// Calls that share a lane wait for each other for moments; so few is enough, and bounds the memory.
 const LANES: usize = 64;
 
+/// Between the tries to pass a message on: a desk that is away for a few minutes gets it all the same.
+const MESSAGE_PAUSES: [Duration; 3] =
+    [Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(180)];
+
 /// Gives the time.
 pub type Now = Rc<dyn Fn() -> Timestamp>;
 
@@ -115,25 +119,39 @@ impl EscalationManager {
     }
 
     async fn advance(self, order: Advance) -> Result<(), EscalationError> {
-        let _lane = self.lane(order.sid).await;
         let message = matches!(order.step, Step::MessageLeft { .. });
+        let lane = self.lane(order.sid).await;
         let found = self.records.step(order.sid, order.id, order.step).await?;
-        if let Some(record) = found.filter(|_| message) {
-            self.pass_on(record).await;
+        // Whatever a desk takes to answer, the call's next step does not wait for it.
+        drop(lane);
+        if message && found.is_some() && !self.pass_on(order.sid).await {
+            actix::spawn(self.clone().insist(order.sid));
         }
         Ok(())
     }
 
-    /// A message is a call-back with words. Where the desk books none it stays with the call.
-    async fn pass_on(&self, record: CallRecord) {
-        let sid = record.sid;
+    /// A message is a call-back with words. Where the desk books none it stays with the call. False
+    /// when another try may help.
+    async fn pass_on(&self, sid: CallSid) -> bool {
         match self.book(sid).await {
             Ok(Booked::Booked) => tracing::info!(call.sid = %sid, "a message was passed on"),
             Ok(Booked::Impossible) => {
                 tracing::warn!(call.sid = %sid, "a caller left a message: it is in the transcript, and nobody is told");
             }
             Err(error) => {
-                tracing::error!(call.sid = %sid, %error, "a message is noted, and nobody was told")
+                tracing::error!(call.sid = %sid, %error, "a message is noted, and nobody was told");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Nobody waits for a message that could not be passed on, so that there is time to try again.
+    async fn insist(self, sid: CallSid) {
+        for pause in MESSAGE_PAUSES {
+            tokio::time::sleep(pause).await;
+            if self.pass_on(sid).await {
+                return;
             }
         }
     }

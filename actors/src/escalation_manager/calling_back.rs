@@ -46,11 +46,18 @@ impl EscalationManager {
         // One claim a try: after one that failed anybody may try again.
         let mine = format!("{:p}-{}", self.lanes, (self.now)().0);
         let key = format!("call-back:{id}:{failures}");
-        if self.records.first(key, mine.clone(), CLAIM_TTL).await? != mine {
-            return self.booked_elsewhere(sid, failures).await;
-        }
         let case = Case { record, escalation, now: (self.now)() };
-        match self.create(case, asked_before).await {
+        let created = if self.records.first(key, mine.clone(), CLAIM_TTL).await? == mine {
+            self.create(case, asked_before).await
+        } else {
+            match self.booked_elsewhere(sid, failures).await? {
+                Elsewhere::Booked => return Ok(Booked::Booked),
+                Elsewhere::Failed => return Err(not_elsewhere()),
+                // It died: what it asked for may be there all the same.
+                Elsewhere::Silent => self.find(case).await,
+            }
+        };
+        match created {
             Ok(task) => {
                 self.note_booked(sid, id, task).await?;
                 Ok(Booked::Booked)
@@ -76,6 +83,11 @@ impl EscalationManager {
         }
     }
 
+    async fn find(&self, case: Case) -> Result<String, DeskError> {
+        let found = self.desk.find_call_back(&case).await?;
+        found.ok_or_else(|| DeskError::Failed("whoever was to book it has not".to_owned()))
+    }
+
     async fn note_booked(
         &self,
         sid: CallSid,
@@ -90,22 +102,36 @@ impl EscalationManager {
         Ok(())
     }
 
-    /// Another webhook, on this engine or another, is about to book it.
+    /// What becomes of the booking that another webhook, on this engine or another, is about.
     async fn booked_elsewhere(
         &self,
         sid: CallSid,
         failed_before: u32,
-    ) -> Result<Booked, EscalationError> {
+    ) -> Result<Elsewhere, EscalationError> {
         for _ in 0..LOOKS {
             let record: Option<CallRecord> = self.records.find(Key::Sid(sid)).await?;
             match record.and_then(|record| record.escalation) {
-                Some(escalation) if escalation.is_promised() => return Ok(Booked::Booked),
-                Some(escalation) if failures(&escalation) > failed_before => break,
+                Some(escalation) if escalation.is_promised() => return Ok(Elsewhere::Booked),
+                Some(escalation) if failures(&escalation) > failed_before => {
+                    return Ok(Elsewhere::Failed);
+                }
                 _ => tokio::time::sleep(LOOK_PAUSE).await,
             }
         }
-        Err(EscalationError::Desk("another engine could not book it".to_owned()))
+        Ok(Elsewhere::Silent)
     }
+}
+
+/// What is heard of a booking that somebody else has claimed.
+enum Elsewhere {
+    Booked,
+    Failed,
+    /// Nothing, for longer than it can take.
+    Silent,
+}
+
+fn not_elsewhere() -> EscalationError {
+    EscalationError::Desk("another webhook could not book it".to_owned())
 }
 
 /// How often it could not be booked so far.

@@ -296,3 +296,39 @@ async fn a_desk_without_call_backs_keeps_the_message_with_the_call() {
     assert_eq!(house.manager.send(left).await.unwrap(), Ok(()));
     assert_eq!(house.known().message.as_deref(), Some("Call me."));
 }
+
+#[actix::test]
+async fn a_message_that_could_not_be_passed_on_is_tried_again() {
+    let bookings = vec![Err(DeskError::Failed("503".into())), Ok("WT7".to_owned())].into();
+    let house = House::ringing(Memory::default(), Planned { bookings, ..Planned::default() });
+    house.escalate(None).await.unwrap();
+    tokio::time::pause();
+    let step = Step::MessageLeft { text: "Call me.".into() };
+    let left = Advance { sid: sid(), id: escalation(1).id, step };
+    assert_eq!(house.manager.send(left).await.unwrap(), Ok(()));
+    assert_eq!((house.desk.booked.get(), house.known().is_promised()), (1, false));
+    tokio::time::sleep(MESSAGE_PAUSES[0] + Duration::from_millis(1)).await;
+    assert_eq!((house.desk.booked.get(), house.known().is_promised()), (2, true));
+}
+
+#[actix::test]
+async fn what_a_dead_engine_has_asked_for_is_looked_for() {
+    for found in [None, Some("WT9".to_owned())] {
+        let expected = found.is_some();
+        let bookings = vec![Ok("WT8".to_owned())].into();
+        let memory = Memory::default();
+        memory
+            .replies
+            .lock()
+            .unwrap()
+            .insert(format!("call-back:{}:0", escalation(1).id), "it".into());
+        let house = House::ringing(memory, Planned { bookings, found, ..Planned::default() });
+        house.escalate(None).await.unwrap();
+        tokio::time::pause();
+        assert_eq!(house.book().await.is_ok(), expected);
+        assert_eq!((house.desk.booked.get(), house.known().is_promised()), (0, expected));
+        assert_eq!(house.book().await, Ok(Booked::Booked), "it is tried, where it was not there");
+        assert_eq!(house.desk.booked.get(), usize::from(!expected));
+        tokio::time::resume();
+    }
+}

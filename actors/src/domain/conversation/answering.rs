@@ -7,7 +7,7 @@
 use super::{Conversation, Effect, Observation, Rules, ending::Ending};
 use crate::domain::{
     answer::{AnswerEvent, FailureKind, Finish, ModelFailure, ToolCall},
-    escalation::{Grounds, MarkerScanner},
+    escalation::{Grounds, MarkerScanner, ReasonCode},
     ids::TurnId,
     prompt::{ESCALATE_TOOL, Message, Prompt, Speaker, Tools},
     speech::Speech,
@@ -100,6 +100,19 @@ impl Answer {
             trail: Vec::new(),
             tool_rounds: 0,
         }
+    }
+
+    /// Whether the model can still be told that it called a tool wrongly.
+    fn may_explain(&self) -> bool {
+        !self.has_spoken() && !self.worded && self.tool_rounds < TOOL_ROUNDS_MAX
+    }
+
+    /// A person who was called for in a way that cannot be read, and will not be: the tool's name
+    /// alone says what counts. Arguments that the token limit cut would be cut again.
+    pub(super) fn called_somehow(&self, finish: Finish) -> Option<Grounds> {
+        let for_good = finish == Finish::Length || !self.may_explain();
+        let (call, _) = self.misused.as_ref().filter(|_| for_good)?;
+        (call.name == ESCALATE_TOOL).then(|| Grounds::new(ReasonCode::Other, ""))
     }
 
     /// Whether a word of it was sent.
@@ -215,7 +228,7 @@ impl Conversation {
     ) {
         let Some(answer) = &mut self.answer else { return };
         let Some((call, told)) = answer.misused.take() else { return };
-        if answer.has_spoken() || answer.worded || answer.tool_rounds >= TOOL_ROUNDS_MAX {
+        if !answer.may_explain() {
             return self.break_down(now, words, Reason::Garbage, effects);
         }
         answer.tool_rounds += 1;

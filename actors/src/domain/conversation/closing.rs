@@ -82,7 +82,7 @@ impl Conversation {
         let due = self.closing_deadline().is_some_and(|at| at <= now);
         match self.closing {
             Closing::Goodbye { .. } if due => self.end_session(now, false, effects),
-            Closing::Bridge(_) if due => self.hand_over(now, effects),
+            Closing::Bridge(_) if due => self.plead_in_vain(now, effects),
             Closing::Ended { handing_over, .. } if due => {
                 let status = (!handing_over).then_some(Status::Completed);
                 return self.conclude(now, status, effects);

@@ -65,7 +65,7 @@ impl Conversation {
         answer.worded = answer.worded || has_word(&words);
         let worded = answer.worded;
         let wish = answer.markers.wish();
-        let wanted = answer.wanted.take();
+        let wanted = answer.wanted.take().or_else(|| answer.called_somehow(finish));
         if wanted.is_none() && wish.is_none() && answer.misused.is_some() {
             return self.answer_misuse(now, words, effects);
         }
@@ -106,7 +106,7 @@ impl Conversation {
         let Some(answer) = &mut self.answer else { return };
         effects.push(Effect::StopAsking);
         if answer.tools == Tools::Stay {
-            return self.hand_over(now, effects);
+            return self.plead_in_vain(now, effects);
         }
         if answer.markers.is_over() || answer.wanted.is_some() {
             // What the model wished for is known; only the rest of its words did not come.

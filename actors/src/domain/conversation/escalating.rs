@@ -5,6 +5,7 @@
 //! model's, a rule of the persona's, an outage, a supervisor. One escalation is under way at a time.
 
 mod known;
+mod message;
 
 use super::{Conversation, Effect, Observation, closing::Closing, ending::Then, opening::Opening};
 use crate::domain::{
@@ -12,7 +13,7 @@ use crate::domain::{
     escalation::{Escalation, EscalationState, Grounds, ReasonCode, Step, Unreached},
     handoff::HandoffNote,
     ids::EscalationId,
-    phrases::{consists_of, refuses},
+    phrases::refuses,
     prompt::{STAY_TOOL, Tools, summary_prompt},
     time::{Millis, Timestamp},
     transcript::{Reason, Role, Turn},
@@ -28,10 +29,6 @@ const HOLD_MAX: Millis = 6_000;
 /// How long `end` waits for the escalation to be recorded, ms. Without a record the note that goes
 /// with it says enough, and the caller does not wait for a store that is away.
 const RECORD_PATIENCE: Millis = 2_000;
-
-/// Fewer letters than this are no message: "um", "okay", "yes". In scripts that need few letters for
-/// many words a message has as many all the same.
-const MESSAGE_MIN: usize = 6;
 
 /// The bounds of "under a minute", "under five", "under ten", ms: see `Persona::waits`.
 const WAIT_BOUNDS: [Millis; 3] = [60_000, 300_000, 600_000];
@@ -258,9 +255,19 @@ impl Conversation {
         match event {
             AnswerEvent::Token(_) => {}
             AnswerEvent::Called(call) if call.name == STAY_TOOL => self.stay(now, effects),
-            AnswerEvent::Called(_) | AnswerEvent::Done(_) | AnswerEvent::Failed(_) => {
-                self.hand_over(now, effects);
-            }
+            AnswerEvent::Called(_) | AnswerEvent::Done(_) => self.hand_over(now, effects),
+            AnswerEvent::Failed(_) => self.plead_in_vain(now, effects),
+        }
+    }
+
+    /// The model does not say, or not in time: the persona's phrases do.
+    pub(super) fn plead_in_vain(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let asked = self.answer.as_ref().is_some_and(|answer| answer.tools == Tools::Stay);
+        let last = self.transcript.turns().iter().rfind(|turn| turn.role == Role::Customer);
+        if asked && last.is_some_and(|turn| refuses(&turn.text, &self.persona.stay_phrases)) {
+            self.stay(now, effects);
+        } else {
+            self.hand_over(now, effects);
         }
     }
 
@@ -315,42 +322,6 @@ impl Conversation {
             }
             Then::HandOver => {}
         }
-    }
-
-    /// Whether the caller was asked to leave a message, and has not said a word since.
-    pub(super) fn awaits_message(&self) -> bool {
-        self.escalating.message_for.is_some()
-    }
-
-    /// The caller was asked to leave a message, and this is what they say to it. False when they
-    /// were not, or ask something instead.
-    pub(super) fn take_message(
-        &mut self,
-        now: Timestamp,
-        words: &str,
-        effects: &mut Vec<Effect>,
-    ) -> bool {
-        let Some(id) = self.escalating.message_for.take() else { return false };
-        let parts = consists_of(words, &self.persona.goodbye_phrases);
-        if parts || words.contains(['?', '？', '؟']) {
-            return false;
-        }
-        if refuses(words, &self.persona.stay_phrases) {
-            let phrase = self.persona.stay.clone();
-            self.say_phrase(now, phrase, None, effects);
-            return true;
-        }
-        if words.chars().filter(|c| c.is_alphanumeric()).count() < MESSAGE_MIN {
-            self.escalating.message_for = Some(id);
-            let phrase = self.persona.interrupted.clone();
-            self.say_phrase(now, phrase, Some(Reason::NoPerson), effects);
-            return true;
-        }
-        effects.push(Effect::Observe(Observation::MessageTaken));
-        effects.push(Effect::Advance { id, step: Step::MessageLeft { text: words.to_owned() } });
-        let phrase = self.persona.message_taken.clone();
-        self.say_phrase(now, phrase, None, effects);
-        true
     }
 
     /// What a caller hears whose escalation an earlier session began: the bridge sentence once more,

@@ -326,7 +326,7 @@ fn a_session_that_takes_over_in_the_middle_of_the_bridge_says_it_again_and_hands
 #[test]
 fn a_tool_that_is_called_wrongly_is_explained_three_times_and_then_something_safe_is_said() {
     for (name, arguments, why) in
-        [("dance", "{}", "unknown"), (ESCALATE_TOOL, "{", "malformed"), ("", "", "unknown")]
+        [("dance", "{}", "unknown"), ("stay", "{", "unknown"), ("", "", "unknown")]
     {
         let mut talk = Talk::greeted();
         let turn = talk.ask("Hello?");
@@ -361,4 +361,25 @@ fn words_before_a_tool_that_nobody_knows_are_left_at_that() {
     talk.tokens(turn, "Second thoughts.");
     talk.done(turn);
     assert_eq!(talk.heard(), "Second thoughts.");
+}
+
+#[test]
+fn a_person_who_is_called_for_illegibly_to_the_end_comes_all_the_same() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Hello?");
+    for round in 1..=4 {
+        assert_eq!((talk.questions().len(), talk.escalations()), (round, vec![]));
+        talk.answer(turn, call(ESCALATE_TOOL, "{"));
+        talk.done(turn);
+    }
+    assert_eq!((talk.questions().len(), talk.heard().as_str()), (4, BRIDGE));
+    assert_eq!(talk.escalations().len(), 1);
+    let refused = Observation::CallRefused("malformed");
+    assert!(talk.effects.contains(&Effect::Observe(refused)));
+    // What the token limit has cut is not asked for again.
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Hello?");
+    talk.answer(turn, call(ESCALATE_TOOL, r#"{"reason":"#));
+    talk.answer(turn, AnswerEvent::Done(Finish::Length));
+    assert_eq!((talk.questions().len(), talk.heard().as_str()), (1, BRIDGE));
 }

@@ -62,6 +62,27 @@ fn anything_but_staying_goes_on_with_the_hand_off_and_is_not_spoken() {
 }
 
 #[test]
+fn where_the_model_does_not_say_the_personas_phrases_tell_who_stays() {
+    let silent: [fn(&mut Talk, TurnId); 2] =
+        [|talk, turn| talk.fail(turn), |talk, _| talk.wait(6_000)];
+    for case in silent {
+        let mut talk = Talk::greeted();
+        talk.wants_a_person();
+        let turn = talk.say("Oh, never mind.");
+        case(&mut talk, turn);
+        assert_eq!((talk.agent(turn).text.as_str(), talk.ends().len()), ("Let us go on.", 0));
+        assert_eq!(talk.steps(), [Step::Withdrawn]);
+    }
+    // A model that answers has decided.
+    let mut talk = Talk::greeted();
+    talk.wants_a_person();
+    let turn = talk.say("Oh, never mind.");
+    talk.tokens(turn, "All right.");
+    talk.done(turn);
+    assert_eq!((talk.ends().len(), talk.steps()), (1, vec![]));
+}
+
+#[test]
 fn a_caller_who_talks_on_and_on_holds_the_hand_off_for_six_seconds_behind_their_first_words() {
     let mut talk = Talk::greeted();
     talk.wants_a_person();

@@ -219,3 +219,21 @@ fn who_comes_back_to_a_new_session_is_asked_for_the_message_again() {
     talk.say("It is about my fee.");
     assert_eq!(talk.steps().len(), 1);
 }
+
+#[test]
+fn a_short_question_about_the_request_is_answered_and_the_message_follows_it() {
+    let mut talk = Talk::without_people();
+    talk.say("I want to talk to a person");
+    let turn = talk.ask("Why not?");
+    talk.tokens(turn, "Nobody is here.");
+    talk.done(turn);
+    talk.say("It is about my fee.");
+    assert_eq!(talk.steps().len(), 1);
+    let mut talk = Talk::without_people();
+    talk.say("I want to talk to a person");
+    let turn = talk.ask("What is the fee of the gold card?");
+    talk.tokens(turn, "Five dollars.");
+    talk.done(turn);
+    talk.ask("And the fee of the other one.");
+    assert_eq!(talk.steps(), [], "they have gone on to something else");
+}
