@@ -58,8 +58,10 @@ pub(crate) struct Escalations {
     plea: Option<TurnId>,
     /// The answer to that came in this step, or is not waited for any more.
     plea_over: bool,
-    /// It was: they do.
-    stays: bool,
+    /// What it said in this step.
+    stays: Option<bool>,
+    /// The caller's last words were plain enough without it.
+    never_mind: bool,
     /// Since when there is a line.
     line_since: Option<Timestamp>,
     /// For which one the caller may leave a message.
@@ -123,7 +125,7 @@ impl Escalations {
     }
 
     fn hear(&mut self, seen: &Seen<'_>) {
-        (self.plea_over, self.stays) = (false, false);
+        (self.plea_over, self.stays) = (false, None);
         match seen.input {
             Input::Attached => {
                 self.line_since = Some(seen.now);
@@ -152,7 +154,11 @@ impl Escalations {
                 }
             }
             Input::Answer(turn, event) if self.plea == Some(*turn) => {
-                self.stays = matches!(event, AnswerEvent::Called(call) if call.name == STAY_TOOL);
+                self.stays = match event {
+                    AnswerEvent::Called(call) => Some(call.name == STAY_TOOL),
+                    AnswerEvent::Done(_) => Some(false),
+                    _ => None,
+                };
                 self.plea_over = !matches!(event, AnswerEvent::Token(_));
             }
             _ => {}
@@ -203,6 +209,9 @@ impl Escalations {
 
     /// What the transcript says of it.
     fn noted(&mut self, seen: &Seen<'_>, turn: &Turn) -> Verdict {
+        if turn.role == Role::Customer {
+            self.never_mind = turn.text.to_lowercase().contains("never mind");
+        }
         let begins = |effect: &Effect| matches!(effect, Effect::Escalate(_));
         let concerned = self.under_way.is_some()
             || self.ended.is_some()
@@ -265,7 +274,8 @@ impl Escalations {
                 if self.ended.is_some() {
                     return wrong("after the end");
                 }
-                if !self.stays {
+                let asked = self.plea.is_some() || self.plea_over;
+                if !self.stays.unwrap_or(asked && self.never_mind) {
                     return wrong("nobody said that the caller stays");
                 }
                 match self.under_way.take() {
@@ -315,10 +325,7 @@ impl Escalations {
             let by_clock = bridge.at + chars * 1_000 / USUAL_PACE;
             (seen.idle && !bridge.just_now) || seen.now >= by_clock.min(bridge.at + BRIDGE_MAX)
         });
-        let may = match current.held_until() {
-            Some(until) => self.plea_over || until <= seen.now,
-            None => heard,
-        };
+        let may = current.held_until().map_or(heard, |until| self.plea_over || until <= seen.now);
         if !may {
             let detail = format!("{current:?} ends at {:?}", seen.now);
             return broken(Invariant::Bridged, detail);
