@@ -119,6 +119,7 @@ fn measured<T>(
         let outcome = match &answer {
             Ok(answer) => outcome(answer),
             Err(StoreError::Unavailable(_)) => "unavailable",
+            Err(StoreError::NotDurable) => "not_durable",
             Err(StoreError::Unreadable(_)) => "unreadable",
         };
         let labels = [("operation", operation), ("outcome", outcome)];

@@ -14,11 +14,12 @@ use switchhook_actors::{
         ids::{Alias, CallSid, Epoch},
         record::{Change, NewCall, Position},
         time::{Millis, Timestamp},
-        transcript::Turn,
+        transcript::{LateTurn, Turn},
     },
     llm_gateway::Patience,
     registry::store::{
-        Appended, CallStore, Claimed, Feed, Key, Opened, Settled, StoreError, Stored, Sweep, Swept,
+        Appended, CallStore, Claimed, Feed, Key, Opened, Restored, Settled, StoreError, Stored,
+        Sweep, Swept,
     },
 };
 
@@ -57,10 +58,23 @@ impl CallStore for Broken {
     fn settle(&self, _: CallSid, _: Epoch, _: Change, _: Timestamp) -> Stored<Settled> {
         self.answer()
     }
-    fn remember(&self, _: String, _: String, _: Timestamp, _: Millis) -> Stored<String> {
+    fn restore(&self, _: switchhook_actors::domain::record::CallRecord) -> Stored<Restored> {
         self.answer()
     }
-    fn answered(&self, _: String, _: Timestamp) -> Stored<Option<String>> {
+    fn add_late(&self, _: CallSid, _: Vec<LateTurn>) -> Stored<bool> {
+        self.answer()
+    }
+    fn remember(
+        &self,
+        _: CallSid,
+        _: String,
+        _: String,
+        _: Timestamp,
+        _: Millis,
+    ) -> Stored<String> {
+        self.answer()
+    }
+    fn answered(&self, _: CallSid, _: String, _: Timestamp) -> Stored<Option<String>> {
         self.answer()
     }
     fn link(&self, _: Alias, _: CallSid) -> Stored<bool> {

@@ -57,7 +57,7 @@ pub(super) async fn incoming(
     let call = Incoming::read(&signed.form, signed.idempotency.as_deref()).map_err(bad)?;
     let key = reply_key("incoming", &signed, call.sid, "");
     let ring = ring(&web, &call);
-    Ok(once(&web, "incoming", key, REPLY_TTL, ring).await)
+    Ok(once(&web, "incoming", call.sid, key, REPLY_TTL, ring).await)
 }
 
 async fn ring(web: &Web, call: &Incoming) -> Response {

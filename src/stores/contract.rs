@@ -15,6 +15,7 @@ use switchhook_actors::{
     registry::store::{Appended, CallStore, Claimed, Key, Settled},
 };
 
+pub(crate) mod copies;
 pub(crate) mod feed;
 pub(crate) mod lookups;
 pub(crate) mod ownership;
@@ -53,6 +54,10 @@ macro_rules! contract {
             ownership::what_is_settled_is_found,
             ownership::nothing_is_known_of_an_unknown_call,
             ownership::words_of_every_script_survive,
+            copies::what_was_lost_is_restored_from_a_copy,
+            copies::what_a_store_has_lost_of_a_call_is_restored_and_the_rest_is_kept,
+            copies::a_copy_of_an_older_owner_changes_nothing,
+            copies::late_turns_stand_beside_the_transcript_once,
             lookups::the_first_reply_to_a_webhook_stands_until_its_time_is_over,
             lookups::a_call_is_found_by_its_linked_ids,
             lookups::the_newest_link_of_an_id_stands,
@@ -132,6 +137,10 @@ impl Home {
             Settled::Settled(record) => *record,
             refused => panic!("call {n}: {refused:?}"),
         }
+    }
+
+    async fn epoch(&self, n: u32) -> Epoch {
+        self.find(n).await.unwrap().epoch
     }
 
     async fn find(&self, n: u32) -> Option<CallRecord> {

@@ -31,10 +31,11 @@ use switchhook_actors::{
         ids::{Alias, CallSid, Epoch, InstanceId},
         record::{CallRecord, CallSummary, Change, NewCall, Position},
         time::{Millis, Timestamp},
-        transcript::{Role, Turn},
+        transcript::{LateTurn, Role, Turn},
     },
     registry::store::{
-        Appended, CallStore, Claimed, Feed, Key, Opened, Settled, StoreError, Stored, Sweep, Swept,
+        Appended, CallStore, Claimed, Feed, Key, Opened, Restored, Settled, StoreError, Stored,
+        Sweep, Swept,
     },
 };
 use tokio::sync::watch;
@@ -271,12 +272,27 @@ impl CallStore for Embedded {
         self.ask(move |round| round.settle(sid, epoch, &change, at))
     }
 
-    fn remember(&self, key: String, reply: String, now: Timestamp, ttl: Millis) -> Stored<String> {
-        self.ask(move |round| round.remember(&key, &reply, now, ttl))
+    fn restore(&self, copy: CallRecord) -> Stored<Restored> {
+        self.ask(move |round| round.restore(&copy))
     }
 
-    fn answered(&self, key: String, now: Timestamp) -> Stored<Option<String>> {
-        self.ask(move |round| round.answered(&key, now))
+    fn add_late(&self, sid: CallSid, turns: Vec<LateTurn>) -> Stored<bool> {
+        self.ask(move |round| round.add_late(sid, &turns))
+    }
+
+    fn remember(
+        &self,
+        sid: CallSid,
+        key: String,
+        reply: String,
+        now: Timestamp,
+        ttl: Millis,
+    ) -> Stored<String> {
+        self.ask(move |round| round.remember(sid, &key, &reply, now, ttl))
+    }
+
+    fn answered(&self, sid: CallSid, key: String, now: Timestamp) -> Stored<Option<String>> {
+        self.ask(move |round| round.answered(sid, &key, now))
     }
 
     fn link(&self, alias: Alias, sid: CallSid) -> Stored<bool> {

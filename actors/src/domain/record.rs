@@ -6,7 +6,7 @@ use super::{
     escalation::{Escalation, EscalationState, Step, Unreached},
     ids::{CallSid, Epoch, EscalationId, InstanceId},
     time::{Millis, Timestamp},
-    transcript::Transcript,
+    transcript::{LateTurn, Transcript},
 };
 
 /// Version of the stored record. A reader takes what it knows and ignores the rest.
@@ -88,6 +88,9 @@ pub struct CallRecord {
     /// Who said what. Stored turn by turn, not with the rest of the record.
     #[serde(skip)]
     pub transcript: Transcript,
+    /// What earlier owners stored too late, by its time. Kept apart like the transcript.
+    #[serde(skip)]
+    pub late: Vec<LateTurn>,
 }
 
 impl CallRecord {
@@ -111,6 +114,7 @@ impl CallRecord {
             escalation: None,
             rejoins: Vec::new(),
             transcript: Transcript::default(),
+            late: Vec::new(),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ids::TurnId, time::Timestamp};
+use super::{
+    ids::{Epoch, InstanceId, TurnId},
+    time::Timestamp,
+};
 
 /// Whose words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -133,6 +136,20 @@ impl Turn {
             lost_before: 0,
         }
     }
+}
+
+/// A turn of an owner that the call had moved on from: it was said and heard, and came to the store
+/// when another engine had gone on without it. Shown beside the transcript, never told a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateTurn {
+    /// The engine that held the call.
+    pub instance: InstanceId,
+    /// Its claim.
+    pub epoch: Epoch,
+    /// The sequence number that the turn had there.
+    pub seq: u64,
+    /// What was said.
+    pub turn: Turn,
 }
 
 /// The turns of a call, in order.

@@ -47,7 +47,7 @@ impl EscalationManager {
         let mine = format!("{:p}-{}", self.lanes, (self.now)().0);
         let key = format!("call-back:{id}:{failures}");
         let case = Case { record, escalation, now: (self.now)() };
-        let created = if self.records.first(key, mine.clone(), CLAIM_TTL).await? == mine {
+        let created = if self.records.first(sid, key, mine.clone(), CLAIM_TTL).await? == mine {
             self.create(case, asked_before).await
         } else {
             match self.booked_elsewhere(sid, failures).await? {

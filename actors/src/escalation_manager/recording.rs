@@ -17,7 +17,7 @@ use crate::{
     registry::{
         Registry,
         messages::{Find, Link, Open, Remember, Settle},
-        store::{Key, Settled, StoreError},
+        store::{Key, Settled},
     },
 };
 
@@ -63,11 +63,12 @@ impl Records {
     /// Keeps `mine` under that key if nothing stands there; what stands there then.
     pub(super) async fn first(
         &self,
+        sid: CallSid,
         key: String,
         mine: String,
         ttl: u64,
     ) -> Result<String, EscalationError> {
-        let order = Remember { key, reply: mine, now: (self.now)(), ttl };
+        let order = Remember { sid, key, reply: mine, now: (self.now)(), ttl };
         let asked = self.registry.send(order).timeout(PATIENCE).await;
         Ok(asked.map_err(|error| unanswered(&error))??)
     }
@@ -150,9 +151,7 @@ impl Records {
             Ok(Settled::Settled(record)) => Ok(*record),
             Ok(Settled::Fenced) => Err(EscalationError::Fenced),
             Ok(Settled::Unknown) => Err(EscalationError::Unknown),
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Unreadable(_))) => {
-                Err(error.into())
-            }
+            Err(error) => Err(error.into()),
         }
     }
 }

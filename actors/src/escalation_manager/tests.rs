@@ -19,9 +19,11 @@ use crate::{
         ids::{Alias, Epoch, InstanceId},
         record::{CallSummary, Change, NewCall, Position},
         time::Millis,
-        transcript::Turn,
+        transcript::{LateTurn, Turn},
     },
-    registry::store::{Appended, CallStore, Claimed, Feed, Opened, Settled, Stored, Sweep, Swept},
+    registry::store::{
+        Appended, CallStore, Claimed, Feed, Opened, Restored, Settled, Stored, Sweep, Swept,
+    },
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -76,11 +78,24 @@ impl CallStore for Memory {
         }
         .boxed()
     }
-    fn remember(&self, key: String, reply: String, _: Timestamp, _: Millis) -> Stored<String> {
+    fn restore(&self, _: CallRecord) -> Stored<Restored> {
+        self.answer(Restored::Newer)
+    }
+    fn add_late(&self, _: CallSid, _: Vec<LateTurn>) -> Stored<bool> {
+        self.answer(false)
+    }
+    fn remember(
+        &self,
+        _: CallSid,
+        key: String,
+        reply: String,
+        _: Timestamp,
+        _: Millis,
+    ) -> Stored<String> {
         let stands = self.replies.lock().unwrap().entry(key).or_insert(reply).clone();
         self.answer(stands)
     }
-    fn answered(&self, _: String, _: Timestamp) -> Stored<Option<String>> {
+    fn answered(&self, _: CallSid, _: String, _: Timestamp) -> Stored<Option<String>> {
         self.answer(None)
     }
     fn link(&self, _: Alias, _: CallSid) -> Stored<bool> {

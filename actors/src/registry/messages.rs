@@ -85,6 +85,8 @@ pub struct Settle {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<String, StoreError>")]
 pub struct Remember {
+    /// Which call it is about.
+    pub sid: CallSid,
     /// What identifies the webhook.
     pub key: String,
     /// The bytes to answer with.
@@ -99,6 +101,8 @@ pub struct Remember {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Option<String>, StoreError>")]
 pub struct Answered {
+    /// Which call it is about.
+    pub sid: CallSid,
     /// What identifies the webhook.
     pub key: String,
     /// Now.
@@ -227,7 +231,7 @@ impl Operation for Remember {
     const NAME: &'static str = "remember";
 
     fn ask(self, store: &dyn CallStore) -> Stored<String> {
-        store.remember(self.key, self.reply, self.now, self.ttl)
+        store.remember(self.sid, self.key, self.reply, self.now, self.ttl)
     }
 }
 
@@ -236,7 +240,7 @@ impl Operation for Answered {
     const NAME: &'static str = "answered";
 
     fn ask(self, store: &dyn CallStore) -> Stored<Option<String>> {
-        store.answered(self.key, self.now)
+        store.answered(self.sid, self.key, self.now)
     }
 }
 

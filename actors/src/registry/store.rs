@@ -10,7 +10,7 @@ use crate::domain::{
     ids::{Alias, CallSid, Epoch, InstanceId},
     record::{CallEvent, CallRecord, CallSummary, Change, NewCall, Position, Status},
     time::{Millis, Timestamp},
-    transcript::Turn,
+    transcript::{LateTurn, Turn},
 };
 
 /// What every operation returns.
@@ -23,6 +23,10 @@ pub enum StoreError {
     /// landed is not known: repeat it with the same sequence number.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// It is written, and no replica has confirmed it: it may be lost with the server. The same
+    /// write again, under the same sequence number, tells whether it is durable by now.
+    #[error("the store has written it, and no replica has confirmed it")]
+    NotDurable,
     /// What it holds cannot be read.
     #[error("the store holds something unreadable: {0}")]
     Unreadable(String),
@@ -73,6 +77,17 @@ pub enum Settled {
     Fenced,
     /// No such call, or it was erased.
     Unknown,
+}
+
+/// Answer to `restore`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// The store has all of the copy, durably.
+    Restored,
+    /// A higher epoch, or another engine at the same, owns the call: nothing was written.
+    Newer,
+    /// The call was erased: nothing was written.
+    Erased,
 }
 
 /// The name a call is looked up by.
@@ -153,8 +168,9 @@ pub trait CallStore: Send + Sync + 'static {
     /// Notes a call that begins to ring. Idempotent: the first one stands.
     fn open(&self, call: NewCall) -> Stored<Opened>;
 
-    /// Makes the call the claimant's, at a higher epoch than any before; never waits for the old
-    /// owner. Opens a call that nobody opened. The record comes with its transcript, and is
+    /// Makes the call the claimant's, at a higher epoch than any before, and at least as high as the
+    /// time in ms, so that a store that was rolled back gives no epoch twice; never waits for the
+    /// old owner. Opens a call that nobody opened. The record comes with its transcript, and is
     /// `Active` unless it was further along.
     fn claim(&self, sid: CallSid, by: InstanceId, at: Timestamp) -> Stored<Claimed>;
 
@@ -164,12 +180,30 @@ pub trait CallStore: Send + Sync + 'static {
     /// Changes the record besides its turns.
     fn settle(&self, sid: CallSid, epoch: Epoch, change: Change, at: Timestamp) -> Stored<Settled>;
 
-    /// Keeps a webhook's reply for `ttl` ms. The first reply under a key stands and is returned,
-    /// so that a repeated webhook gets the same bytes.
-    fn remember(&self, key: String, reply: String, now: Timestamp, ttl: Millis) -> Stored<String>;
+    /// Takes a copy of a call, words and all, that another store has kept or a session still knows:
+    /// what the store has lost is there again, what it has is kept. A call that is missing is
+    /// created as the copy has it; of one that is there the epoch, the next sequence number and
+    /// the turns are brought up to the copy's. Lists and the feed are brought up to it as well.
+    fn restore(&self, copy: CallRecord) -> Stored<Restored>;
 
-    /// The reply kept under that key, if its time is not over.
-    fn answered(&self, key: String, now: Timestamp) -> Stored<Option<String>>;
+    /// Keeps turns of an owner that the call had moved on from, beside the transcript. One that is
+    /// there already, in either place, is not kept twice. False when there is no such call.
+    fn add_late(&self, sid: CallSid, turns: Vec<LateTurn>) -> Stored<bool>;
+
+    /// Keeps a reply to a webhook about that call for `ttl` ms. The first reply under a key stands
+    /// and is returned, so that a repeated webhook gets the same bytes. It goes with the call when
+    /// that is erased.
+    fn remember(
+        &self,
+        sid: CallSid,
+        key: String,
+        reply: String,
+        now: Timestamp,
+        ttl: Millis,
+    ) -> Stored<String>;
+
+    /// The reply kept under that key of the call, if its time is not over.
+    fn answered(&self, sid: CallSid, key: String, now: Timestamp) -> Stored<Option<String>>;
 
     /// Makes the call findable under another id. The newest link of an id stands. False when there
     /// is no such call.

@@ -5,13 +5,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     messages::{Append, Find, Flush},
-    store::{Appended, Claimed, Feed, Key, Opened, Settled, Stored},
+    store::{Appended, Claimed, Feed, Key, Opened, Restored, Settled, Stored},
     *,
 };
 use crate::domain::{
     ids::{Alias, Epoch, InstanceId, TurnId},
     record::{CallRecord, CallSummary, Change, NewCall, Position},
-    transcript::{Role, Turn},
+    transcript::{LateTurn, Role, Turn},
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -48,10 +48,23 @@ impl CallStore for Watched {
     fn settle(&self, _: CallSid, _: Epoch, _: Change, _: Timestamp) -> Stored<Settled> {
         unavailable()
     }
-    fn remember(&self, _: String, _: String, _: Timestamp, _: Millis) -> Stored<String> {
+    fn restore(&self, _: CallRecord) -> Stored<Restored> {
         unavailable()
     }
-    fn answered(&self, _: String, _: Timestamp) -> Stored<Option<String>> {
+    fn add_late(&self, _: CallSid, _: Vec<LateTurn>) -> Stored<bool> {
+        unavailable()
+    }
+    fn remember(
+        &self,
+        _: CallSid,
+        _: String,
+        _: String,
+        _: Timestamp,
+        _: Millis,
+    ) -> Stored<String> {
+        unavailable()
+    }
+    fn answered(&self, _: CallSid, _: String, _: Timestamp) -> Stored<Option<String>> {
         unavailable()
     }
     fn link(&self, _: Alias, _: CallSid) -> Stored<bool> {

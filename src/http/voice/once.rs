@@ -26,6 +26,7 @@ const NAME_MAX: usize = 64;
 pub(super) async fn once(
     web: &Web,
     route: &'static str,
+    sid: CallSid,
     key: String,
     ttl: Millis,
     reply: impl Future<Output = Response>,
@@ -34,14 +35,15 @@ pub(super) async fn once(
     let _pass = web.under_way.pass(&key).await;
     let now = clock::now();
     let known =
-        web.registry.send(Answered { key: key.clone(), now }).timeout(REGISTRY_PATIENCE).await;
+        web.registry.send(Answered { sid, key: key.clone(), now }).timeout(REGISTRY_PATIENCE).await;
     let (xml, outcome) = match known {
         Ok(Ok(Some(known))) => (known, "repeated"),
         // A registry that does not answer will not keep the reply either: the caller waits for it.
         Err(_) | Ok(Err(_)) => (reply.await.to_xml(), "unsaved"),
         Ok(Ok(None)) => {
             let xml = reply.await.to_xml();
-            let keep = Remember { key: key.clone(), reply: xml.clone(), now: clock::now(), ttl };
+            let keep =
+                Remember { sid, key: key.clone(), reply: xml.clone(), now: clock::now(), ttl };
             match web.registry.send(keep).timeout(REGISTRY_PATIENCE).await {
                 Ok(Ok(stands)) => (stands, "answered"),
                 _ => (xml, "unsaved"),

@@ -70,7 +70,7 @@ pub(in crate::http) async fn wait(
     let which = escalation(&web, waiting.sid).await;
     let part = format!("{which}:{}:{:?}", waiting.waited.as_secs(), waiting.key);
     let key = reply_key("wait", &signed, waiting.sid, &part);
-    Ok(once(&web, "wait", key, WAIT_TTL, hold(&web, &waiting)).await)
+    Ok(once(&web, "wait", waiting.sid, key, WAIT_TTL, hold(&web, &waiting)).await)
 }
 
 async fn hold(web: &Web, waiting: &Waiting) -> Response {
@@ -178,7 +178,7 @@ pub(in crate::http) async fn queued(
     let [queue, dial, time] = ["QueueResult", "DialCallStatus", "QueueTime"].map(field);
     let part = format!("{which}:{queue}{dial}:{time}");
     let key = reply_key("queued", &signed, end.sid, &part);
-    Ok(once(&web, "queued", key, REPLY_TTL, after_queue(&web, &end)).await)
+    Ok(once(&web, "queued", end.sid, key, REPLY_TTL, after_queue(&web, &end)).await)
 }
 
 /// Which of the call's escalations it is about: two of them may end alike within a minute.

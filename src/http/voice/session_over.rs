@@ -39,7 +39,7 @@ pub(in crate::http) async fn handoff(
     let key = reply_key("handoff", &signed, end.sid, &part);
     let [caller, called] = ["From", "To"].map(|name| Phone::new(field(name)).as_str().to_owned());
     let call = NewCall { sid: end.sid, caller, called, greeting: None, at: clock::now() };
-    Ok(once(&web, "handoff", key, REPLY_TTL, after_session(&web, &end, call)).await)
+    Ok(once(&web, "handoff", end.sid, key, REPLY_TTL, after_session(&web, &end, call)).await)
 }
 
 async fn after_session(web: &Web, end: &SessionEnd, call: NewCall) -> Response {

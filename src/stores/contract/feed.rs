@@ -31,7 +31,7 @@ pub(crate) async fn live_calls_are_listed_by_their_start(home: Home) {
     }
     home.claim(4, "a").await;
     home.claim(2, "a").await;
-    home.settle(2, Epoch(1), ended(Status::Completed), BEGIN + 9).await;
+    home.settle(2, home.epoch(2).await, ended(Status::Completed), BEGIN + 9).await;
     let live = home.store.live().await.unwrap();
     assert_eq!(live.iter().map(|call| call.sid).collect::<Vec<_>>(), [sid(1), sid(3), sid(4)]);
     let found = home.find(4).await.unwrap();
@@ -47,14 +47,14 @@ pub(crate) async fn a_reader_gets_a_snapshot_and_then_what_happens(home: Home) {
     assert_eq!(home.events(start).await, (start, vec![]));
 
     home.ring(2).await;
-    home.claim(1, "a").await;
-    home.append(1, Epoch(1), 1, caller_says(1, "hi")).await;
-    home.append(1, Epoch(1), 2, agent_says(1, "hello there")).await;
-    home.append(1, Epoch(1), 3, agent_says(1, "hello")).await;
+    let epoch = home.claim(1, "a").await.epoch;
+    home.append(1, epoch, 1, caller_says(1, "hi")).await;
+    home.append(1, epoch, 2, agent_says(1, "hello there")).await;
+    home.append(1, epoch, 3, agent_says(1, "hello")).await;
     let reason = escalated(1, "fraud");
-    home.settle(1, Epoch(1), reason, BEGIN + 1).await;
-    home.settle(1, Epoch(1), ended(Status::Completed), BEGIN + 2).await;
-    home.append(1, Epoch(1), 4, agent_says(2, "bye")).await;
+    home.settle(1, epoch, reason, BEGIN + 1).await;
+    home.settle(1, epoch, ended(Status::Completed), BEGIN + 2).await;
+    home.append(1, epoch, 4, agent_says(2, "bye")).await;
     home.store.erase(sid(1)).await.unwrap();
 
     let (end, events) = home.events(start).await;
@@ -63,7 +63,8 @@ pub(crate) async fn a_reader_gets_a_snapshot_and_then_what_happens(home: Home) {
     let turns = [0, 0, 1, 2, 2, 2, 2, 3, 0];
     assert_eq!(seen, kinds.into_iter().zip(turns).collect::<Vec<_>>());
     let positions: Vec<_> = events.iter().map(|event| event.position.0).collect();
-    assert_eq!(positions, (start.0 + 1..=end.0).collect::<Vec<_>>());
+    assert!(positions.is_sorted_by(|a, b| a < b) && positions[0] > start.0);
+    assert_eq!(positions.last(), Some(&end.0));
     assert_eq!(events[5].call.escalation_reason, Some("fraud".into()));
     assert_eq!(
         (events[6].call.status, events[6].call.ended_at),
@@ -89,14 +90,14 @@ pub(crate) async fn a_reader_that_was_away_for_too_long_begins_anew(home: Home) 
 }
 
 pub(crate) async fn what_changes_nothing_is_no_news(home: Home) {
-    home.claim(1, "a").await;
-    home.append(1, Epoch(1), 1, caller_says(1, "hi")).await;
-    home.settle(1, Epoch(1), ended(Status::Failed), BEGIN + 1).await;
+    let epoch = home.claim(1, "a").await.epoch;
+    home.append(1, epoch, 1, caller_says(1, "hi")).await;
+    home.settle(1, epoch, ended(Status::Failed), BEGIN + 1).await;
     let (start, _) = home.snapshot(None).await;
-    home.append(1, Epoch(1), 1, caller_says(1, "hi")).await;
+    home.append(1, epoch, 1, caller_says(1, "hi")).await;
     home.append(1, Epoch(0), 2, caller_says(1, "hi")).await;
-    home.append(1, Epoch(1), 9, caller_says(1, "hi")).await;
-    home.settle(1, Epoch(1), ended(Status::Completed), BEGIN + 2).await;
+    home.append(1, epoch, 9, caller_says(1, "hi")).await;
+    home.settle(1, epoch, ended(Status::Completed), BEGIN + 2).await;
     home.store.open(ringing(1)).await.unwrap();
     home.store.claim(sid(1), engine("b"), BEGIN + 3).await.unwrap();
     home.find(1).await;

@@ -13,8 +13,9 @@ async fn found_under(home: &Home, id: &str) -> Option<CallSid> {
 }
 
 pub(crate) async fn the_first_reply_to_a_webhook_stands_until_its_time_is_over(home: Home) {
-    let remember = |reply: &str, now| home.store.remember("k".into(), reply.into(), now, 100);
-    let answered = |now| home.store.answered("k".into(), now);
+    let remember =
+        |reply: &str, now| home.store.remember(sid(1), "k".into(), reply.into(), now, 100);
+    let answered = |now| home.store.answered(sid(1), "k".into(), now);
     assert_eq!(answered(BEGIN).await, Ok(None));
     assert_eq!(remember("first", BEGIN).await, Ok("first".into()));
     assert_eq!(remember("second", BEGIN + 99).await, Ok("first".into()));
@@ -22,7 +23,8 @@ pub(crate) async fn the_first_reply_to_a_webhook_stands_until_its_time_is_over(h
     assert_eq!(answered(BEGIN + 100).await, Ok(None));
     assert_eq!(remember("third", BEGIN + 100).await, Ok("third".into()));
     assert_eq!(answered(BEGIN + 199).await, Ok(Some("third".into())));
-    assert_eq!(home.store.answered("other".into(), BEGIN).await, Ok(None));
+    assert_eq!(home.store.answered(sid(1), "other".into(), BEGIN).await, Ok(None));
+    assert_eq!(home.store.answered(sid(2), "k".into(), BEGIN + 100).await, Ok(None));
 }
 
 pub(crate) async fn a_call_is_found_by_its_linked_ids(home: Home) {
@@ -54,15 +56,20 @@ pub(crate) async fn an_erased_call_leaves_no_trace(home: Home) {
         home.append(n, epoch, 1, caller_says(1, "my card number")).await;
         home.store.link(alias(&format!("WT{n}")), sid(n)).await.unwrap();
     }
-    home.settle(1, Epoch(1), ended(Status::Completed), BEGIN + 1).await;
+    let epoch = home.epoch(1).await;
+    home.settle(1, epoch, ended(Status::Completed), BEGIN + 1).await;
+    let reply = |n| home.store.remember(sid(n), "k".into(), "words".into(), BEGIN, 1_000_000);
+    reply(1).await.unwrap();
     assert_eq!(home.store.erase(sid(1)).await, Ok(true));
     assert_eq!(home.store.erase(sid(1)).await, Ok(false));
     assert_eq!(home.find(1).await, None);
     assert_eq!(found_under(&home, "WT1").await, None);
-    assert_eq!(home.append(1, Epoch(1), 2, caller_says(2, "late")).await, Appended::Unknown);
+    assert_eq!(home.append(1, epoch, 2, caller_says(2, "late")).await, Appended::Unknown);
     // Neither does a live one, and its owner learns it.
+    let epoch = home.epoch(2).await;
     assert_eq!(home.store.erase(sid(2)).await, Ok(true));
-    assert_eq!(home.append(2, Epoch(1), 2, caller_says(2, "late")).await, Appended::Unknown);
+    assert_eq!(home.store.answered(sid(1), "k".into(), BEGIN).await, Ok(None));
+    assert_eq!(home.append(2, epoch, 2, caller_says(2, "late")).await, Appended::Unknown);
     assert_eq!(home.store.live().await, Ok(vec![]));
     // A claim begins such a call anew, without a word of the old one.
     let anew = home.claim(2, "b").await;
@@ -71,7 +78,8 @@ pub(crate) async fn an_erased_call_leaves_no_trace(home: Home) {
 
 pub(crate) async fn flush_resolves_after_what_was_accepted_before(home: Home) {
     home.claim(1, "a").await;
-    let appended = home.store.append(sid(1), Epoch(1), 1, caller_says(1, "hi"));
+    let epoch = home.epoch(1).await;
+    let appended = home.store.append(sid(1), epoch, 1, caller_says(1, "hi"));
     home.store.flush().await.unwrap();
     // Nobody has polled the append yet; it is done nevertheless.
     assert_eq!(home.words(1).await, ["hi"]);

@@ -16,12 +16,14 @@ pub(crate) async fn a_call_that_rings_twice_is_opened_once(home: Home) {
 pub(crate) async fn each_claim_has_a_higher_epoch_and_the_words_so_far(home: Home) {
     home.ring(1).await;
     let first = home.claim(1, "a").await;
-    assert_eq!((first.epoch, first.status), (Epoch(1), Status::Active));
+    assert_eq!(first.status, Status::Active);
+    assert!(first.epoch.0 >= BEGIN.0, "a store that was rolled back gives no epoch twice");
     assert_eq!(first.instance, Some(engine("a")));
     assert_eq!(first.greeting, Some("Hello".into()));
     home.append(1, first.epoch, 1, caller_says(1, "hi")).await;
     let second = home.claim(1, "b").await;
-    assert_eq!((second.epoch, second.next_seq), (Epoch(2), 2));
+    assert!(second.epoch > first.epoch);
+    assert_eq!(second.next_seq, 2);
     assert_eq!(second.instance, Some(engine("b")));
     assert_eq!(second.transcript.turns(), [caller_says(1, "hi")]);
     assert_eq!(home.find(1).await, Some(second));
@@ -29,11 +31,11 @@ pub(crate) async fn each_claim_has_a_higher_epoch_and_the_words_so_far(home: Hom
 
 pub(crate) async fn a_call_that_nobody_opened_can_be_claimed(home: Home) {
     let record = home.claim(1, "a").await;
-    assert_eq!((record.epoch, record.status), (Epoch(1), Status::Active));
+    assert_eq!(record.status, Status::Active);
     assert_eq!((record.caller.as_str(), record.started_at), ("", BEGIN));
     assert!(record.wants_greeting());
     let change = Change::Identified { caller: "+1".into(), called: "+2".into() };
-    let record = home.settle(1, Epoch(1), change, BEGIN + 1).await;
+    let record = home.settle(1, record.epoch, change, BEGIN + 1).await;
     assert_eq!((record.caller.as_str(), record.called.as_str()), ("+1", "+2"));
 }
 
@@ -49,7 +51,7 @@ pub(crate) async fn a_fenced_owner_changes_nothing(home: Home) {
     let old = home.claim(1, "a").await.epoch;
     home.claim(1, "b").await;
     let before = home.find(1).await;
-    for epoch in [Epoch(0), old, Epoch(3)] {
+    for epoch in [Epoch(0), old, Epoch(u64::MAX)] {
         assert_eq!(home.append(1, epoch, 1, caller_says(1, "hi")).await, Appended::Fenced);
         let settled = home.store.settle(sid(1), epoch, ended(Status::Failed), BEGIN).await;
         assert_eq!(settled, Ok(Settled::Fenced));

@@ -43,22 +43,22 @@ pub(crate) async fn every_sign_of_life_counts(home: Home) {
     let later = BEGIN + SILENCE / 2;
     home.store.claim(sid(1), engine("a"), later).await.unwrap();
     home.claim(2, "a").await;
-    home.append(2, Epoch(1), 1, Turn { at: later, ..caller_says(1, "hi") }).await;
+    home.append(2, home.epoch(2).await, 1, Turn { at: later, ..caller_says(1, "hi") }).await;
     home.claim(3, "a").await;
-    home.settle(3, Epoch(1), Change::Rejoined, later).await;
+    home.settle(3, home.epoch(3).await, Change::Rejoined, later).await;
     home.store.open(NewCall { at: later, ..ringing(4) }).await.unwrap();
     assert_eq!(home.sweep(BEGIN + SILENCE, &[]).await, closed(&[5]));
 }
 
 pub(crate) async fn an_ended_call_is_deleted_after_its_retention(home: Home) {
     for n in [1, 2] {
-        home.claim(n, "a").await;
-        home.append(n, Epoch(1), 1, caller_says(1, "hi")).await;
+        let epoch = home.claim(n, "a").await.epoch;
+        home.append(n, epoch, 1, caller_says(1, "hi")).await;
         home.store.link(format!("WT{n}").parse().unwrap(), sid(n)).await.unwrap();
         let at = BEGIN + Millis::from(n) * 1_000;
-        home.settle(n, Epoch(1), ended(Status::Completed), at).await;
+        home.settle(n, epoch, ended(Status::Completed), at).await;
     }
-    home.store.remember("k".into(), "reply".into(), BEGIN, 10).await.unwrap();
+    home.store.remember(sid(3), "k".into(), "reply".into(), BEGIN, 10).await.unwrap();
     let due = BEGIN + 1_000 + RETENTION;
     assert_eq!(home.sweep(due - 1, &[]).await.deleted, 0);
     assert_eq!(home.sweep(due, &[]).await.deleted, 1);

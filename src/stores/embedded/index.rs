@@ -25,7 +25,8 @@ pub(super) enum Effect {
     /// Something happened that a monitor shows.
     Event {
         kind: CallEventKind,
-        /// The record after it. Its words are read only of a call that is not in the index.
+        /// The record after it; with its words where the call may not be in the index, or not all
+        /// of them.
         record: Box<CallRecord>,
         /// The turn that was stored.
         said: Option<(TurnId, Role)>,
@@ -142,6 +143,7 @@ impl Index {
         let live = match self.live.entry(sid) {
             std::collections::hash_map::Entry::Occupied(entry) => {
                 let live = entry.into_mut();
+                live.said.extend(record.transcript.turns().iter().map(|turn| (turn.id, turn.role)));
                 live.record = without_words(record);
                 live.seen = live.seen.max(seen);
                 live

@@ -12,9 +12,9 @@ use switchhook_actors::{
         ids::{Alias, CallSid, Epoch, InstanceId, TurnId},
         record::{CallEventKind, CallRecord, Change, NewCall, Status},
         time::{Millis, Timestamp},
-        transcript::{Role, Turn},
+        transcript::{LateTurn, Role, Turn},
     },
-    registry::store::{Appended, Claimed, Key, Opened, Settled, Sweep, Swept},
+    registry::store::{Appended, Claimed, Key, Opened, Restored, Settled, Sweep, Swept},
 };
 
 use super::{
@@ -87,7 +87,7 @@ impl<'a> Round<'a> {
         if record.status.is_final() {
             return Ok(Claimed::Ended);
         }
-        record.epoch = Epoch(record.epoch.0.saturating_add(1));
+        record.epoch = Epoch(record.epoch.0.saturating_add(1).max(at.0));
         record.instance = Some(by.clone());
         record.seen_at = record.seen_at.max(at);
         if record.status == Status::Ringing {
@@ -157,22 +157,61 @@ impl<'a> Round<'a> {
         self.event(CallEventKind::Ended, record, None)
     }
 
+    /// A call that was erased is not known here any more: it cannot come back, since a single
+    /// engine restores nothing but what it keeps for another store.
+    pub(super) fn restore(&mut self, copy: &CallRecord) -> Result<Restored, Trouble> {
+        let known = self.tables.call(copy.sid)?;
+        let newer = |known: &CallRecord| {
+            known.epoch > copy.epoch
+                || (known.epoch == copy.epoch && known.instance != copy.instance)
+        };
+        if known.as_ref().is_some_and(newer) {
+            return Ok(Restored::Newer);
+        }
+        let kind = if known.is_none() { CallEventKind::Opened } else { CallEventKind::Claimed };
+        let mut record = known.unwrap_or_else(|| copy.clone());
+        record.epoch = copy.epoch;
+        record.instance.clone_from(&copy.instance);
+        copy.transcript.turns().iter().for_each(|turn| record.transcript.put(turn.clone()));
+        let stored = record.transcript.turns().len() as u64;
+        record.next_seq = record.next_seq.max(copy.next_seq).max(stored + 1);
+        self.write().put_copy(&record)?;
+        self.event(kind, record, None)?;
+        Ok(Restored::Restored)
+    }
+
+    pub(super) fn add_late(&mut self, sid: CallSid, turns: &[LateTurn]) -> Result<bool, Trouble> {
+        if !self.tables.knows(sid)? {
+            return Ok(false);
+        }
+        for late in turns {
+            self.write().put_late(sid, late)?;
+        }
+        Ok(true)
+    }
+
     pub(super) fn remember(
         &mut self,
+        sid: CallSid,
         key: &str,
         reply: &str,
         now: Timestamp,
         ttl: Millis,
     ) -> Result<String, Trouble> {
-        if let Some(first) = self.answered(key, now)? {
+        if let Some(first) = self.answered(sid, key, now)? {
             return Ok(first);
         }
-        self.write().put_reply(key, reply, now + ttl)?;
+        self.write().put_reply(sid, key, reply, now + ttl)?;
         Ok(reply.to_owned())
     }
 
-    pub(super) fn answered(&self, key: &str, now: Timestamp) -> Result<Option<String>, Trouble> {
-        let kept = self.tables.reply(key)?;
+    pub(super) fn answered(
+        &self,
+        sid: CallSid,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<String>, Trouble> {
+        let kept = self.tables.reply(sid, key)?;
         Ok(kept.filter(|(expires, _)| now < *expires).map(|(_, reply)| reply))
     }
 

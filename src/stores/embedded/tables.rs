@@ -9,7 +9,7 @@ use switchhook_actors::domain::{
     ids::{Alias, CallSid},
     record::CallRecord,
     time::Timestamp,
-    transcript::{Transcript, Turn},
+    transcript::{LateTurn, Transcript, Turn},
 };
 
 use super::Trouble;
@@ -36,9 +36,11 @@ const ENDED: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("ended"
 const ALIASES: TableDefinition<'_, &str, &str> = TableDefinition::new("aliases");
 /// Sid and linked id: what to unlink when the call goes.
 const LINKS: TableDefinition<'_, (&str, &str), ()> = TableDefinition::new("links");
-/// Key to expiry and reply.
+/// Sid, epoch and sequence number to a turn that came when the call had moved on.
+const LATE: TableDefinition<'_, (&str, u64, u64), &[u8]> = TableDefinition::new("late");
+/// Sid, space and key to expiry and reply.
 const REPLIES: TableDefinition<'_, &str, (u64, &str)> = TableDefinition::new("replies");
-/// Expiry and key of the replies, for their deletion.
+/// Expiry and name of the replies, for their deletion.
 const EXPIRIES: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("expiries");
 
 #[derive(Serialize)]
@@ -60,6 +62,7 @@ pub(super) fn prepare(database: &Database) -> Result<u64, Trouble> {
     // A table exists from its first opening for writing on.
     write.open_table(CALLS)?;
     write.open_table(TURNS)?;
+    write.open_table(LATE)?;
     write.open_table(LIVE)?;
     write.commit()?;
     Ok(FORMAT)
@@ -97,7 +100,29 @@ impl Tables<'_> {
 
     /// The record with its words.
     pub(super) fn call(&self, sid: CallSid) -> Result<Option<CallRecord>, Trouble> {
-        read_call(&self.0.open_table(CALLS)?, &self.0.open_table(TURNS)?, sid.as_str())
+        let call = read_call(&self.0.open_table(CALLS)?, &self.0.open_table(TURNS)?, sid.as_str())?;
+        let Some(mut record) = call else { return Ok(None) };
+        record.late = self.late(sid.as_str())?;
+        Ok(Some(record))
+    }
+
+    /// What earlier owners stored too late, by its time.
+    fn late(&self, sid: &str) -> Result<Vec<LateTurn>, Trouble> {
+        let table = self.0.open_table(LATE)?;
+        let mut late = Vec::new();
+        for row in table.range((sid, 0, 0)..=(sid, u64::MAX, u64::MAX))? {
+            late.push(parse::<LateTurn>(row?.1.value(), sid)?);
+        }
+        late.sort_by_key(|late| late.turn.at);
+        Ok(late)
+    }
+
+    /// Stores a turn beside the transcript, once.
+    pub(super) fn put_late(&self, sid: CallSid, late: &LateTurn) -> Result<(), Trouble> {
+        let json = serde_json::to_vec(late).map_err(|error| Trouble::unreadable(&error))?;
+        let place = (sid.as_str(), late.epoch.0, late.seq);
+        self.0.open_table(LATE)?.insert(place, json.as_slice())?;
+        Ok(())
     }
 
     /// Who said what in that call.
@@ -124,6 +149,19 @@ impl Tables<'_> {
         Ok(())
     }
 
+    /// Stores a record with its words, in place of whatever there was of that call.
+    pub(super) fn put_copy(&self, record: &CallRecord) -> Result<(), Trouble> {
+        self.delete_turns(record.sid.as_str())?;
+        for (seq, turn) in (1..).zip(record.transcript.turns()) {
+            self.put_turn(record.sid, seq, turn)?;
+        }
+        if record.status.is_final() { self.put_ended(record) } else { self.put_new(record) }
+    }
+
+    fn delete_turns(&self, sid: &str) -> Result<(), Trouble> {
+        Ok(self.0.open_table(TURNS)?.retain_in((sid, 0)..=(sid, u64::MAX), |_, _| false)?)
+    }
+
     /// Stores the record of a call that is over now.
     pub(super) fn put_ended(&self, record: &CallRecord) -> Result<(), Trouble> {
         self.put(record)?;
@@ -145,7 +183,10 @@ impl Tables<'_> {
         let sid = sid.as_str();
         self.0.open_table(CALLS)?.remove(sid)?;
         self.0.open_table(LIVE)?.remove(sid)?;
-        self.0.open_table(TURNS)?.retain_in((sid, 0)..=(sid, u64::MAX), |_, _| false)?;
+        self.delete_turns(sid)?;
+        let late = (sid, 0, 0)..=(sid, u64::MAX, u64::MAX);
+        self.0.open_table(LATE)?.retain_in(late, |_, _| false)?;
+        self.delete_replies_of(sid)?;
         if let Some(at) = ended {
             self.0.open_table(ENDED)?.remove((at.0, sid))?;
         }
@@ -195,9 +236,13 @@ impl Tables<'_> {
     }
 
     /// A reply and when its time is over.
-    pub(super) fn reply(&self, key: &str) -> Result<Option<(Timestamp, String)>, Trouble> {
+    pub(super) fn reply(
+        &self,
+        sid: CallSid,
+        key: &str,
+    ) -> Result<Option<(Timestamp, String)>, Trouble> {
         let replies = self.0.open_table(REPLIES)?;
-        Ok(replies.get(key)?.map(|row| {
+        Ok(replies.get(reply_name(sid, key).as_str())?.map(|row| {
             let (expires, reply) = row.value();
             (Timestamp(expires), reply.to_owned())
         }))
@@ -206,15 +251,34 @@ impl Tables<'_> {
     /// Stores a reply in place of any older one under that key.
     pub(super) fn put_reply(
         &self,
+        sid: CallSid,
         key: &str,
         reply: &str,
         expires: Timestamp,
     ) -> Result<(), Trouble> {
+        let name = reply_name(sid, key);
+        let name = name.as_str();
         let mut expiries = self.0.open_table(EXPIRIES)?;
-        if let Some(old) = self.0.open_table(REPLIES)?.insert(key, (expires.0, reply))? {
-            expiries.remove((old.value().0, key))?;
+        if let Some(old) = self.0.open_table(REPLIES)?.insert(name, (expires.0, reply))? {
+            expiries.remove((old.value().0, name))?;
         }
-        expiries.insert((expires.0, key), ())?;
+        expiries.insert((expires.0, name), ())?;
+        Ok(())
+    }
+
+    fn delete_replies_of(&self, sid: &str) -> Result<(), Trouble> {
+        let mut replies = self.0.open_table(REPLIES)?;
+        let mut gone = Vec::new();
+        // `!` is the character behind the space.
+        for row in replies.range(format!("{sid} ").as_str()..format!("{sid}!").as_str())? {
+            let (name, reply) = row?;
+            gone.push((reply.value().0, name.value().to_owned()));
+        }
+        let mut expiries = self.0.open_table(EXPIRIES)?;
+        for (expires, name) in gone {
+            replies.remove(name.as_str())?;
+            expiries.remove((expires, name.as_str()))?;
+        }
         Ok(())
     }
 
@@ -250,6 +314,11 @@ impl Tables<'_> {
         }
         Ok(found)
     }
+}
+
+/// How a reply about that call is named.
+fn reply_name(sid: CallSid, key: &str) -> String {
+    format!("{sid} {key}")
 }
 
 /// Where the call stands among the ended ones.

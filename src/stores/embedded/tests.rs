@@ -33,6 +33,9 @@ fn says(seq: u64) -> Turn {
 }
 
 /// A call of epoch 1.
+/// The first claim of a call, at [`BEGIN`].
+const FIRST: Epoch = Epoch(BEGIN.0);
+
 async fn claimed(store: &Embedded) {
     store.claim(sid(), InstanceId("a".into()), BEGIN).await.unwrap();
 }
@@ -46,9 +49,9 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let store = Embedded::open(dir.path(), BEGIN).unwrap();
     claimed(&store).await;
-    store.append(sid(), Epoch(1), 1, says(1)).await.unwrap();
+    store.append(sid(), FIRST, 1, says(1)).await.unwrap();
     store.link("WT1".parse().unwrap(), sid()).await.unwrap();
-    store.remember("k".into(), "reply".into(), BEGIN, 100).await.unwrap();
+    store.remember(sid(), "k".into(), "reply".into(), BEGIN, 100).await.unwrap();
     let (before, listed) = (found(&store).await, store.live().await);
     store.close().await;
     assert!(!store.is_alive());
@@ -59,11 +62,11 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     assert_eq!(found(&store).await, before);
     assert_eq!(store.live().await, listed);
     assert_eq!(store.find(Key::Alias("WT1".parse().unwrap())).await, Ok(Some(before)));
-    assert_eq!(store.answered("k".into(), BEGIN + 50).await, Ok(Some("reply".into())));
-    assert_eq!(store.append(sid(), Epoch(1), 1, says(1)).await, Ok(Appended::Duplicate));
-    assert_eq!(store.append(sid(), Epoch(1), 2, says(2)).await, Ok(Appended::Appended));
+    assert_eq!(store.answered(sid(), "k".into(), BEGIN + 50).await, Ok(Some("reply".into())));
+    assert_eq!(store.append(sid(), FIRST, 1, says(1)).await, Ok(Appended::Duplicate));
+    assert_eq!(store.append(sid(), FIRST, 2, says(2)).await, Ok(Appended::Appended));
     store.claim(sid(), InstanceId("b".into()), BEGIN).await.unwrap();
-    assert_eq!(found(&store).await.epoch, Epoch(2));
+    assert_eq!(found(&store).await.epoch, Epoch(FIRST.0 + 1));
 }
 
 #[tokio::test]
@@ -164,7 +167,7 @@ async fn an_unreadable_call_harms_no_other_and_can_be_erased() {
     let store = Embedded::open(dir.path(), BEGIN).unwrap();
     let live: Vec<_> = store.live().await.unwrap().iter().map(|call| call.sid).collect();
     assert_eq!(live, [other]);
-    let both = (store.find(Key::Sid(sid())), store.append(other, Epoch(1), 1, says(1)));
+    let both = (store.find(Key::Sid(sid())), store.append(other, FIRST, 1, says(1)));
     let Err(StoreError::Unreadable(why)) = both.0.await else { panic!("it was read") };
     assert!(why.contains(sid().as_str()) && !why.contains("secret"), "{why}");
     assert_eq!(both.1.await, Ok(Appended::Appended));
@@ -185,7 +188,7 @@ async fn an_engine_that_is_going_to_be_killed() {
     let store = Embedded::open(Path::new(dir.trim()), BEGIN).unwrap();
     claimed(&store).await;
     for seq in 1.. {
-        assert_eq!(store.append(sid(), Epoch(1), seq, says(seq)).await, Ok(Appended::Appended));
+        assert_eq!(store.append(sid(), FIRST, seq, says(seq)).await, Ok(Appended::Appended));
         // Past the capture of the test harness, which would keep it until the end.
         writeln!(std::io::stdout(), "\nstored {seq}").unwrap();
     }

@@ -96,7 +96,7 @@ async fn a_failed_commit_is_told_and_leaves_no_trace_in_memory() {
     let position = store.follow(None).await.unwrap().position;
     disk.broken.store(true, Ordering::SeqCst);
     for _ in 0..2 {
-        let appends = [1, 2].map(|seq| store.append(sid(), Epoch(1), seq, says(seq)));
+        let appends = [1, 2].map(|seq| store.append(sid(), FIRST, seq, says(seq)));
         for answer in join_all(appends).await {
             assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
         }
@@ -110,7 +110,7 @@ async fn a_failed_commit_is_told_and_leaves_no_trace_in_memory() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     // Whether the first landed was not known, so it is repeated under the same number.
-    let repeated = store.append(sid(), Epoch(1), 1, says(1)).await.unwrap();
+    let repeated = store.append(sid(), FIRST, 1, says(1)).await.unwrap();
     assert!(matches!(repeated, Appended::Appended | Appended::Duplicate), "{repeated:?}");
     assert_eq!(found(&store).await.transcript.get(TurnId(1), Role::Customer), Some(&says(1)));
     assert_eq!(store.live().await.unwrap()[0].turns, found(&store).await.transcript.turns().len());
@@ -124,8 +124,7 @@ async fn many_writes_share_a_commit() {
     claimed(&store).await;
     let release = halt(&store).await;
     let before = disk.syncs.load(Ordering::SeqCst);
-    let appends: Vec<_> =
-        (1..=200).map(|seq| store.append(sid(), Epoch(1), seq, says(seq))).collect();
+    let appends: Vec<_> = (1..=200).map(|seq| store.append(sid(), FIRST, seq, says(seq))).collect();
     drop(release);
     assert!(join_all(appends).await.iter().all(|answer| *answer == Ok(Appended::Appended)));
     let syncs = disk.syncs.load(Ordering::SeqCst) - before;
@@ -138,7 +137,7 @@ async fn a_turn_saves_its_call_from_the_sweep_behind_it() {
     claimed(&store).await;
     let release = halt(&store).await;
     let now = BEGIN + 1_000;
-    let appended = store.append(sid(), Epoch(1), 1, Turn { at: now, ..says(1) });
+    let appended = store.append(sid(), FIRST, 1, Turn { at: now, ..says(1) });
     let sweep = Sweep { attended: vec![], now, silence: 1_000, retention: 1_000 };
     let swept = store.sweep(sweep);
     drop(release);
@@ -154,13 +153,13 @@ async fn a_store_that_is_behind_says_so_at_once() {
     let release = halt(&store).await;
     let waiting: Vec<_> = (0..writer::QUEUE).map(|_| store.flush()).collect();
     // Answered although the thread stands still.
-    let refused = store.append(sid(), Epoch(1), 1, says(1)).await.unwrap_err();
+    let refused = store.append(sid(), FIRST, 1, says(1)).await.unwrap_err();
     assert!(refused.to_string().contains("is behind"), "{refused}");
     // Lists do not wait for the disk.
     assert_eq!(store.live().await.unwrap().len(), 1);
     drop(release);
     assert!(join_all(waiting).await.iter().all(Result::is_ok));
-    assert_eq!(store.append(sid(), Epoch(1), 1, says(1)).await, Ok(Appended::Appended));
+    assert_eq!(store.append(sid(), FIRST, 1, says(1)).await, Ok(Appended::Appended));
 }
 
 #[tokio::test]
@@ -168,13 +167,13 @@ async fn a_panic_is_the_failure_of_one_asker() {
     let (store, _disk, _dir) = on_a_faulty_disk();
     claimed(&store).await;
     let release = halt(&store).await;
-    let before = store.append(sid(), Epoch(1), 1, says(1));
+    let before = store.append(sid(), FIRST, 1, says(1));
     let panicked = store.ask(|round| -> Result<(), Trouble> {
         // What it has written by then must not stay.
-        round.append(sid(), Epoch(1), 2, &says(9)).unwrap();
+        round.append(sid(), FIRST, 2, &says(9)).unwrap();
         panic!("a fault in an operation");
     });
-    let after = store.append(sid(), Epoch(1), 2, says(2));
+    let after = store.append(sid(), FIRST, 2, says(2));
     drop(release);
     assert_eq!(before.await, Ok(Appended::Appended));
     assert!(matches!(panicked.await, Err(StoreError::Unavailable(_))));
@@ -192,7 +191,7 @@ async fn a_dead_thread_is_seen_and_every_later_operation_refused() {
     disk.cursed.store(true, Ordering::SeqCst);
     // The first finds the disk broken; a moment later the file is opened again.
     for seq in [1, 1, 1] {
-        let answer = store.append(sid(), Epoch(1), seq, says(seq)).await;
+        let answer = store.append(sid(), FIRST, seq, says(seq)).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
     }
     store.ended.clone().changed().await.unwrap_err();

@@ -1,0 +1,85 @@
+//! What one store takes over from another, and what comes too late.
+
+use switchhook_actors::{domain::transcript::LateTurn, registry::store::Restored};
+
+use super::*;
+
+fn restored() -> Result<Restored, switchhook_actors::registry::store::StoreError> {
+    Ok(Restored::Restored)
+}
+
+pub(crate) async fn what_was_lost_is_restored_from_a_copy(home: Home) {
+    let mut copy = CallRecord::ringing(ringing(1));
+    copy.status = Status::Active;
+    copy.epoch = Epoch(BEGIN.0 + 7);
+    copy.instance = Some(engine("a"));
+    copy.next_seq = 9;
+    copy.transcript = [caller_says(1, "hi"), agent_says(1, "hello")].into_iter().collect();
+    assert_eq!(home.store.restore(copy.clone()).await, restored());
+    assert_eq!(home.find(1).await, Some(copy.clone()));
+    assert_eq!(home.store.live().await, Ok(vec![copy.summary(2)]));
+    // Its owner goes on as if nothing had been lost, and the same copy again changes nothing.
+    let next = caller_says(2, "bye");
+    assert_eq!(home.append(1, copy.epoch, 9, next).await, Appended::Appended);
+    assert_eq!(home.store.restore(copy).await, restored());
+    assert_eq!(home.words(1).await, ["hi", "hello", "bye"]);
+    assert_eq!(home.find(1).await.unwrap().next_seq, 10);
+}
+
+pub(crate) async fn what_a_store_has_lost_of_a_call_is_restored_and_the_rest_is_kept(home: Home) {
+    let record = home.claim(1, "a").await;
+    home.append(1, record.epoch, 1, caller_says(1, "hi")).await;
+    let copy = CallRecord {
+        next_seq: 4,
+        transcript: [caller_says(1, "hi"), agent_says(1, "hello"), caller_says(2, "bye")]
+            .into_iter()
+            .collect(),
+        ..record.clone()
+    };
+    let settled = home.settle(1, record.epoch, escalated(1, "fraud"), BEGIN + 1).await;
+    assert_eq!(home.store.restore(copy.clone()).await, restored());
+    let found = home.find(1).await.unwrap();
+    assert_eq!((found.transcript, found.next_seq), (copy.transcript, 4));
+    assert_eq!(found.escalation, settled.escalation);
+    assert_eq!(home.store.live().await.unwrap()[0].turns, 3);
+}
+
+pub(crate) async fn a_copy_of_an_older_owner_changes_nothing(home: Home) {
+    let old = home.claim(1, "a").await;
+    let new = home.claim(1, "b").await;
+    home.append(1, new.epoch, 1, caller_says(1, "hi")).await;
+    let before = home.find(1).await;
+    let copy = |epoch, by: &str| CallRecord {
+        epoch,
+        instance: Some(engine(by)),
+        next_seq: 5,
+        transcript: [agent_says(1, "stale")].into_iter().collect(),
+        ..old.clone()
+    };
+    for copy in [copy(old.epoch, "a"), copy(new.epoch, "a")] {
+        assert_eq!(home.store.restore(copy).await, Ok(Restored::Newer));
+    }
+    assert_eq!(home.find(1).await, before);
+}
+
+pub(crate) async fn late_turns_stand_beside_the_transcript_once(home: Home) {
+    let late = |seq: u64, words: &str| LateTurn {
+        instance: engine("a"),
+        epoch: Epoch(1),
+        seq,
+        turn: Turn { at: BEGIN + seq, ..caller_says(1, words) },
+    };
+    assert_eq!(home.store.add_late(sid(1), vec![late(1, "hi")]).await, Ok(false));
+    let record = home.claim(1, "b").await;
+    home.append(1, record.epoch, 1, agent_says(1, "hello")).await;
+    for turns in [vec![late(2, "two")], vec![late(1, "one"), late(2, "two")]] {
+        assert_eq!(home.store.add_late(sid(1), turns).await, Ok(true));
+    }
+    let found = home.find(1).await.unwrap();
+    assert_eq!(found.late, [late(1, "one"), late(2, "two")]);
+    assert_eq!(found.transcript.turns(), [agent_says(1, "hello")]);
+    assert_eq!(home.claim(1, "c").await.transcript, found.transcript);
+    home.store.erase(sid(1)).await.unwrap();
+    home.claim(1, "d").await;
+    assert_eq!(home.find(1).await.unwrap().late, []);
+}
