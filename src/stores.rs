@@ -4,6 +4,7 @@
 //! share it. The embedded one belongs to a single engine.
 
 pub mod embedded;
+mod index;
 
 #[cfg(test)]
 mod contract;

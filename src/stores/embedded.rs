@@ -3,7 +3,6 @@
 //! The registry asks; a thread of its own writes (`embedded/writer.rs`); lists and the feed come
 //! from memory (`embedded/index.rs`). An operation is answered when it is on the disk.
 
-mod index;
 mod operations;
 mod tables;
 mod writer;
@@ -40,7 +39,7 @@ use switchhook_actors::{
 };
 use tokio::sync::watch;
 
-use index::Index;
+use super::index::Index;
 use operations::Round;
 use writer::{Job, Opener, Writer};
 

@@ -9,19 +9,16 @@ use std::{
 
 use switchhook_actors::{
     domain::{
-        ids::{Alias, CallSid, Epoch, InstanceId, TurnId},
+        ids::{Alias, CallSid, Epoch, InstanceId},
         record::{CallEventKind, CallRecord, Change, NewCall, Status},
         time::{Millis, Timestamp},
-        transcript::{LateTurn, Role, Turn},
+        transcript::{LateTurn, Turn},
     },
     registry::store::{Appended, Claimed, Key, Opened, Restored, Settled, Sweep, Swept},
 };
 
-use super::{
-    Trouble,
-    index::{Effect, Index},
-    tables::Tables,
-};
+use super::{Trouble, tables::Tables};
+use crate::stores::index::{Effect, Index, Said};
 
 /// How many calls, and how many replies, one round of tidying deletes at most: it holds up every
 /// write that waits behind it. At a round every 15 s it keeps up with 60 calls a second.
@@ -54,7 +51,7 @@ impl<'a> Round<'a> {
         &mut self,
         kind: CallEventKind,
         mut record: CallRecord,
-        said: Option<(TurnId, Role)>,
+        said: Said,
     ) -> Result<(), Trouble> {
         if record.status.is_final() {
             record.transcript = self.tables.transcript(record.sid)?;
@@ -70,7 +67,7 @@ impl<'a> Round<'a> {
         }
         let record = CallRecord::ringing(call.clone());
         self.write().put_new(&record)?;
-        self.event(CallEventKind::Opened, record.clone(), None)?;
+        self.event(CallEventKind::Opened, record.clone(), Said::Nothing)?;
         Ok(Opened { record, fresh: true })
     }
 
@@ -94,7 +91,7 @@ impl<'a> Round<'a> {
             record.status = Status::Active;
         }
         self.write().put(&record)?;
-        self.event(CallEventKind::Claimed, record.clone(), None)?;
+        self.event(CallEventKind::Claimed, record.clone(), Said::Nothing)?;
         Ok(Claimed::Yours(Box::new(record)))
     }
 
@@ -122,7 +119,7 @@ impl<'a> Round<'a> {
         record.seen_at = record.seen_at.max(turn.at);
         self.write().put_turn(sid, seq, turn)?;
         self.write().put(&record)?;
-        self.event(CallEventKind::Turn, record, Some((turn.id, turn.role)))?;
+        self.event(CallEventKind::Turn, record, Said::Turn(turn.id, turn.role))?;
         Ok(Appended::Appended)
     }
 
@@ -146,7 +143,7 @@ impl<'a> Round<'a> {
             self.write().put(&record)?;
             // A sign of life alone is no news.
             if record != (CallRecord { seen_at: record.seen_at, ..before }) {
-                self.event(CallEventKind::Changed, record.clone(), None)?;
+                self.event(CallEventKind::Changed, record.clone(), Said::Nothing)?;
             }
         }
         Ok(Settled::Settled(Box::new(record)))
@@ -154,7 +151,7 @@ impl<'a> Round<'a> {
 
     fn end(&mut self, record: CallRecord) -> Result<(), Trouble> {
         self.write().put_ended(&record)?;
-        self.event(CallEventKind::Ended, record, None)
+        self.event(CallEventKind::Ended, record, Said::Nothing)
     }
 
     /// A call that was erased is not known here any more: it cannot come back, since a single
@@ -176,7 +173,7 @@ impl<'a> Round<'a> {
         let stored = record.transcript.turns().len() as u64;
         record.next_seq = record.next_seq.max(copy.next_seq).max(stored + 1);
         self.write().put_copy(&record)?;
-        self.event(kind, record, None)?;
+        self.event(kind, record, Said::Nothing)?;
         Ok(Restored::Restored)
     }
 
@@ -243,7 +240,7 @@ impl<'a> Round<'a> {
         let ended = record.as_ref().and_then(|record| record.ended_at);
         self.write().delete(sid, ended)?;
         match record {
-            Some(record) => self.event(CallEventKind::Erased, record, None)?,
+            Some(record) => self.event(CallEventKind::Erased, record, Said::Nothing)?,
             None => {
                 self.write().forget_end(sid)?;
                 self.effects.push(Effect::Gone(sid));

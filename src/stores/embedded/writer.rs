@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 
 use super::{
     OpenError, Trouble,
-    index::Index,
     operations::Round,
     tables::{self, Tables},
 };
+use crate::stores::index::Index;
 
 /// How many operations may wait for the thread. At the 2,000 writes a second for which the store
 /// is meant that is two seconds of a stuck disk; whoever comes after that is told at once.

@@ -1,7 +1,7 @@
-//! What the engine knows of its live calls without reading the file, and the feed of events.
+//! What an engine knows of the live calls without asking its store, and the feed of events.
 //!
-//! The writer applies to it what it has committed, never more; lists and the feed are read from
-//! it, so that any number of monitors costs the file nothing.
+//! A store applies to it what is committed, never more; lists and the feed are read from it, so that
+//! any number of monitors costs the store nothing.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -28,13 +28,24 @@ pub(super) enum Effect {
         /// The record after it; with its words where the call may not be in the index, or not all
         /// of them.
         record: Box<CallRecord>,
-        /// The turn that was stored.
-        said: Option<(TurnId, Role)>,
+        /// What is known of its turns.
+        said: Said,
     },
     /// The call was seen alive. Kept in memory alone: after a start the count begins anew anyway.
     Seen(CallSid, Timestamp),
     /// The call was deleted, and nothing could be read of it that would make an event.
     Gone(CallSid),
+}
+
+/// What an event tells of a call's turns.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Said {
+    /// Nothing new.
+    Nothing,
+    /// This one was stored.
+    Turn(TurnId, Role),
+    /// So many there are.
+    Count(usize),
 }
 
 #[derive(Debug)]
@@ -43,6 +54,8 @@ struct Live {
     record: CallRecord,
     /// Which turns it has: a later version of a turn is not one more.
     said: BTreeSet<(TurnId, Role)>,
+    /// How many it has, where the store counts them.
+    counted: Option<usize>,
     seen: Timestamp,
 }
 
@@ -50,11 +63,23 @@ impl Live {
     fn new(record: CallRecord, since: Timestamp) -> Self {
         let said = record.transcript.turns().iter().map(|turn| (turn.id, turn.role)).collect();
         let seen = record.seen_at.max(since);
-        Self { record: without_words(record), said, seen }
+        Self { record: without_words(record), said, counted: None, seen }
+    }
+
+    fn hear(&mut self, said: Said) {
+        match said {
+            Said::Nothing => {}
+            Said::Turn(id, role) => drop(self.said.insert((id, role))),
+            Said::Count(turns) => self.counted = Some(turns),
+        }
+    }
+
+    fn turns(&self) -> usize {
+        self.counted.unwrap_or(self.said.len())
     }
 
     fn summary(&self) -> CallSummary {
-        self.record.summary(self.said.len())
+        self.record.summary(self.turns())
     }
 }
 
@@ -107,6 +132,32 @@ impl Index {
         self.live = live.into_iter().map(|r| (r.sid, Live::new(r, since))).collect();
     }
 
+    /// Takes the calls as another store has them, at that position of its feed.
+    pub(super) fn reset(&mut self, live: Vec<(CallRecord, usize)>, position: Position) {
+        let (records, counts): (Vec<_>, Vec<_>) =
+            live.into_iter().map(|(record, turns)| ((record.sid, turns), record)).unzip();
+        self.reload(counts);
+        for (sid, turns) in records {
+            if let Some(live) = self.live.get_mut(&sid) {
+                live.counted = Some(turns);
+            }
+        }
+        self.head = position;
+        self.floor = position;
+    }
+
+    /// Takes an event that has its place in the feed already.
+    pub(super) fn apply_at(&mut self, position: Position, effect: Effect) {
+        self.head = Position(position.0.saturating_sub(1));
+        self.apply(effect);
+        self.head = position;
+    }
+
+    /// The record of a live call, without its words.
+    pub(super) fn record(&self, sid: CallSid) -> Option<&CallRecord> {
+        self.live.get(&sid).map(|live| &live.record)
+    }
+
     /// Takes what was committed.
     pub(super) fn apply(&mut self, effect: Effect) {
         match effect {
@@ -124,18 +175,17 @@ impl Index {
     }
 
     /// Brings the call up to date and returns its short form.
-    fn note(
-        &mut self,
-        kind: CallEventKind,
-        record: CallRecord,
-        said: Option<(TurnId, Role)>,
-    ) -> CallSummary {
+    fn note(&mut self, kind: CallEventKind, record: CallRecord, said: Said) -> CallSummary {
         let gone = kind == CallEventKind::Erased;
         if gone || record.status.is_final() {
             let turns = match self.live.remove(&record.sid) {
                 _ if gone => 0,
-                Some(live) => live.said.len(),
+                Some(live) => live.turns(),
                 None => record.transcript.turns().len(),
+            };
+            let turns = match said {
+                Said::Count(turns) if !gone => turns,
+                _ => turns,
             };
             return record.summary(turns);
         }
@@ -152,7 +202,7 @@ impl Index {
                 entry.insert(Live::new(record, since))
             }
         };
-        live.said.extend(said);
+        live.hear(said);
         live.summary()
     }
 
