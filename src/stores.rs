@@ -5,6 +5,8 @@
 
 pub mod embedded;
 mod index;
+pub mod redis;
+pub mod sealed;
 
 #[cfg(test)]
 mod contract;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     keys::{Key, keys},
     problems::Problems,
+    redis::{RedisAddress, redis},
     values::{secret, whole, words},
 };
 
@@ -26,6 +27,7 @@ pub(super) struct Raw {
     retention_hours: Option<String>,
     #[serde(default, deserialize_with = "secret")]
     redis_url: Option<SecretString>,
+    redis_ca_file: Option<String>,
     #[serde(default, deserialize_with = "secret")]
     transcript_keys: Option<SecretString>,
     #[serde(default, deserialize_with = "secret")]
@@ -39,8 +41,8 @@ pub struct Store {
     pub data_dir: PathBuf,
     /// `RETENTION_HOURS` of a call that has ended.
     pub retention_hours: u64,
-    /// `REDIS_URL`; it may hold a password. Always none in this version.
-    pub redis_url: Option<SecretString>,
+    /// `REDIS_URL`: where several engines share their calls; none: this engine keeps its own.
+    pub redis: Option<RedisAddress>,
     /// `TRANSCRIPT_KEYS`: the first encrypts, all decrypt. Empty: transcripts are kept readable.
     pub transcript_keys: Vec<Key>,
     /// `LINK_KEYS`: the first signs `transcript_url`, all check.
@@ -48,19 +50,13 @@ pub struct Store {
 }
 
 pub(super) fn parse(raw: Raw, problems: &mut Problems) -> Store {
-    if raw.redis_url.is_some() {
-        problems.add(
-            "REDIS_URL",
-            "the Redis registry is not built into this version; unset REDIS_URL to use the \
-             embedded store in DATA_DIR",
-        );
-    }
+    let ca_file = words("REDIS_CA_FILE", raw.redis_ca_file, problems).map(PathBuf::from);
     let data_dir = words("DATA_DIR", raw.data_dir, problems);
     let hours = whole("RETENTION_HOURS", raw.retention_hours, 1..=RETENTION_MAX_HOURS, problems);
     Store {
         data_dir: data_dir.map_or_else(|| PathBuf::from(DATA_DIR), PathBuf::from),
         retention_hours: hours.unwrap_or(RETENTION_HOURS),
-        redis_url: None,
+        redis: redis(raw.redis_url.as_ref(), ca_file, problems),
         transcript_keys: keys("TRANSCRIPT_KEYS", raw.transcript_keys.as_ref(), problems),
         link_keys: keys("LINK_KEYS", raw.link_keys.as_ref(), problems),
     }

@@ -1,0 +1,273 @@
+//! The registry in Redis: calls that several engines share.
+//!
+//! A thread of its own holds all connections ([`link`]). Writes go through one task ([`writes`]),
+//! which makes them durable together; what has to happen at once is a function in Redis
+//! (`functions.lua`); [`record`] says how a call lies there and [`keys`] how everything is named;
+//! [`news`] keeps the list of live calls, and [`tidying`] and [`heartbeat`] look after what nobody
+//! looks after. It never hides that Redis is away.
+
+mod heartbeat;
+mod keys;
+mod link;
+mod news;
+mod operations;
+mod record;
+mod tidying;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use futures_util::{FutureExt, future::ready};
+use switchhook_actors::{
+    domain::{
+        ids::{Alias, CallSid, Epoch, InstanceId},
+        record::{CallRecord, CallSummary, Change, NewCall, Position},
+        time::{Millis, Timestamp},
+        transcript::{LateTurn, Turn},
+    },
+    registry::store::{
+        Appended, CallStore, Claimed, Feed, Key, Opened, Restored, Settled, StoreError, Stored,
+        Sweep, Swept,
+    },
+};
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::{oneshot, watch},
+};
+
+pub use self::link::LinkError;
+use self::{
+    heartbeat::Heartbeat,
+    link::{Link, State},
+    news::News,
+    operations::Core,
+    writes::Writes,
+};
+use super::{index::Index, sealed::Vault};
+use crate::config::RedisAddress;
+
+/// What an engine says of itself to the others.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Which it is.
+    pub instance: InstanceId,
+    /// How many calls it holds.
+    pub calls: Calls,
+}
+
+/// Counts the calls of an engine.
+#[derive(Clone)]
+pub struct Calls(pub Arc<dyn Fn() -> usize + Send + Sync>);
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Calls")
+    }
+}
+
+/// The registry in Redis. Dropping it ends its thread.
+pub struct Redis {
+    core: Arc<Core>,
+    runtime: Handle,
+    /// Dropped to end the thread.
+    _stop: Mutex<oneshot::Sender<()>>,
+}
+
+impl Redis {
+    /// Begins to look for Redis, and to go on doing so whenever it is lost. `now` is when live calls
+    /// begin to count as silent.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        address: RedisAddress,
+        vault: Vault,
+        engine: Engine,
+        now: Timestamp,
+    ) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let core = {
+            let _in = handle.enter();
+            let link = Link::start(address);
+            let writes = Writes::start(link.clone());
+            let heartbeat = Heartbeat::start(link.clone(), engine.clone());
+            let news = News::start(
+                link.clone(),
+                vault.clone(),
+                engine.instance.clone(),
+                now,
+                heartbeat.lost(),
+            );
+            Arc::new(Core::new(link, writes, news, heartbeat, vault, engine.instance, now))
+        };
+        thread::Builder::new().name("redis".into()).spawn(move || {
+            // An error means that the store was dropped.
+            let _ = runtime.block_on(stopped);
+        })?;
+        Ok(Self { core, runtime: handle, _stop: Mutex::new(stop) })
+    }
+
+    /// Whether it can be reached now; why not.
+    ///
+    /// # Errors
+    /// Why it cannot be reached.
+    pub fn check(&self) -> Result<(), LinkError> {
+        self.core.link.wires().map(drop)
+    }
+
+    /// Resolves when it can be reached.
+    ///
+    /// # Errors
+    /// When it will never do, or the store is being dropped.
+    pub async fn ready(&self) -> Result<(), LinkError> {
+        let mut state = self.core.link.watch();
+        let there = |state: &State| match state {
+            State::Up(_) => true,
+            State::Down(error) => matches!(error, LinkError::Unusable(_)),
+        };
+        match state.wait_for(there).await.as_deref() {
+            Ok(State::Up(_)) => Ok(()),
+            Ok(State::Down(error)) => Err(error.clone()),
+            Err(_) => Err(LinkError::Unreachable("the registry is closed".to_owned())),
+        }
+    }
+
+    /// Whether replicas confirm what is written, where it can be told: with fewer than one, what was
+    /// acknowledged last may be lost with the server.
+    #[must_use]
+    pub fn is_replicated(&self) -> Option<bool> {
+        self.core.link.wires().ok().map(|wires| wires.replicated)
+    }
+
+    /// Changes whenever the store turns out to have lost everything it had.
+    #[must_use]
+    pub fn lost(&self) -> watch::Receiver<u64> {
+        self.core.heartbeat.lost()
+    }
+
+    /// Changes whenever Redis comes or goes.
+    pub(super) fn reachable(&self) -> watch::Receiver<State> {
+        self.core.link.watch()
+    }
+
+    /// Does it on the store's own thread, whether or not anybody waits.
+    fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Stored<T> {
+        let task = self.runtime.spawn(work);
+        async move { task.await.unwrap_or_else(|_| Err(closed())) }.boxed()
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("check", &self.check()).finish_non_exhaustive()
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the registry is closed".to_owned())
+}
+
+impl CallStore for Redis {
+    fn open(&self, call: NewCall) -> Stored<Opened> {
+        match self.core.ask_open(&call) {
+            Ok(asked) => self.spawn(Arc::clone(&self.core).opened(call, asked)),
+            Err(error) => ready(Err(error)).boxed(),
+        }
+    }
+
+    fn claim(&self, sid: CallSid, by: InstanceId, at: Timestamp) -> Stored<Claimed> {
+        match self.core.ask_claim(sid, &by, at) {
+            Ok(asked) => self.spawn(Arc::clone(&self.core).claimed(sid, at, asked)),
+            Err(error) => ready(Err(error)).boxed(),
+        }
+    }
+
+    fn append(&self, sid: CallSid, epoch: Epoch, seq: u64, turn: Turn) -> Stored<Appended> {
+        let mark = record::Mark { epoch, seq };
+        let core = Arc::clone(&self.core);
+        // Of a call that this engine has claimed the key is known, and the turn takes its place at
+        // once.
+        match self.core.key(sid) {
+            Some(key) => match self.core.ask_append(sid, &key, mark, &turn) {
+                Ok(asked) => self.spawn(core.appended(sid, turn.role, asked)),
+                Err(error) => ready(Err(error)).boxed(),
+            },
+            None => self.spawn(core.append_unknown(sid, mark, turn)),
+        }
+    }
+
+    fn settle(&self, sid: CallSid, epoch: Epoch, change: Change, at: Timestamp) -> Stored<Settled> {
+        self.spawn(Arc::clone(&self.core).settle(sid, epoch, change, at))
+    }
+
+    fn restore(&self, copy: CallRecord) -> Stored<Restored> {
+        self.spawn(Arc::clone(&self.core).restore(copy))
+    }
+
+    fn add_late(&self, sid: CallSid, turns: Vec<LateTurn>) -> Stored<bool> {
+        self.spawn(Arc::clone(&self.core).add_late(sid, turns))
+    }
+
+    fn remember(
+        &self,
+        sid: CallSid,
+        key: String,
+        reply: String,
+        now: Timestamp,
+        ttl: Millis,
+    ) -> Stored<String> {
+        self.spawn(Arc::clone(&self.core).remember(sid, key, reply, now, ttl))
+    }
+
+    fn answered(&self, sid: CallSid, key: String, now: Timestamp) -> Stored<Option<String>> {
+        self.spawn(Arc::clone(&self.core).answered(sid, key, now))
+    }
+
+    fn link(&self, alias: Alias, sid: CallSid) -> Stored<bool> {
+        self.spawn(Arc::clone(&self.core).link(alias, sid))
+    }
+
+    fn find(&self, key: Key) -> Stored<Option<CallRecord>> {
+        self.spawn(Arc::clone(&self.core).find(key))
+    }
+
+    fn live(&self) -> Stored<Vec<CallSummary>> {
+        let core = Arc::clone(&self.core);
+        self.spawn(async move { Ok(core.news.look(Index::calls).await) })
+    }
+
+    fn follow(&self, after: Option<Position>) -> Stored<Feed> {
+        let core = Arc::clone(&self.core);
+        self.spawn(async move { Ok(core.news.look(|index| index.follow(after)).await) })
+    }
+
+    fn erase(&self, sid: CallSid) -> Stored<bool> {
+        self.spawn(Arc::clone(&self.core).erase(sid))
+    }
+
+    fn sweep(&self, sweep: Sweep) -> Stored<Swept> {
+        self.spawn(Arc::clone(&self.core).sweep(sweep))
+    }
+
+    fn flush(&self) -> Stored<()> {
+        let asked = self.core.writes.put(redis::cmd("PING").to_owned());
+        self.spawn(async move { asked.await.map_err(|_| closed())?.map(drop) })
+    }
+}
+
+/// The lock of something that a panic left as it was.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,377 @@
+//! What happens to calls, told to all engines, and the live calls as all of them see them.
+//!
+//! An event says which call, what, and how many turns: no words, so that an erased call leaves
+//! none. Whoever reads it looks the rest up, but for its own events, which it knows already.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{
+    RedisError,
+    aio::MultiplexedConnection,
+    streams::{StreamRangeReply, StreamReadReply},
+};
+use serde::{Deserialize, Serialize};
+use switchhook_actors::{
+    domain::{
+        ids::{CallSid, InstanceId},
+        record::{CallEventKind, CallRecord, Position},
+        time::Timestamp,
+    },
+    registry::store::StoreError,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{sleep, timeout},
+};
+
+use super::{
+    keys,
+    link::{self, Link, State, Wires},
+    record::{self, Fields},
+};
+use crate::stores::{
+    index::{Effect, Index, Said},
+    sealed::Vault,
+};
+
+/// How many events Redis keeps, about: a minute of a thousand calls for an engine that was away.
+const KEPT: usize = 10_000;
+
+/// How many events share an order.
+const TOGETHER: usize = 256;
+
+/// How many calls are looked up at once.
+const LOOKED_UP: usize = 500;
+
+/// How long one read waits for news, ms, and how long its answer may take besides.
+const BLOCK_MS: u64 = 1_000;
+const BLOCK_SLACK: Duration = Duration::from_millis(700);
+
+/// How long a list waits for what this engine has done itself to come back: it shows its own deeds.
+const OWN_DEEDS: Duration = Duration::from_millis(250);
+
+/// Pause before a follower that failed begins anew.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// An event in the stream.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    /// Which call.
+    s: CallSid,
+    /// What happened.
+    k: CallEventKind,
+    /// How many turns it has now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<usize>,
+    /// Who tells, and its own count.
+    b: String,
+    c: u64,
+}
+
+/// Tells and follows. Clones share it.
+#[derive(Clone)]
+pub(super) struct News {
+    teller: mpsc::UnboundedSender<Told>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    me: InstanceId,
+    index: Mutex<Index>,
+    /// The records of this engine's own events that have not come back yet.
+    own: Mutex<HashMap<u64, CallRecord>>,
+    told: AtomicU64,
+    /// The last of this engine's own events that came back.
+    seen: watch::Sender<u64>,
+}
+
+impl News {
+    /// Begins, on the runtime that this is called in. `anew` changes when the store has lost what
+    /// it had.
+    pub(super) fn start(
+        link: Link,
+        vault: Vault,
+        me: InstanceId,
+        now: Timestamp,
+        anew: watch::Receiver<u64>,
+    ) -> Self {
+        let (teller, told) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            me,
+            index: Mutex::new(Index::new(Vec::new(), now)),
+            own: Mutex::default(),
+            told: AtomicU64::new(0),
+            seen: watch::channel(0).0,
+        });
+        tokio::spawn(tell(link.clone(), told));
+        let follower = Follower { link, vault, shared: Arc::clone(&shared), anew };
+        tokio::spawn(follower.run());
+        Self { teller, shared }
+    }
+
+    /// Tells everybody. `record` is the call after it, where that is known here.
+    pub(super) fn tell(
+        &self,
+        sid: CallSid,
+        kind: CallEventKind,
+        turns: Option<usize>,
+        record: Option<CallRecord>,
+    ) {
+        let count = self.shared.told.fetch_add(1, Ordering::AcqRel) + 1;
+        if let Some(record) = record {
+            self.shared.own().insert(count, record);
+        }
+        let told = Told { s: sid, k: kind, n: turns, b: self.shared.me.0.clone(), c: count };
+        let _ = self.teller.send(told);
+    }
+
+    /// Looks at the live calls, once everything that this engine has done is among them.
+    pub(super) async fn look<T>(&self, read: impl FnOnce(&Index) -> T) -> T {
+        let own = self.shared.told.load(Ordering::Acquire);
+        let mut seen = self.shared.seen.subscribe();
+        // Where it does not come back, Redis is away: then what was known is shown.
+        let _ = timeout(OWN_DEEDS, seen.wait_for(|seen| *seen >= own)).await;
+        read(&self.shared.index())
+    }
+
+    /// Looks at the live calls as they are known now.
+    pub(super) fn peek<T>(&self, read: impl FnOnce(&Index) -> T) -> T {
+        read(&self.shared.index())
+    }
+}
+
+impl Shared {
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own(&self) -> MutexGuard<'_, HashMap<u64, CallRecord>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends what is to be told, in order. What cannot be sent is left out: whoever follows looks at
+/// everything anew when Redis is back.
+async fn tell(link: Link, mut told: mpsc::UnboundedReceiver<Told>) {
+    let mut batch = Vec::with_capacity(TOGETHER);
+    while told.recv_many(&mut batch, TOGETHER).await > 0 {
+        let Ok(mut wires) = link.wires() else {
+            batch.clear();
+            continue;
+        };
+        let mut order = redis::cmd("FCALL");
+        order.arg("sh1_publish").arg(1).arg(keys::EVENTS).arg(KEPT);
+        for told in batch.drain(..) {
+            if let Ok(json) = serde_json::to_string(&told) {
+                order.arg(json);
+            }
+        }
+        let sent: Result<String, RedisError> = order.query_async(&mut wires.plain).await;
+        if let Err(error) = sent {
+            link.report(wires.number, &error);
+        }
+    }
+}
+
+struct Follower {
+    link: Link,
+    vault: Vault,
+    shared: Arc<Shared>,
+    anew: watch::Receiver<u64>,
+}
+
+impl Follower {
+    async fn run(mut self) {
+        let mut state = self.link.watch();
+        loop {
+            let Some(wires) = up(&mut state).await else { return };
+            if let Err(error) = self.follow(wires).await {
+                tracing::debug!("the feed begins anew: {error}");
+                sleep(AGAIN).await;
+            }
+        }
+    }
+
+    /// Follows one server, until something is wrong with it.
+    async fn follow(&mut self, wires: Wires) -> Result<(), StoreError> {
+        let broken = |error: RedisError| {
+            self.link.report(wires.number, &error);
+            StoreError::Unavailable(link::in_words(&error))
+        };
+        let mut feed = link::open(&wires.client, None).await.map_err(broken)?;
+        self.anew.borrow_and_update();
+        let mut position = self.begin(wires.plain.clone()).await?;
+        while !self.anew.has_changed().unwrap_or(true) {
+            let mut read = redis::cmd("XREAD");
+            read.arg("COUNT").arg(LOOKED_UP).arg("BLOCK").arg(BLOCK_MS);
+            read.arg("STREAMS").arg(keys::EVENTS).arg(format!("{position}-0"));
+            let patience = Duration::from_millis(BLOCK_MS) + BLOCK_SLACK;
+            let answer = timeout(patience, read.query_async(&mut feed)).await;
+            let answer: Option<StreamReadReply> = match answer {
+                Ok(answer) => answer.map_err(|error| {
+                    self.link.report(wires.number, &error);
+                    StoreError::Unavailable(link::in_words(&error))
+                })?,
+                Err(_) => return Err(StoreError::Unavailable("the feed is silent".to_owned())),
+            };
+            let Some(answer) = answer else { continue };
+            let mut news = Vec::new();
+            for entry in answer.keys.into_iter().flat_map(|stream| stream.ids) {
+                let at = number(&entry.id);
+                if at != position.saturating_add(1) {
+                    return Err(StoreError::Unavailable("events are missing".to_owned()));
+                }
+                position = at;
+                let json: Option<String> = entry.get("e");
+                if let Some(told) = json.and_then(|json| serde_json::from_str::<Told>(&json).ok()) {
+                    news.push((Position(at), told));
+                }
+            }
+            self.take(wires.plain.clone(), news).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at everything. What this engine has told before is part of it.
+    async fn begin(&self, mut redis: MultiplexedConnection) -> Result<u64, StoreError> {
+        let own = self.shared.told.load(Ordering::Acquire);
+        let mut last = redis::cmd("XREVRANGE");
+        last.arg(keys::EVENTS).arg("+").arg("-").arg("COUNT").arg(1);
+        let last: StreamRangeReply = last.query_async(&mut redis).await.map_err(unavailable)?;
+        let position = match last.ids.first() {
+            Some(entry) => number(&entry.id),
+            // The first event will say what counts.
+            None => self.first(&mut redis).await?,
+        };
+        let live: Vec<String> = redis::cmd("ZRANGE")
+            .arg(keys::LIVE)
+            .arg(0)
+            .arg(-1)
+            .query_async(&mut redis)
+            .await
+            .map_err(unavailable)?;
+        let sids: Vec<CallSid> = live.iter().filter_map(|sid| sid.parse().ok()).collect();
+        let mut calls = Vec::with_capacity(sids.len());
+        for sids in sids.chunks(LOOKED_UP) {
+            let found = self.look_up(&mut redis, sids).await?;
+            calls.extend(found.into_iter().flatten().filter(|(call, _)| !call.status.is_final()));
+        }
+        self.shared.own().retain(|count, _| *count > own);
+        self.shared.index().reset(calls, Position(position));
+        self.shared.seen.send_modify(|seen| *seen = (*seen).max(own));
+        Ok(position)
+    }
+
+    /// An empty feed is given its first event, so that whatever follows has a place behind it.
+    async fn first(&self, redis: &mut MultiplexedConnection) -> Result<u64, StoreError> {
+        let mut order = redis::cmd("FCALL");
+        order.arg("sh1_publish").arg(1).arg(keys::EVENTS).arg(KEPT).arg("{}");
+        let position: String = order.query_async(redis).await.map_err(unavailable)?;
+        Ok(number(&position))
+    }
+
+    async fn take(
+        &self,
+        mut redis: MultiplexedConnection,
+        news: Vec<(Position, Told)>,
+    ) -> Result<(), StoreError> {
+        let mut known = Vec::with_capacity(news.len());
+        let mut unknown = Vec::new();
+        for (position, told) in news {
+            let mine = told.b == self.shared.me.0;
+            let record = if mine { self.shared.own().remove(&told.c) } else { None };
+            let record = record.or_else(|| {
+                let index = self.shared.index();
+                let as_it_was = matches!(told.k, CallEventKind::Turn) && told.n.is_some();
+                index.record(told.s).filter(|_| as_it_was).cloned()
+            });
+            if record.is_none() && !unknown.contains(&told.s) {
+                unknown.push(told.s);
+            }
+            known.push((position, told, record, mine));
+        }
+        let mut found = HashMap::new();
+        for sids in unknown.chunks(LOOKED_UP) {
+            let calls = self.look_up(&mut redis, sids).await?;
+            found.extend(sids.iter().copied().zip(calls));
+        }
+        let mut index = self.shared.index();
+        for (position, told, record, mine) in known {
+            let looked_up = found.get(&told.s).and_then(Option::as_ref);
+            let turns = told.n.or(looked_up.map(|(_, turns)| *turns));
+            let record = record
+                .or_else(|| looked_up.map(|(record, _)| record.clone()))
+                .or_else(|| index.record(told.s).cloned());
+            // Nothing is left of a call that was erased meanwhile.
+            if let Some(record) = record {
+                let said = turns.map_or(Said::Nothing, Said::Count);
+                let record = Box::new(record);
+                index.apply_at(position, Effect::Event { kind: told.k, record, said });
+            }
+            if mine {
+                self.shared.seen.send_modify(|seen| *seen = (*seen).max(told.c));
+            }
+        }
+        Ok(())
+    }
+
+    /// The calls without their words, and how many turns each has.
+    async fn look_up(
+        &self,
+        redis: &mut MultiplexedConnection,
+        sids: &[CallSid],
+    ) -> Result<Vec<Option<(CallRecord, usize)>>, StoreError> {
+        let mut pipe = redis::pipe();
+        for sid in sids {
+            pipe.hgetall(keys::call(*sid)).hlen(keys::turns(*sid));
+        }
+        let answers: Vec<redis::Value> = pipe.query_async(redis).await.map_err(unavailable)?;
+        let mut found = Vec::with_capacity(sids.len());
+        for (sid, pair) in sids.iter().zip(answers.chunks(2)) {
+            let [fields, turns] = pair else { continue };
+            let fields: Fields = record::shape(fields.clone())?;
+            let turns: usize = record::shape(turns.clone())?;
+            found.push(self.read(*sid, &fields).map(|record| (record, turns)));
+        }
+        Ok(found)
+    }
+
+    /// One that cannot be read must not hide the others.
+    fn read(&self, sid: CallSid, fields: &Fields) -> Option<CallRecord> {
+        if fields.is_empty() {
+            return None;
+        }
+        let none = Fields::new();
+        match record::read(&self.vault, sid, fields, &none, &none) {
+            Ok(kept) => Some(kept.record),
+            Err(error) => {
+                tracing::error!(call.sid = %sid, %error, "a live call cannot be read");
+                None
+            }
+        }
+    }
+}
+
+/// Waits for Redis; none when the store is dropped.
+async fn up(state: &mut watch::Receiver<State>) -> Option<Wires> {
+    match &*state.wait_for(|state| matches!(state, State::Up(_))).await.ok()? {
+        State::Up(wires) => Some(wires.clone()),
+        State::Down(_) => None,
+    }
+}
+
+fn unavailable(error: RedisError) -> StoreError {
+    StoreError::Unavailable(link::in_words(&error))
+}
+
+/// Positions are the first half of the stream's ids; the second is always 0.
+fn number(id: &str) -> u64 {
+    id.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}

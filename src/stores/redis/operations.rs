@@ -1,0 +1,479 @@
+//! What each operation of the port asks of Redis, and what its answer means.
+//!
+//! An operation that writes takes its place in the order of writes when it is called; what is left
+//! of it (the answer, the news, the lists) is done on the store's own thread.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use redis::{Cmd, FromRedisValue, Value};
+use switchhook_actors::{
+    clock::Stopwatch,
+    domain::{
+        ids::{CallSid, Epoch, InstanceId},
+        record::{CallEventKind, CallRecord, Change, NewCall},
+        time::Timestamp,
+        transcript::{LateTurn, Role, Turn},
+    },
+    registry::store::{Appended, Claimed, Key, Opened, Restored, Settled, StoreError},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    closed,
+    heartbeat::Heartbeat,
+    keys,
+    link::{self, Link},
+    locked,
+    news::News,
+    record::{self, Fields, Kept, Mark},
+    writes::{self, Done, Writes},
+};
+use crate::stores::sealed::{CallKey, Vault};
+
+/// How often a change is made anew when somebody else's came in between.
+const TRIES: usize = 8;
+
+/// A write that is on its way.
+pub(super) type Asked = oneshot::Receiver<Result<Done, StoreError>>;
+
+/// A call as a function answers it: a code, the record, the turns, what came late.
+type Whole = (i64, Fields, Fields, Fields);
+
+/// What all operations share.
+pub(super) struct Core {
+    pub(super) link: Link,
+    pub(super) writes: Writes,
+    pub(super) news: News,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) vault: Vault,
+    pub(super) me: InstanceId,
+    /// No call counts as silent since before that.
+    pub(super) since: Timestamp,
+    /// The keys of the calls that this engine has opened or claimed, and when they were used.
+    pub(super) known: Mutex<HashMap<CallSid, (CallKey, Stopwatch)>>,
+}
+
+impl Core {
+    pub(super) fn new(
+        link: Link,
+        writes: Writes,
+        news: News,
+        heartbeat: Heartbeat,
+        vault: Vault,
+        me: InstanceId,
+        since: Timestamp,
+    ) -> Self {
+        Self { link, writes, news, heartbeat, vault, me, since, known: Mutex::default() }
+    }
+
+    /// The key of a call, where this engine has it.
+    pub(super) fn key(&self, sid: CallSid) -> Option<CallKey> {
+        let mut known = locked(&self.known);
+        let (key, used) = known.get_mut(&sid)?;
+        *used = Stopwatch::start();
+        Some(key.clone())
+    }
+
+    pub(super) fn learn(&self, sid: CallSid, key: CallKey) {
+        locked(&self.known).insert(sid, (key, Stopwatch::start()));
+    }
+
+    pub(super) fn forget(&self, sid: CallSid) {
+        locked(&self.known).remove(&sid);
+    }
+
+    /// Asks for something that need not be durable, now.
+    pub(super) async fn ask<T: FromRedisValue>(
+        &self,
+        order: &redis::Pipeline,
+    ) -> Result<T, StoreError> {
+        let mut wires = self.link.wires().map_err(|error| writes::unavailable(&error))?;
+        order.query_async(&mut wires.plain).await.map_err(|error| {
+            self.link.report(wires.number, &error);
+            StoreError::Unavailable(link::in_words(&error))
+        })
+    }
+
+    /// The same, where nobody needs the answer: lists are repaired by the next round of tidying.
+    pub(super) async fn note(&self, order: &redis::Pipeline) {
+        if let Err(error) = self.ask::<Value>(order).await {
+            tracing::debug!("a list of calls was not brought up to date: {error}");
+        }
+    }
+
+    pub(super) fn ask_open(&self, call: &NewCall) -> Result<Asked, StoreError> {
+        let (wrapped, sealed) = self.fresh(call)?;
+        let mut order = function("sh1_open", &record::whole(call.sid));
+        order.arg(call.at.0).arg(wrapped).arg(sealed);
+        Ok(self.writes.put(order))
+    }
+
+    /// The key and the record of a call that may have to be created.
+    fn fresh(&self, call: &NewCall) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+        let (key, wrapped) = self.vault.fresh(call.sid);
+        let sealed = record::seal_record(&key, &CallRecord::ringing(call.clone()))?;
+        Ok((wrapped, sealed))
+    }
+
+    pub(super) async fn opened(
+        self: std::sync::Arc<Self>,
+        call: NewCall,
+        asked: Asked,
+    ) -> Result<Opened, StoreError> {
+        let done = done(asked).await?;
+        let (fresh, fields, turns, late): Whole = record::shape(done.value)?;
+        let Kept { record, key, .. } = record::read(&self.vault, call.sid, &fields, &turns, &late)?;
+        if fresh == 1 {
+            self.learn(call.sid, key);
+            self.news.tell(call.sid, CallEventKind::Opened, Some(0), Some(record.clone()));
+            let mut lists = redis::pipe();
+            lists.zadd(keys::LIVE, call.sid.as_str(), call.at.0).ignore();
+            self.add_caller(&mut lists, &record);
+            self.note(&lists).await;
+        }
+        Ok(Opened { record, fresh: fresh == 1 })
+    }
+
+    pub(super) fn ask_claim(
+        &self,
+        sid: CallSid,
+        by: &InstanceId,
+        at: Timestamp,
+    ) -> Result<Asked, StoreError> {
+        let (wrapped, sealed) = self.fresh(&record::unannounced(sid, at))?;
+        let mut order = function("sh1_claim", &record::whole(sid));
+        order.arg(at.0).arg(wrapped).arg(sealed).arg(&by.0);
+        Ok(self.writes.put(order))
+    }
+
+    /// A claim that no replica has stands all the same: a copy of it is restored where it is lost.
+    pub(super) async fn claimed(
+        self: std::sync::Arc<Self>,
+        sid: CallSid,
+        at: Timestamp,
+        asked: Asked,
+    ) -> Result<Claimed, StoreError> {
+        let done = done(asked).await?;
+        let (yours, fields, turns, late, fresh): (i64, Fields, Fields, Fields, i64) =
+            record::shape(done.value)?;
+        if yours != 1 {
+            return Ok(Claimed::Ended);
+        }
+        let Kept { record, key, .. } = record::read(&self.vault, sid, &fields, &turns, &late)?;
+        self.learn(sid, key);
+        let count = Some(turns.len());
+        if fresh == 1 {
+            let opened = CallRecord::ringing(record::unannounced(sid, at));
+            self.news.tell(sid, CallEventKind::Opened, Some(0), Some(opened));
+        }
+        self.news.tell(sid, CallEventKind::Claimed, count, Some(without_words(&record)));
+        let mut lists = redis::pipe();
+        lists.zadd(keys::LIVE, sid.as_str(), at.0).ignore();
+        self.note(&lists).await;
+        self.rewrap(sid, fields.get("k").map(Vec::as_slice).unwrap_or_default()).await;
+        Ok(Claimed::Yours(Box::new(record)))
+    }
+
+    /// Wraps a call's key with the newest key of ours.
+    pub(super) async fn rewrap(&self, sid: CallSid, wrapped: &[u8]) {
+        match self.vault.rewrap(sid, wrapped) {
+            Ok(None) => {}
+            Ok(Some(anew)) => {
+                let mut order = function("sh1_rewrap", &[keys::call(sid)]);
+                order.arg(wrapped).arg(anew);
+                // Who does not succeed leaves it to the next claim or round of tidying.
+                let _ = self.writes.put(order).await;
+            }
+            Err(error) => tracing::error!(call.sid = %sid, "a key cannot be wrapped anew: {error}"),
+        }
+    }
+
+    pub(super) fn ask_append(
+        &self,
+        sid: CallSid,
+        key: &CallKey,
+        mark: Mark,
+        turn: &Turn,
+    ) -> Result<Asked, StoreError> {
+        let value = record::seal_turn(sid, key, mark, turn)?;
+        let mut order = function("sh1_append", &[keys::call(sid), keys::turns(sid)]);
+        order.arg(mark.epoch.0).arg(mark.seq).arg(turn.at.0).arg(keys::field(turn)).arg(value);
+        Ok(self.writes.put(order))
+    }
+
+    pub(super) async fn append_unknown(
+        self: std::sync::Arc<Self>,
+        sid: CallSid,
+        mark: Mark,
+        turn: Turn,
+    ) -> Result<Appended, StoreError> {
+        let Some(key) = self.fetch_key(sid).await? else { return Ok(Appended::Unknown) };
+        let asked = self.ask_append(sid, &key, mark, &turn)?;
+        self.appended(sid, turn.role, asked).await
+    }
+
+    /// The caller's words count as stored when a replica has them; the agent's are spoken anyway.
+    pub(super) async fn appended(
+        self: std::sync::Arc<Self>,
+        sid: CallSid,
+        role: Role,
+        asked: Asked,
+    ) -> Result<Appended, StoreError> {
+        let done = done(asked).await?;
+        let (code, number): (i64, u64) = record::shape(done.value)?;
+        match code {
+            1 => {
+                let turns = usize::try_from(number).ok();
+                self.news.tell(sid, CallEventKind::Turn, turns, None);
+                must_last(role == Role::Customer && !done.durable)?;
+                Ok(Appended::Appended)
+            }
+            0 => {
+                must_last(role == Role::Customer && !done.durable)?;
+                Ok(Appended::Duplicate)
+            }
+            -2 => Ok(Appended::Fenced),
+            -3 => Ok(Appended::Gap { expected: number }),
+            _ => Ok(Appended::Unknown),
+        }
+    }
+
+    /// The key of a call that this engine has not claimed.
+    pub(super) async fn fetch_key(&self, sid: CallSid) -> Result<Option<CallKey>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.hget(keys::call(sid), "k");
+        let (wrapped,): (Option<Vec<u8>>,) = self.ask(&pipe).await?;
+        let Some(wrapped) = wrapped else { return Ok(None) };
+        let key = self.vault.unwrap(sid, &wrapped);
+        key.map(Some).map_err(|error| record::unreadable(sid, &error))
+    }
+
+    /// Reads, changes and writes the record; anew when somebody else has changed it meanwhile.
+    pub(super) async fn settle(
+        self: std::sync::Arc<Self>,
+        sid: CallSid,
+        epoch: Epoch,
+        change: Change,
+        at: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        for _ in 0..TRIES {
+            let Some(kept) = self.record(sid).await? else { return Ok(Settled::Unknown) };
+            if kept.record.epoch != epoch {
+                return Ok(Settled::Fenced);
+            }
+            let mut record = kept.record.clone();
+            record.apply(&change, at);
+            let done = done(self.ask_settle(&kept, &record)?).await?;
+            let (code, turns): (i64, usize) = record::shape(done.value)?;
+            match code {
+                1 => {
+                    self.settled(&kept.record, &record, turns).await;
+                    must_last(lasts(&change) && !done.durable)?;
+                    return Ok(Settled::Settled(Box::new(record)));
+                }
+                -2 => return Ok(Settled::Fenced),
+                -4 => {}
+                _ => return Ok(Settled::Unknown),
+            }
+        }
+        Err(StoreError::Unavailable("others keep changing the record".to_owned()))
+    }
+
+    pub(super) fn ask_settle(&self, kept: &Kept, record: &CallRecord) -> Result<Asked, StoreError> {
+        let sid = record.sid;
+        let sealed = record::seal_record(&kept.key, record)?;
+        let ended = record.ended_at.map(|at| at.0.to_string()).unwrap_or_default();
+        let mut order = function("sh1_settle", &[keys::call(sid), keys::turns(sid)]);
+        order.arg(kept.record.epoch.0).arg(kept.rev).arg(record::word(record.status)).arg(ended);
+        order.arg(record.seen_at.0).arg(sealed);
+        Ok(self.writes.put(order))
+    }
+
+    /// What follows from a change that was written.
+    pub(super) async fn settled(&self, before: &CallRecord, record: &CallRecord, turns: usize) {
+        let sid = record.sid;
+        let mut lists = redis::pipe();
+        if record.status.is_final() && !before.status.is_final() {
+            self.news.tell(sid, CallEventKind::Ended, Some(turns), Some(record.clone()));
+            let ended = record.ended_at.unwrap_or(record.seen_at);
+            lists.zrem(keys::LIVE, sid.as_str()).ignore();
+            lists.zadd(keys::ENDED, sid.as_str(), ended.0).ignore();
+            self.note(&lists).await;
+            return;
+        }
+        // A sign of life alone is no news.
+        if *record != (CallRecord { seen_at: record.seen_at, ..before.clone() }) {
+            self.news.tell(sid, CallEventKind::Changed, Some(turns), Some(record.clone()));
+            if record.caller != before.caller {
+                self.add_caller(&mut lists, record);
+                self.note(&lists).await;
+            }
+        }
+    }
+
+    /// The record without its words.
+    pub(super) async fn record(&self, sid: CallSid) -> Result<Option<Kept>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.hgetall(keys::call(sid));
+        let (fields,): (Fields,) = self.ask(&pipe).await?;
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let none = Fields::new();
+        record::read(&self.vault, sid, &fields, &none, &none).map(Some)
+    }
+
+    pub(super) async fn restore(
+        self: std::sync::Arc<Self>,
+        copy: CallRecord,
+    ) -> Result<Restored, StoreError> {
+        let sid = copy.sid;
+        for _ in 0..TRIES {
+            let mut pipe = redis::pipe();
+            pipe.hget(keys::call(sid), "k");
+            let (wrapped,): (Option<Vec<u8>>,) = self.ask(&pipe).await?;
+            let (key, wrapped) = match wrapped {
+                None => self.vault.fresh(sid),
+                Some(wrapped) => {
+                    let key = self.vault.unwrap(sid, &wrapped);
+                    (key.map_err(|error| record::unreadable(sid, &error))?, wrapped)
+                }
+            };
+            let done = done(self.ask_restore(&copy, &key, wrapped)?).await?;
+            let (code, created): (i64, i64) = record::shape(done.value)?;
+            match code {
+                1 => {
+                    self.learn(sid, key);
+                    self.restored(&copy, created == 1).await;
+                    must_last(!done.durable)?;
+                    return Ok(Restored::Restored);
+                }
+                -2 => return Ok(Restored::Newer),
+                -5 => return Ok(Restored::Erased),
+                _ => {}
+            }
+        }
+        Err(StoreError::Unavailable("others keep changing the call".to_owned()))
+    }
+
+    fn ask_restore(
+        &self,
+        copy: &CallRecord,
+        key: &CallKey,
+        wrapped: Vec<u8>,
+    ) -> Result<Asked, StoreError> {
+        let sid = copy.sid;
+        let owner = copy.instance.as_ref().map(|owner| owner.0.as_str()).unwrap_or_default();
+        let ended = copy.ended_at.map(|at| at.0.to_string()).unwrap_or_default();
+        let order = [keys::call(sid), keys::turns(sid), keys::erased(sid)];
+        let mut order = function("sh1_restore", &order);
+        order.arg(copy.epoch.0).arg(owner).arg(copy.next_seq).arg(record::word(copy.status));
+        order.arg(copy.started_at.0).arg(ended).arg(copy.seen_at.0);
+        order.arg(wrapped).arg(record::seal_record(key, copy)?);
+        // One mark for all: the newest that the copy can vouch for.
+        let mark = Mark { epoch: copy.epoch, seq: copy.next_seq.saturating_sub(1) };
+        for turn in copy.transcript.turns() {
+            order.arg(keys::field(turn)).arg(record::seal_turn(sid, key, mark, turn)?);
+        }
+        Ok(self.writes.put(order))
+    }
+
+    async fn restored(&self, copy: &CallRecord, created: bool) {
+        let sid = copy.sid;
+        let mut lists = redis::pipe();
+        match copy.ended_at.filter(|_| copy.status.is_final()) {
+            Some(ended) => lists.zadd(keys::ENDED, sid.as_str(), ended.0).ignore(),
+            None => lists.zadd(keys::LIVE, sid.as_str(), copy.seen_at.0).ignore(),
+        };
+        self.add_caller(&mut lists, copy);
+        self.note(&lists).await;
+        if created {
+            let turns = copy.transcript.turns().len();
+            let record = without_words(copy);
+            self.news.tell(sid, CallEventKind::Opened, Some(turns), Some(record));
+        } else {
+            // How it stands now is looked up.
+            self.news.tell(sid, CallEventKind::Claimed, None, None);
+        }
+    }
+
+    pub(super) async fn add_late(
+        self: std::sync::Arc<Self>,
+        sid: CallSid,
+        turns: Vec<LateTurn>,
+    ) -> Result<bool, StoreError> {
+        let Some(key) = self.fetch_key(sid).await? else { return Ok(false) };
+        let places = [keys::call(sid), keys::turns(sid), keys::late(sid)];
+        let mut order = function("sh1_late", &places);
+        for late in &turns {
+            order.arg(late.epoch.0).arg(late.seq).arg(keys::field(&late.turn));
+            order.arg(record::seal_late(sid, &key, late)?);
+        }
+        let done = done(self.writes.put(order)).await?;
+        let (code, _): (i64, i64) = record::shape(done.value)?;
+        must_last(code == 1 && !done.durable)?;
+        Ok(code == 1)
+    }
+
+    pub(super) async fn find(
+        self: std::sync::Arc<Self>,
+        key: Key,
+    ) -> Result<Option<CallRecord>, StoreError> {
+        let sid = match key {
+            Key::Sid(sid) => sid,
+            Key::Alias(alias) => {
+                let mut pipe = redis::pipe();
+                pipe.get(keys::alias(alias.as_str()));
+                let (linked,): (Option<String>,) = self.ask(&pipe).await?;
+                let Some(sid) = linked.and_then(|sid| sid.parse().ok()) else { return Ok(None) };
+                sid
+            }
+        };
+        let mut pipe = redis::pipe();
+        pipe.atomic().hgetall(keys::call(sid)).hgetall(keys::turns(sid));
+        pipe.hgetall(keys::late(sid));
+        let (fields, turns, late): (Fields, Fields, Fields) = self.ask(&pipe).await?;
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let kept = record::read(&self.vault, sid, &fields, &turns, &late)?;
+        Ok(Some(kept.record))
+    }
+
+    /// Where a caller's calls are found by the number, which is in none of the names.
+    fn add_caller(&self, lists: &mut redis::Pipeline, record: &CallRecord) {
+        let names = self.vault.caller_names(&record.caller);
+        if let Some(name) = names.first().filter(|_| !record.caller.is_empty()) {
+            lists.sadd(keys::caller(name), record.sid.as_str()).ignore();
+        }
+    }
+}
+
+/// An order to one of our functions.
+pub(super) fn function(name: &str, keys: &[String]) -> Cmd {
+    let mut order = redis::cmd("FCALL");
+    order.arg(name).arg(keys.len()).arg(keys);
+    order
+}
+
+/// Waits for a write.
+pub(super) async fn done(asked: Asked) -> Result<Done, StoreError> {
+    asked.await.map_err(|_| closed())?
+}
+
+/// What only counts as done when a replica has it.
+fn must_last(is_weak: bool) -> Result<(), StoreError> {
+    if is_weak { Err(StoreError::NotDurable) } else { Ok(()) }
+}
+
+/// Whether a change must outlive the server: what was promised, and how a call ended.
+fn lasts(change: &Change) -> bool {
+    match change {
+        Change::Escalated { .. } | Change::Escalation { .. } | Change::Ended { .. } => true,
+        Change::Identified { .. } | Change::Rejoined | Change::Seen => false,
+    }
+}
+
+fn without_words(record: &CallRecord) -> CallRecord {
+    CallRecord { transcript: Default::default(), late: Vec::new(), ..record.clone() }
+}

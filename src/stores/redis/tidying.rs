@@ -1,0 +1,298 @@
+//! Replies, links and erasure; and what becomes of calls that nobody looks after any more.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use switchhook_actors::{
+    domain::{
+        ids::{Alias, CallSid, InstanceId},
+        record::{CallEventKind, CallRecord, Change, Status},
+        time::{Millis, Timestamp},
+    },
+    registry::store::{StoreError, Sweep, Swept},
+};
+
+use super::{
+    keys,
+    operations::{Core, done, function},
+    record::{self, Fields, Kept},
+};
+use crate::stores::sealed::Place;
+
+/// How many calls one round deletes or closes at most.
+const AT_ONCE: isize = 1_000;
+
+/// For how long nobody may restore a call that was erased, ms: longer than any engine holds one.
+const ERASED_FOR: Millis = 7 * 24 * 3_600_000;
+
+/// What a reply is kept for besides its own time, ms: clocks differ.
+const REPLY_SLACK: Millis = 60_000;
+
+/// A key of a call that was not used for so long is not kept in memory.
+const KEY_UNUSED: Duration = Duration::from_secs(600);
+
+impl Core {
+    /// A reply has a key of its own beside it: the call may not be known here.
+    pub(super) async fn remember(
+        self: Arc<Self>,
+        sid: CallSid,
+        name: String,
+        reply: String,
+        now: Timestamp,
+        ttl: Millis,
+    ) -> Result<String, StoreError> {
+        let (key, wrapped) = self.vault.fresh(sid);
+        let sealed = key.seal(&Place::Reply { sid, key: name.clone() }, reply.as_bytes());
+        let mut value = (wrapped.len() as u64).to_be_bytes().to_vec();
+        value.extend(wrapped);
+        value.extend(sealed);
+        let mut order = function("sh1_remember", &[keys::replies(sid)]);
+        let expires = now + ttl;
+        order.arg(&name).arg(now.0).arg(expires.0).arg(value).arg(ttl.saturating_add(REPLY_SLACK));
+        let stands: Vec<u8> = record::shape(done(self.writes.put(order)).await?.value)?;
+        let (_, reply) = self.read_reply(sid, &name, &stands)?;
+        Ok(reply)
+    }
+
+    pub(super) async fn answered(
+        self: Arc<Self>,
+        sid: CallSid,
+        name: String,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.hget(keys::replies(sid), &name);
+        let (kept,): (Option<Vec<u8>>,) = self.ask(&pipe).await?;
+        let Some(kept) = kept else { return Ok(None) };
+        let (expires, reply) = self.read_reply(sid, &name, &kept)?;
+        Ok((now < expires).then_some(reply))
+    }
+
+    fn read_reply(
+        &self,
+        sid: CallSid,
+        name: &str,
+        kept: &[u8],
+    ) -> Result<(Timestamp, String), StoreError> {
+        let wrong = || record::unreadable(sid, &"a reply is damaged");
+        let mut parts = kept.splitn(2, |&byte| byte == b':');
+        let expires = parts.next().and_then(|part| std::str::from_utf8(part).ok());
+        let expires = expires.and_then(|part| part.parse().ok()).ok_or_else(wrong)?;
+        let (length, rest) =
+            parts.next().and_then(<[u8]>::split_first_chunk::<8>).ok_or_else(wrong)?;
+        let length = usize::try_from(u64::from_be_bytes(*length)).map_err(|_| wrong())?;
+        let (wrapped, sealed) = rest.split_at_checked(length).ok_or_else(wrong)?;
+        let key = self.vault.unwrap(sid, wrapped);
+        let key = key.map_err(|error| record::unreadable(sid, &error))?;
+        let plain = key.open(&Place::Reply { sid, key: name.to_owned() }, sealed);
+        let plain = plain.map_err(|error| record::unreadable(sid, &error))?;
+        let reply = String::from_utf8(plain).map_err(|_| wrong())?;
+        Ok((Timestamp(expires), reply))
+    }
+
+    pub(super) async fn link(
+        self: Arc<Self>,
+        alias: Alias,
+        sid: CallSid,
+    ) -> Result<bool, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.exists(keys::call(sid));
+        let (known,): (bool,) = self.ask(&pipe).await?;
+        if known {
+            let mut pipe = redis::pipe();
+            pipe.set(keys::alias(alias.as_str()), sid.as_str()).ignore();
+            pipe.sadd(keys::links(sid), alias.as_str()).ignore();
+            self.ask::<()>(&pipe).await?;
+        }
+        Ok(known)
+    }
+
+    /// Works on a record that cannot be read, too: erasure must not depend on what is erased.
+    pub(super) async fn erase(self: Arc<Self>, sid: CallSid) -> Result<bool, StoreError> {
+        let record = match self.record(sid).await {
+            Err(StoreError::Unreadable(_)) => None,
+            Err(error) => return Err(error),
+            Ok(None) => return Ok(false),
+            Ok(Some(kept)) => Some(kept.record),
+        };
+        let there = self.delete(sid, record.as_ref(), ERASED_FOR).await?;
+        if there {
+            let gone = record
+                .unwrap_or_else(|| CallRecord::ringing(record::unannounced(sid, Timestamp(0))));
+            self.news.tell(sid, CallEventKind::Erased, Some(0), Some(gone));
+        }
+        Ok(there)
+    }
+
+    /// Deletes a call with all that belongs to it.
+    async fn delete(
+        &self,
+        sid: CallSid,
+        record: Option<&CallRecord>,
+        remembered: Millis,
+    ) -> Result<bool, StoreError> {
+        let mut places = record::whole(sid).to_vec();
+        places.pop();
+        places.extend([keys::replies(sid), keys::links(sid), keys::erased(sid)]);
+        let mut order = function("sh1_erase", &places);
+        order.arg(remembered);
+        let erased = done(self.writes.put(order)).await?;
+        let (there, links): (i64, Vec<String>) = record::shape(erased.value)?;
+        self.forget(sid);
+        let mut lists = redis::pipe();
+        for link in links {
+            lists.add_command(
+                function("sh1_unlink", &[keys::alias(&link)]).arg(sid.as_str()).to_owned(),
+            );
+            lists.ignore();
+        }
+        for name in record.iter().flat_map(|record| self.vault.caller_names(&record.caller)) {
+            lists.srem(keys::caller(&name), sid.as_str()).ignore();
+        }
+        lists.zrem(keys::LIVE, sid.as_str()).ignore();
+        lists.zrem(keys::ENDED, sid.as_str()).ignore();
+        self.ask::<()>(&lists).await?;
+        Ok(there == 1)
+    }
+
+    pub(super) async fn sweep(self: Arc<Self>, sweep: Sweep) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        super::locked(&self.known).retain(|_, (_, used)| used.elapsed() < KEY_UNUSED);
+        let attended: HashSet<_> = sweep.attended.iter().copied().collect();
+        let silent = self.silent(&sweep, &attended).await?;
+        self.see(&sweep).await?;
+        for sid in silent {
+            if self.close(sid, &sweep).await? {
+                swept.closed.push(sid);
+            }
+        }
+        for sid in self.over(&sweep).await? {
+            let record = self.record(sid).await.ok().flatten().map(|kept| kept.record);
+            if self.delete(sid, record.as_ref(), 0).await? {
+                swept.deleted += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// A sign of life for each call that has a session here.
+    async fn see(&self, sweep: &Sweep) -> Result<(), StoreError> {
+        for sids in sweep.attended.chunks(500) {
+            let mut pipe = redis::pipe();
+            pipe.cmd("ZADD").arg(keys::LIVE).arg("GT");
+            for sid in sids {
+                pipe.arg(sweep.now.0).arg(sid.as_str());
+            }
+            pipe.ignore();
+            self.ask::<()>(&pipe).await?;
+        }
+        Ok(())
+    }
+
+    /// The calls whose last sign of life in the list is old, and that nobody here attends.
+    async fn silent(
+        &self,
+        sweep: &Sweep,
+        attended: &HashSet<CallSid>,
+    ) -> Result<Vec<CallSid>, StoreError> {
+        if sweep.now.since(self.since) < sweep.silence {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        let until = (sweep.now - sweep.silence).0;
+        pipe.zrangebyscore_limit(keys::LIVE, 0, until, 0, AT_ONCE);
+        let (sids,): (Vec<String>,) = self.ask(&pipe).await?;
+        let sids = sids.iter().filter_map(|sid| sid.parse().ok());
+        Ok(sids.filter(|sid| !attended.contains(sid)).collect())
+    }
+
+    /// Closes a call as failed, if it still is silent and no living engine has it.
+    async fn close(&self, sid: CallSid, sweep: &Sweep) -> Result<bool, StoreError> {
+        let kept = match self.record(sid).await {
+            // It would hold up all tidying for ever.
+            Err(StoreError::Unreadable(why)) => {
+                tracing::error!(call.sid = %sid, %why, "a silent call cannot be read");
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+            Ok(None) => return self.strike(sid, None).await,
+            Ok(Some(kept)) if kept.record.status.is_final() => {
+                return self.strike(sid, Some(&kept.record)).await;
+            }
+            Ok(Some(kept)) => kept,
+        };
+        let seen = kept.record.seen_at.max(self.listed(sid).await?).max(self.since);
+        let silence = sweep.now.since(seen);
+        if silence < sweep.silence_of(kept.record.status) || self.is_held(&kept).await? {
+            return Ok(false);
+        }
+        let mut record = kept.record.clone();
+        record.apply(&Change::Ended { status: Status::Failed }, sweep.now);
+        let closed = done(self.ask_settle(&kept, &record)?).await?;
+        let (code, turns): (i64, usize) = record::shape(closed.value)?;
+        if code == 1 {
+            self.settled(&kept.record, &record, turns).await;
+        }
+        Ok(code == 1)
+    }
+
+    async fn listed(&self, sid: CallSid) -> Result<Timestamp, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.zscore(keys::LIVE, sid.as_str());
+        let (score,): (Option<f64>,) = self.ask(&pipe).await?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "milliseconds of this millennium"
+        )]
+        Ok(Timestamp(score.unwrap_or(0.0) as u64))
+    }
+
+    /// Takes a call from the live ones that is none: its end was not noted there.
+    async fn strike(&self, sid: CallSid, over: Option<&CallRecord>) -> Result<bool, StoreError> {
+        let mut lists = redis::pipe();
+        lists.zrem(keys::LIVE, sid.as_str()).ignore();
+        if let Some(record) = over {
+            let ended = record.ended_at.unwrap_or(record.seen_at);
+            lists.zadd(keys::ENDED, sid.as_str(), ended.0).ignore();
+        }
+        self.ask::<()>(&lists).await?;
+        Ok(false)
+    }
+
+    /// Whether another engine that lives has claimed it: that one looks after it.
+    async fn is_held(&self, kept: &Kept) -> Result<bool, StoreError> {
+        let owner = kept.record.instance.as_ref().filter(|owner| **owner != self.me);
+        let Some(owner) = owner else { return Ok(false) };
+        self.is_alive(owner).await
+    }
+
+    /// Whether an engine has given a sign of life in the last seconds.
+    pub(super) async fn is_alive(&self, engine: &InstanceId) -> Result<bool, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.exists(keys::heartbeat(engine));
+        let (alive,): (bool,) = self.ask(&pipe).await?;
+        Ok(alive)
+    }
+
+    /// The calls whose time is over.
+    async fn over(&self, sweep: &Sweep) -> Result<Vec<CallSid>, StoreError> {
+        let mut pipe = redis::pipe();
+        let until = (sweep.now - sweep.retention).0;
+        pipe.zrangebyscore_limit(keys::ENDED, 0, until, 0, AT_ONCE);
+        let (sids,): (Vec<String>,) = self.ask(&pipe).await?;
+        Ok(sids.iter().filter_map(|sid| sid.parse().ok()).collect())
+    }
+
+    /// Wraps the keys of live calls anew that an older key of ours wraps.
+    pub(super) async fn rewrap_all(&self, sids: &[CallSid]) -> Result<(), StoreError> {
+        for sid in sids {
+            let mut pipe = redis::pipe();
+            pipe.hgetall(keys::call(*sid));
+            let (fields,): (Fields,) = self.ask(&pipe).await?;
+            if let Some(wrapped) = fields.get("k") {
+                self.rewrap(*sid, wrapped).await;
+            }
+        }
+        Ok(())
+    }
+}
