@@ -48,7 +48,13 @@ use crate::{
     limits::Descriptors,
     links::Links,
     models::openai::OpenAiError,
-    stores::embedded::{Embedded, OpenError},
+    stores::{
+        Store,
+        embedded::{Embedded, OpenError},
+        redis::{self, Calls, LinkError, Redis},
+        sealed::Vault,
+        sheltered::Sheltered,
+    },
     telemetry::Metrics,
     twilio::{
         rest::RestError,
@@ -84,6 +90,12 @@ pub enum StartError {
     /// The store does not open.
     #[error("DATA_DIR: {0}")]
     Store(#[from] OpenError),
+    /// The registry that the engines share gets no thread.
+    #[error("REDIS_URL: the registry's thread cannot be started: {0}")]
+    Thread(io::Error),
+    /// The registry that the engines share will never do.
+    #[error("REDIS_URL: {0}")]
+    Redis(LinkError),
     /// The auth tokens are not usable.
     #[error("TWILIO_AUTH_TOKEN: {0}")]
     Signatures(#[from] TokenError),
@@ -107,7 +119,7 @@ pub struct Engine {
     /// What all routes share.
     pub web: web::Data<Web>,
     /// The store, to be closed last.
-    pub store: Arc<Embedded>,
+    pub store: Store,
     /// Who takes calls, in words.
     pub desk: String,
     /// Stops the server.
@@ -116,7 +128,8 @@ pub struct Engine {
     pub server: Server,
 }
 
-/// Starts everything on the store of `DATA_DIR`; calls are taken when this returns.
+/// Starts everything on the configured store. Calls are taken when this returns, or as soon as the
+/// store that several engines share can be reached.
 ///
 /// # Errors
 /// When a part of the configuration only turns out to be wrong where it is used: a file, a port, a
@@ -127,8 +140,17 @@ pub fn start(
     max_calls: usize,
     descriptors: Arc<Descriptors>,
 ) -> Result<Engine, StartError> {
-    let store = || Ok(Arc::new(Embedded::open(&config.store.data_dir, clock::now())?));
-    start_on(store, config, metrics, max_calls, descriptors)
+    start_on(|engine| open_store(config, engine), config, metrics, max_calls, descriptors)
+}
+
+/// The store that the configuration names.
+fn open_store(config: &Config, engine: redis::Engine) -> Result<Store, StartError> {
+    let now = clock::now();
+    let own = Embedded::open(&config.store.data_dir, now)?;
+    let Some(address) = config.store.redis.clone() else { return Ok(Store::Own(Arc::new(own))) };
+    let vault = Vault::new(&config.store.transcript_keys);
+    let shared = Redis::start(address, vault, engine, now).map_err(StartError::Thread)?;
+    Ok(Store::Shared(Arc::new(Sheltered::new(shared, own))))
 }
 
 /// Starts everything on that store, which other engines of this process may share.
@@ -136,7 +158,7 @@ pub fn start(
 /// # Errors
 /// As [`start`].
 pub fn start_on(
-    store: impl FnOnce() -> Result<Arc<Embedded>, StartError>,
+    store: impl FnOnce(redis::Engine) -> Result<Store, StartError>,
     config: &Config,
     metrics: Metrics,
     max_calls: usize,
@@ -154,10 +176,11 @@ pub fn start_on(
     let public_url = config.public_url.on_port(&config.listen, address.port());
     let links = Arc::new(Links::new(&config.store.link_keys, public_url.origin()));
     let desk = DeskChoice::new(config, &links, &rules.language)?;
-    let store = store()?;
-
     let directory = Arc::new(Directory::<CallSession>::default());
     let instance = InstanceId(uuid::Uuid::now_v7().simple().to_string());
+    let calls = Arc::clone(&directory);
+    let calls = Calls(Arc::new(move || calls.held()));
+    let store = store(redis::Engine { instance: instance.clone(), calls })?;
     let shared = Arbiter::new().handle();
     let registry = registry(&shared, &store, &directory, config.store.retention_hours);
     let outlook = Arc::new(Outlook::default());
@@ -169,12 +192,12 @@ pub fn start_on(
     let web = web::Data::new(Web {
         registry: Arc::clone(&registry),
         store_alive: Box::new({
-            let store = Arc::clone(&store);
+            let store = store.clone();
             move || store.is_alive()
         }),
         policy: Arc::clone(&policy),
         store_failing: Box::new({
-            let store = Arc::clone(&store);
+            let store = store.clone();
             move || store.is_failing()
         }),
         directory: Arc::clone(&directory),
@@ -217,7 +240,9 @@ pub fn start_on(
     let origins = config.cors_origins.clone();
     let server = serve(listener, web.clone(), worker, descriptors, origins, stall)
         .map_err(|error| StartError::Listen(address, error))?;
-    web.readiness.ready();
+    if !store.is_shared() {
+        web.readiness.ready();
+    }
     let desk = desk::desk(config);
     Ok(Engine { address, public_url, web, store, desk, handle: server.handle(), server })
 }
@@ -297,12 +322,12 @@ fn listen(config: &Config) -> Result<TcpListener, StartError> {
 
 fn registry(
     shared: &ArbiterHandle,
-    store: &Arc<Embedded>,
+    store: &Store,
     directory: &Arc<Directory<CallSession>>,
     retention_hours: u64,
 ) -> Arc<Keeper<Registry>> {
     let shared = shared.clone();
-    let (store, directory) = (Arc::clone(store), Arc::clone(directory));
+    let (store, directory) = (store.calls(), Arc::clone(directory));
     Arc::new(Keeper::new("registry", move || {
         let (store, directory) = (Arc::clone(&store), Arc::clone(&directory));
         Registry::start_in_arbiter(&shared, move |_| {

@@ -7,12 +7,16 @@ use std::{
     time::Duration,
 };
 
+use actix_web::web;
+
 use crate::{
     app::{self, Engine},
     config::Config,
     faults,
+    http::Web,
     limits::{self, CallLimit, Descriptors},
     stop,
+    stores::{Store, redis::LinkError},
     telemetry::{self, Metrics, UPKEEP_EVERY},
 };
 
@@ -62,8 +66,13 @@ pub fn run(config: &Config) -> ExitCode {
                 metrics.upkeep();
             }
         });
+        let opening = open_doors(engine.store.clone(), engine.web.clone());
         let drain = Duration::from_secs(config.limits.drain_seconds);
-        stop::run_until_stopped(engine, drain).await?;
+        tokio::select! {
+            biased;
+            stopped = stop::run_until_stopped(engine, drain) => stopped?,
+            error = opening => return Err(app::StartError::Redis(error).into()),
+        }
         Ok::<(), ServeError>(())
     });
     match served {
@@ -73,6 +82,23 @@ pub fn run(config: &Config) -> ExitCode {
             ExitCode::from(DID_NOT_START)
         }
     }
+}
+
+/// Takes calls as soon as the store can be reached; resolves only when it never will.
+async fn open_doors(store: Store, web: web::Data<Web>) -> LinkError {
+    match store.ready().await {
+        Ok(()) => web.readiness.ready(),
+        Err(error) => return error,
+    }
+    if let Store::Shared(shared) = &store
+        && shared.redis().is_replicated() == Some(false)
+    {
+        tracing::warn!(
+            "Redis has no replica: what was acknowledged last is lost when its server is; see the \
+             loss statement in deploy/README.md"
+        );
+    }
+    std::future::pending().await
 }
 
 /// How many calls the machine can carry, from its descriptors.
@@ -111,7 +137,11 @@ fn announce(engine: &Engine, config: &Config, out: &mut impl Write) -> io::Resul
         None => "OWL Bank (embedded; set PERSONA_FILE for your own)".to_owned(),
     };
     writeln!(out, "  persona         {} from {persona}", engine.web.persona.name)?;
-    writeln!(out, "  registry        embedded, in {}", config.store.data_dir.display())?;
+    let journal = config.store.data_dir.display();
+    match &config.store.redis {
+        None => writeln!(out, "  registry        embedded, in {journal}")?,
+        Some(redis) => writeln!(out, "  registry        {redis}, with a journal in {journal}")?,
+    }
     let twilio = match (config.twilio.auth_tokens.is_empty(), engine.public_url.is_loopback()) {
         (true, _) => {
             "not configured: signatures are not checked (set TWILIO_AUTH_TOKEN)".to_owned()

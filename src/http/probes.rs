@@ -19,9 +19,9 @@ const READY: u8 = 1;
 const DRAINING: u8 = 2;
 
 impl Readiness {
-    /// The first start is complete.
+    /// The first start is complete. An engine that drains already goes on draining.
     pub fn ready(&self) {
-        self.0.store(READY, Ordering::Release);
+        let _ = self.0.compare_exchange(STARTING, READY, Ordering::AcqRel, Ordering::Acquire);
     }
 
     pub(super) fn is_draining(&self) -> bool {

@@ -196,6 +196,11 @@ impl Embedded {
         while ended.changed().await.is_ok() {}
     }
 
+    /// All calls that are kept, live or over.
+    pub(super) fn all(&self) -> Stored<Vec<CallSid>> {
+        self.ask(|round| round.all())
+    }
+
     /// Queues an operation that somebody waits for.
     fn ask<T, F>(&self, work: F) -> Stored<T>
     where

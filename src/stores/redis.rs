@@ -16,7 +16,7 @@ mod tidying;
 mod writes;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     fmt, io,
@@ -52,6 +52,9 @@ use self::{
 };
 use super::{index::Index, sealed::Vault};
 use crate::config::RedisAddress;
+
+/// How long the trace of a probe stays, ms.
+const PROBE_MS: u64 = 60_000;
 
 /// What an engine says of itself to the others.
 #[derive(Debug, Clone)]
@@ -154,9 +157,17 @@ impl Redis {
         self.core.heartbeat.lost()
     }
 
-    /// Changes whenever Redis comes or goes.
-    pub(super) fn reachable(&self) -> watch::Receiver<State> {
-        self.core.link.watch()
+    /// Whether it takes writes again, and whether a replica confirms them.
+    pub(super) fn probe(&self) -> Stored<bool> {
+        let mut order = redis::cmd("SET");
+        order.arg(keys::PROBE).arg(1).arg("PX").arg(PROBE_MS);
+        let asked = self.core.writes.put(order);
+        self.spawn(async move { Ok(asked.await.map_err(|_| closed())??.durable) })
+    }
+
+    /// The store's own thread.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// Does it on the store's own thread, whether or not anybody waits.

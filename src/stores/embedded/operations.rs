@@ -228,6 +228,10 @@ impl<'a> Round<'a> {
         sid.map_or(Ok(None), |sid| self.tables.call(sid))
     }
 
+    pub(super) fn all(&self) -> Result<Vec<CallSid>, Trouble> {
+        self.tables.all()
+    }
+
     /// Works on a record that cannot be read, too: erasure must not depend on what is erased.
     pub(super) fn erase(&mut self, sid: CallSid) -> Result<bool, Trouble> {
         if !self.tables.knows(sid)? {

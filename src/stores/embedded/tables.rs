@@ -228,6 +228,16 @@ impl Tables<'_> {
         Ok(())
     }
 
+    /// Every call that is kept.
+    pub(super) fn all(&self) -> Result<Vec<CallSid>, Trouble> {
+        let calls = self.0.open_table(CALLS)?;
+        let mut sids = Vec::new();
+        for row in calls.iter()? {
+            sids.push(row?.0.value().parse().map_err(|error| Trouble::unreadable(&error))?);
+        }
+        Ok(sids)
+    }
+
     /// The call that is linked to that id.
     pub(super) fn linked(&self, alias: &Alias) -> Result<Option<CallSid>, Trouble> {
         let aliases = self.0.open_table(ALIASES)?;

@@ -1,21 +1,18 @@
 //! The sign of life of this engine, once a second, and whether the store is still the one it was.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use redis::Value;
 use serde_json::json;
-use tokio::{sync::watch, time::interval};
+use tokio::{sync::watch, time::sleep};
 
 use super::{Engine, keys, link::Link};
 
 /// How often an engine says that it lives.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Pause after a sign that could not be given.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// An engine that has said nothing for so long is dead, ms.
 const LIFE_MS: u64 = 5_000;
@@ -23,52 +20,36 @@ const LIFE_MS: u64 = 5_000;
 /// Says that this engine lives.
 pub(super) struct Heartbeat {
     lost: watch::Receiver<u64>,
-    /// When the store was last asked in vain, for its readers.
-    failures: Arc<AtomicU64>,
 }
 
 impl Heartbeat {
     /// Begins, on the runtime that this is called in.
     pub(super) fn start(link: Link, engine: Engine) -> Self {
         let (tell, lost) = watch::channel(0);
-        let failures = Arc::new(AtomicU64::new(0));
-        tokio::spawn(beat(link, engine, tell, Arc::clone(&failures)));
-        Self { lost, failures }
+        tokio::spawn(beat(link, engine, tell));
+        Self { lost }
     }
 
     /// Changes when the store has lost what it had: it was flushed, or is another one.
     pub(super) fn lost(&self) -> watch::Receiver<u64> {
         self.lost.clone()
     }
-
-    /// How many beats in a row failed.
-    pub(super) fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
-    }
 }
 
-async fn beat(link: Link, engine: Engine, lost: watch::Sender<u64>, failures: Arc<AtomicU64>) {
-    let mut ticks = interval(EVERY);
+async fn beat(link: Link, engine: Engine, lost: watch::Sender<u64>) {
     let mut known: Option<String> = None;
-    loop {
-        ticks.tick().await;
-        if lost.is_closed() {
-            return;
+    while !lost.is_closed() {
+        let Some(generation) = sign_of_life(&link, &engine).await else {
+            sleep(AGAIN).await;
+            continue;
+        };
+        if known.as_ref().is_some_and(|known| *known != generation) {
+            tracing::error!("Redis has lost what it held; this engine's calls are published anew");
+            metrics::counter!("switchhook_redis_losses_total").increment(1);
+            lost.send_modify(|times| *times += 1);
         }
-        match sign_of_life(&link, &engine).await {
-            None => drop(failures.fetch_add(1, Ordering::Relaxed)),
-            Some(generation) => {
-                failures.store(0, Ordering::Relaxed);
-                if known.as_ref().is_some_and(|known| *known != generation) {
-                    tracing::error!(
-                        "Redis has lost what it held; this engine's calls are published anew"
-                    );
-                    metrics::counter!("switchhook_redis_losses_total").increment(1);
-                    lost.send_modify(|times| *times += 1);
-                }
-                known = Some(generation);
-            }
-        }
+        known = Some(generation);
+        sleep(EVERY).await;
     }
 }
 

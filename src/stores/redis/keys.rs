@@ -14,6 +14,7 @@
 //! sh:live         zset    live calls by their last sign of life, ms
 //! sh:ended        zset    ended calls by their end, ms
 //! sh:events       stream  what happened, without words: sid, kind, count of turns
+//! sh:probe        string  written to see whether it can be; expires
 //! sh:generation   string  another one means that the store has lost everything
 //! sh:instances    set     engines that were there
 //! sh:i:INSTANCE   string  an engine's heartbeat: load and version; expires
@@ -34,6 +35,8 @@ pub(super) const ENDED: &str = "sh:ended";
 pub(super) const EVENTS: &str = "sh:events";
 /// Engines that were there.
 pub(super) const INSTANCES: &str = "sh:instances";
+/// Written to see whether it can be.
+pub(super) const PROBE: &str = "sh:probe";
 /// Which life of the store this is.
 pub(super) const GENERATION: &str = "sh:generation";
 

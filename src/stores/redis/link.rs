@@ -80,7 +80,7 @@ pub(super) enum State {
     /// Not found yet, or lost.
     Down(LinkError),
     /// There it is.
-    Up(Wires),
+    Up(Box<Wires>),
 }
 
 /// Hands out connections. Clones share them.
@@ -103,7 +103,7 @@ impl Link {
     /// The connections, if there are any now.
     pub(super) fn wires(&self) -> Result<Wires, LinkError> {
         match &*self.state.borrow() {
-            State::Up(wires) => Ok(wires.clone()),
+            State::Up(wires) => Ok((**wires).clone()),
             State::Down(error) => Err(error.clone()),
         }
     }
@@ -165,7 +165,7 @@ async fn search(seeker: &mut Seeker, tell: &watch::Sender<State>) -> u64 {
                 tracing::info!(replicated = wires.replicated, "connected to Redis");
                 metrics::counter!("switchhook_redis_connects_total", "outcome" => "ok")
                     .increment(1);
-                tell.send_replace(State::Up(wires));
+                tell.send_replace(State::Up(Box::new(wires)));
                 return number;
             }
             Ok(Err(error)) => error,

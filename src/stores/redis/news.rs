@@ -140,11 +140,6 @@ impl News {
         let _ = timeout(OWN_DEEDS, seen.wait_for(|seen| *seen >= own)).await;
         read(&self.shared.index())
     }
-
-    /// Looks at the live calls as they are known now.
-    pub(super) fn peek<T>(&self, read: impl FnOnce(&Index) -> T) -> T {
-        read(&self.shared.index())
-    }
 }
 
 impl Shared {
@@ -362,7 +357,7 @@ impl Follower {
 /// Waits for Redis; none when the store is dropped.
 async fn up(state: &mut watch::Receiver<State>) -> Option<Wires> {
     match &*state.wait_for(|state| matches!(state, State::Up(_))).await.ok()? {
-        State::Up(wires) => Some(wires.clone()),
+        State::Up(wires) => Some((**wires).clone()),
         State::Down(_) => None,
     }
 }

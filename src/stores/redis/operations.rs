@@ -3,7 +3,10 @@
 //! An operation that writes takes its place in the order of writes when it is called; what is left
 //! of it (the answer, the news, the lists) is done on the store's own thread.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::AtomicIsize},
+};
 
 use redis::{Cmd, FromRedisValue, Value};
 use switchhook_actors::{
@@ -51,6 +54,8 @@ pub(super) struct Core {
     pub(super) since: Timestamp,
     /// The keys of the calls that this engine has opened or claimed, and when they were used.
     pub(super) known: Mutex<HashMap<CallSid, (CallKey, Stopwatch)>>,
+    /// How far the keys of calls that are over were wrapped anew; below 0: to the end.
+    pub(super) rewrapped: AtomicIsize,
 }
 
 impl Core {
@@ -63,7 +68,8 @@ impl Core {
         me: InstanceId,
         since: Timestamp,
     ) -> Self {
-        Self { link, writes, news, heartbeat, vault, me, since, known: Mutex::default() }
+        let (known, rewrapped) = (Mutex::default(), AtomicIsize::new(0));
+        Self { link, writes, news, heartbeat, vault, me, since, known, rewrapped }
     }
 
     /// The key of a call, where this engine has it.
@@ -116,7 +122,7 @@ impl Core {
     }
 
     pub(super) async fn opened(
-        self: std::sync::Arc<Self>,
+        self: Arc<Self>,
         call: NewCall,
         asked: Asked,
     ) -> Result<Opened, StoreError> {
@@ -148,7 +154,7 @@ impl Core {
 
     /// A claim that no replica has stands all the same: a copy of it is restored where it is lost.
     pub(super) async fn claimed(
-        self: std::sync::Arc<Self>,
+        self: Arc<Self>,
         sid: CallSid,
         at: Timestamp,
         asked: Asked,
@@ -202,7 +208,7 @@ impl Core {
     }
 
     pub(super) async fn append_unknown(
-        self: std::sync::Arc<Self>,
+        self: Arc<Self>,
         sid: CallSid,
         mark: Mark,
         turn: Turn,
@@ -214,7 +220,7 @@ impl Core {
 
     /// The caller's words count as stored when a replica has them; the agent's are spoken anyway.
     pub(super) async fn appended(
-        self: std::sync::Arc<Self>,
+        self: Arc<Self>,
         sid: CallSid,
         role: Role,
         asked: Asked,
@@ -250,7 +256,7 @@ impl Core {
 
     /// Reads, changes and writes the record; anew when somebody else has changed it meanwhile.
     pub(super) async fn settle(
-        self: std::sync::Arc<Self>,
+        self: Arc<Self>,
         sid: CallSid,
         epoch: Epoch,
         change: Change,
@@ -323,10 +329,7 @@ impl Core {
         record::read(&self.vault, sid, &fields, &none, &none).map(Some)
     }
 
-    pub(super) async fn restore(
-        self: std::sync::Arc<Self>,
-        copy: CallRecord,
-    ) -> Result<Restored, StoreError> {
+    pub(super) async fn restore(self: Arc<Self>, copy: CallRecord) -> Result<Restored, StoreError> {
         let sid = copy.sid;
         for _ in 0..TRIES {
             let mut pipe = redis::pipe();
@@ -398,7 +401,7 @@ impl Core {
     }
 
     pub(super) async fn add_late(
-        self: std::sync::Arc<Self>,
+        self: Arc<Self>,
         sid: CallSid,
         turns: Vec<LateTurn>,
     ) -> Result<bool, StoreError> {
@@ -415,10 +418,7 @@ impl Core {
         Ok(code == 1)
     }
 
-    pub(super) async fn find(
-        self: std::sync::Arc<Self>,
-        key: Key,
-    ) -> Result<Option<CallRecord>, StoreError> {
+    pub(super) async fn find(self: Arc<Self>, key: Key) -> Result<Option<CallRecord>, StoreError> {
         let sid = match key {
             Key::Sid(sid) => sid,
             Key::Alias(alias) => {

@@ -11,42 +11,53 @@ use tempfile::TempDir;
 use super::*;
 use crate::stores::contract::{BEGIN, Home, contract};
 
-struct Server {
+/// A server of the test's own. Dropping it kills it.
+pub(crate) struct Server {
     child: Child,
-    port: u16,
-    _dir: TempDir,
+    pub(crate) port: u16,
+    dir: TempDir,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let dir = tempfile::tempdir().unwrap();
-        let child = Command::new("redis-server")
-            .args([
-                "--port",
-                &port.to_string(),
-                "--dir",
-                dir.path().to_str().unwrap(),
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child, port, _dir: dir }
+        Self { child: run(port, &dir), port, dir }
     }
+
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.child = run(self.port, &self.dir);
+    }
+
+    pub(crate) fn order(&self, words: &[&str]) {
+        let port = self.port.to_string();
+        let done = Command::new("redis-cli").args(["-p", &port]).args(words).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+}
+
+fn run(port: u16, dir: &TempDir) -> Child {
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--dir", dir.path().to_str().unwrap()])
+        .args(["--save", "", "--appendonly", "yes"])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed")
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
-fn address(port: u16) -> RedisAddress {
+pub(crate) fn address(port: u16) -> RedisAddress {
     RedisAddress {
         hosts: vec![("127.0.0.1".into(), port)],
         master: None,

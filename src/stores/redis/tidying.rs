@@ -1,6 +1,10 @@
 //! Replies, links and erasure; and what becomes of calls that nobody looks after any more.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use switchhook_actors::{
     domain::{
@@ -14,7 +18,7 @@ use switchhook_actors::{
 use super::{
     keys,
     operations::{Core, done, function},
-    record::{self, Fields, Kept},
+    record::{self, Kept},
 };
 use crate::stores::sealed::Place;
 
@@ -26,6 +30,9 @@ const ERASED_FOR: Millis = 7 * 24 * 3_600_000;
 
 /// What a reply is kept for besides its own time, ms: clocks differ.
 const REPLY_SLACK: Millis = 60_000;
+
+/// How many keys of calls that are over one round looks at.
+const REWRAPPED: isize = 200;
 
 /// A key of a call that was not used for so long is not kept in memory.
 const KEY_UNUSED: Duration = Duration::from_secs(600);
@@ -171,6 +178,7 @@ impl Core {
                 swept.deleted += 1;
             }
         }
+        self.rewrap_some().await?;
         Ok(swept)
     }
 
@@ -283,16 +291,26 @@ impl Core {
         Ok(sids.iter().filter_map(|sid| sid.parse().ok()).collect())
     }
 
-    /// Wraps the keys of live calls anew that an older key of ours wraps.
-    pub(super) async fn rewrap_all(&self, sids: &[CallSid]) -> Result<(), StoreError> {
-        for sid in sids {
+    /// Wraps the keys of calls that are over anew, where an older key of ours wraps them: those of
+    /// live calls were when they were claimed. Once after each start, some a round.
+    async fn rewrap_some(&self) -> Result<(), StoreError> {
+        let from = self.rewrapped.load(Ordering::Relaxed);
+        if from < 0 {
+            return Ok(());
+        }
+        let mut pipe = redis::pipe();
+        pipe.zrange(keys::ENDED, from, from + REWRAPPED - 1);
+        let (sids,): (Vec<String>,) = self.ask(&pipe).await?;
+        for sid in sids.iter().filter_map(|sid| sid.parse().ok()) {
             let mut pipe = redis::pipe();
-            pipe.hgetall(keys::call(*sid));
-            let (fields,): (Fields,) = self.ask(&pipe).await?;
-            if let Some(wrapped) = fields.get("k") {
-                self.rewrap(*sid, wrapped).await;
+            pipe.hget(keys::call(sid), "k");
+            let (wrapped,): (Option<Vec<u8>>,) = self.ask(&pipe).await?;
+            if let Some(wrapped) = wrapped {
+                self.rewrap(sid, &wrapped).await;
             }
         }
+        let next = if sids.is_empty() { -1 } else { from + REWRAPPED };
+        self.rewrapped.store(next, Ordering::Relaxed);
         Ok(())
     }
 }

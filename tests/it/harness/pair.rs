@@ -11,7 +11,7 @@ use switchhook::{
     clock,
     config::Config,
     limits::Descriptors,
-    stores::embedded::Embedded,
+    stores::{Store, embedded::Embedded},
     telemetry::Metrics,
 };
 use tempfile::TempDir;
@@ -43,7 +43,8 @@ impl Pair {
     pub(crate) async fn start(env: &[(&str, &str)]) -> Self {
         provider();
         let home = TempDir::new().expect("a directory");
-        let store = Arc::new(Embedded::open(home.path(), clock::now()).expect("a store"));
+        let store = Embedded::open(home.path(), clock::now()).expect("a store");
+        let store = Store::Own(Arc::new(store));
         // Where the events go is known only when an engine listens, and that only when there is a Twilio.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -62,9 +63,9 @@ impl Pair {
             pairs.push(("TWILIO_WORKFLOW_SID".into(), WORKFLOW_SID.into()));
             pairs.push(("PORT".into(), port.to_string()));
             let config = Config::from_pairs(pairs).expect("a configuration");
-            let store = Arc::clone(&store);
+            let store = store.clone();
             app::start_on(
-                move || Ok(store),
+                move |_| Ok(store),
                 &config,
                 metrics(),
                 100,

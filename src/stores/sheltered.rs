@@ -1,0 +1,554 @@
+//! The registry that callers never wait for: Redis, and a journal for when Redis is away.
+//!
+//! What Redis does not take in time, or takes without a replica, goes into the journal, which is the
+//! embedded store of this engine; from then on the call is written there, in order, until
+//! [`replay`] has copied it back. [`held`] knows the calls that this engine owns as their owner
+//! knows them, so that a store that lost something can be given it again.
+
+mod held;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use switchhook_actors::{
+    domain::{
+        ids::{Alias, CallSid, Epoch, InstanceId},
+        record::{CallRecord, CallSummary, Change, NewCall, Position},
+        time::{Millis, Timestamp},
+        transcript::{LateTurn, Turn},
+    },
+    registry::store::{
+        Appended, CallStore, Claimed, Feed, Key, Opened, Restored, Settled, StoreError, Stored,
+        Sweep, Swept,
+    },
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+use self::held::{Calls, Held, Where};
+use super::{embedded::Embedded, redis::Redis};
+
+/// How long Redis may take for a turn: it hides beside the model's time to its first token.
+const APPEND: Duration = Duration::from_millis(80);
+
+/// How long it may take for anything else: webhooks give the registry 300 ms.
+const ASK: Duration = Duration::from_millis(200);
+
+/// What is left for Redis at least when an operation had to wait for its turn.
+const LEAST: Duration = Duration::from_millis(20);
+
+/// So many answers in a row that did not come open the breaker: the journal is asked at once.
+const MISSES: u32 = 3;
+
+/// For how long after an outage the journal is asked for replies as well, ms: Twilio repeats no
+/// webhook later than that.
+const REPLIES_KEPT: Millis = 120_000;
+
+/// Redis with a journal.
+pub struct Sheltered {
+    inner: Arc<Inner>,
+}
+
+/// What all operations share.
+struct Inner {
+    redis: Redis,
+    journal: Embedded,
+    calls: Calls,
+    /// Answers of Redis in a row that did not come.
+    misses: AtomicU32,
+    /// Something waits to be copied back.
+    work: Notify,
+}
+
+impl Sheltered {
+    /// Shelters Redis behind that journal. What an earlier run has left in it is copied back as soon
+    /// as Redis can be reached.
+    #[must_use]
+    pub fn new(redis: Redis, journal: Embedded) -> Self {
+        let inner = Arc::new(Inner {
+            redis,
+            journal,
+            calls: Calls::default(),
+            misses: AtomicU32::new(0),
+            work: Notify::new(),
+        });
+        inner.redis.runtime().spawn(replay::run(Arc::downgrade(&inner)));
+        Self { inner }
+    }
+
+    /// The registry that all engines share.
+    #[must_use]
+    pub fn redis(&self) -> &Redis {
+        &self.inner.redis
+    }
+
+    /// Whether the journal works. Once false, it stays so.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.inner.journal.is_alive()
+    }
+
+    /// Whether calls are kept in the journal for now, or cannot be kept at all.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.inner.journal.is_failing()
+            || self.inner.is_away()
+            || self.inner.redis.check().is_err()
+            || self.inner.calls.journaled() > 0
+    }
+
+    /// Resolves when all that was accepted is durable and the journal's directory is free.
+    pub async fn close(&self) {
+        let _ = self.flush().await;
+        self.inner.journal.close().await;
+    }
+
+    /// Does it on the store's own thread, in the order of the calls, whether or not anybody waits.
+    fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Stored<T> {
+        let task = self.inner.redis.runtime().spawn(work);
+        let closed = || StoreError::Unavailable("the registry is closed".to_owned());
+        async move { task.await.unwrap_or_else(|_| Err(closed())) }.boxed()
+    }
+}
+
+impl std::fmt::Debug for Sheltered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sheltered").field("redis", &self.inner.redis).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Whether Redis is not asked at all.
+    fn is_away(&self) -> bool {
+        self.misses.load(Ordering::Relaxed) >= MISSES
+    }
+
+    /// Asks Redis, until that moment.
+    async fn ask<T>(
+        &self,
+        by: Instant,
+        asked: impl FnOnce(&Redis) -> Stored<T>,
+    ) -> Result<T, StoreError> {
+        if self.is_away() {
+            return Err(StoreError::Unavailable("Redis is away".to_owned()));
+        }
+        let by = by.max(Instant::now() + LEAST);
+        let answer = match timeout_at(by, asked(&self.redis)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(StoreError::Unavailable("Redis did not answer in time".to_owned())),
+        };
+        match &answer {
+            Err(StoreError::Unavailable(_)) => self.missed(),
+            _ => self.misses.store(0, Ordering::Relaxed),
+        }
+        answer
+    }
+
+    fn missed(&self) {
+        metrics::counter!("switchhook_redis_misses_total").increment(1);
+        if self.misses.fetch_add(1, Ordering::Relaxed) + 1 == MISSES {
+            tracing::error!("Redis is away: calls go on, and are kept in the journal");
+        }
+        self.work.notify_one();
+    }
+
+    async fn open(&self, call: NewCall, by: Instant) -> Result<Opened, StoreError> {
+        let held = self.calls.get(call.sid);
+        if held.as_ref().is_none_or(|held| !held.is_journaled()) {
+            match self.ask(by, |redis| redis.open(call.clone())).await {
+                Ok(opened) => return Ok(opened),
+                Err(error @ StoreError::Unreadable(_)) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let sid = call.sid;
+        let opened = self.journal.open(call).await?;
+        let held = self.calls.hold(opened.record.clone());
+        held.shelter(true);
+        self.work.notify_one();
+        tracing::warn!(call.sid = %sid, "a call is opened in the journal");
+        Ok(opened)
+    }
+
+    async fn claim(
+        &self,
+        sid: CallSid,
+        engine: InstanceId,
+        at: Timestamp,
+        by: Instant,
+    ) -> Result<Claimed, StoreError> {
+        let held = self.calls.get(sid);
+        if held.as_ref().is_none_or(|held| !held.is_journaled()) {
+            match self.ask(by, |redis| redis.claim(sid, engine.clone(), at)).await {
+                Ok(Claimed::Yours(record)) => {
+                    self.calls.hold((*record).clone());
+                    return Ok(Claimed::Yours(record));
+                }
+                Ok(Claimed::Ended) => return Ok(Claimed::Ended),
+                Err(error @ StoreError::Unreadable(_)) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let born_here = match &held {
+            None => true,
+            Some(held) if held.is_journaled() => held.is_born_here(),
+            Some(held) => {
+                self.journal.restore(held.copy()).await?;
+                false
+            }
+        };
+        let claimed = self.journal.claim(sid, engine, at).await?;
+        if let Claimed::Yours(record) = &claimed {
+            self.calls.hold((**record).clone()).shelter(born_here);
+            self.work.notify_one();
+            tracing::warn!(call.sid = %sid, "a call is claimed in the journal");
+        }
+        Ok(claimed)
+    }
+
+    async fn append(
+        &self,
+        sid: CallSid,
+        epoch: Epoch,
+        seq: u64,
+        turn: Turn,
+        by: Instant,
+    ) -> Result<Appended, StoreError> {
+        let Some(held) = self.calls.get(sid).filter(|held| held.is_of(epoch)) else {
+            return self.ask(by, |redis| redis.append(sid, epoch, seq, turn)).await;
+        };
+        match held.whereabouts() {
+            Where::Lost => return Ok(Appended::Fenced),
+            Where::Erased => return Ok(Appended::Unknown),
+            Where::Journal => return self.journal(&held, seq, turn).await,
+            Where::Redis => {}
+        }
+        let there = held.in_redis(seq, &turn);
+        let (epoch, at, sent) = (there.epoch, there.seq, there.turn);
+        let answer = self.ask(by, |redis| redis.append(sid, epoch, at, sent.clone())).await;
+        match answer {
+            Ok(Appended::Appended | Appended::Duplicate) => {
+                held.appended(seq, turn);
+                answer
+            }
+            Ok(refused) if held.counts(seq) => {
+                if self.bring_up(&held, refused).await? {
+                    let answer = self.ask(by, |redis| redis.append(sid, epoch, at, sent)).await;
+                    if matches!(answer, Ok(Appended::Appended | Appended::Duplicate)) {
+                        held.appended(seq, turn);
+                        return answer;
+                    }
+                    return self.journal_from(&held, seq, turn).await;
+                }
+                match held.whereabouts() {
+                    Where::Lost => Ok(Appended::Fenced),
+                    Where::Erased => Ok(Appended::Unknown),
+                    Where::Redis | Where::Journal => self.journal_from(&held, seq, turn).await,
+                }
+            }
+            Ok(refused) => Ok(refused),
+            Err(error @ StoreError::Unreadable(_)) => Err(error),
+            Err(_) => self.journal_from(&held, seq, turn).await,
+        }
+    }
+
+    /// Redis refuses what the owner knows to be right: it has lost something, or another engine has
+    /// taken the call. Whether it has all now.
+    async fn bring_up(&self, held: &Held, refused: Appended) -> Result<bool, StoreError> {
+        tracing::warn!(call.sid = %held.sid(), ?refused, "Redis knows less of a call than its owner");
+        match self.ask(Instant::now() + ASK, |redis| redis.restore(held.copy_for_redis())).await {
+            Ok(Restored::Restored) | Err(StoreError::NotDurable) => Ok(true),
+            Ok(Restored::Newer) => {
+                held.lose();
+                Ok(false)
+            }
+            Ok(Restored::Erased) => {
+                held.erase();
+                Ok(false)
+            }
+            Err(StoreError::Unavailable(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first turn that goes into the journal takes all before it along.
+    async fn journal_from(
+        &self,
+        held: &Held,
+        seq: u64,
+        turn: Turn,
+    ) -> Result<Appended, StoreError> {
+        self.begin_journal(held).await?;
+        self.journal(held, seq, turn).await
+    }
+
+    async fn begin_journal(&self, held: &Held) -> Result<(), StoreError> {
+        self.journal.restore(held.copy()).await?;
+        held.shelter(false);
+        self.work.notify_one();
+        tracing::warn!(call.sid = %held.sid(), "a call is kept in the journal");
+        Ok(())
+    }
+
+    async fn journal(&self, held: &Held, seq: u64, turn: Turn) -> Result<Appended, StoreError> {
+        let answer = self.journal.append(held.sid(), held.epoch(), seq, turn.clone()).await?;
+        if matches!(answer, Appended::Appended | Appended::Duplicate) {
+            held.journaled(seq, turn);
+            self.work.notify_one();
+        }
+        Ok(answer)
+    }
+
+    async fn settle(
+        &self,
+        sid: CallSid,
+        epoch: Epoch,
+        change: Change,
+        at: Timestamp,
+        by: Instant,
+    ) -> Result<Settled, StoreError> {
+        // A webhook speaks in the name of the newest epoch that it has found.
+        let Some(held) = self.calls.get(sid).filter(|held| held.is_of_any(epoch)) else {
+            return self.ask(by, |redis| redis.settle(sid, epoch, change, at)).await;
+        };
+        match held.whereabouts() {
+            Where::Lost => return Ok(Settled::Fenced),
+            Where::Erased => return Ok(Settled::Unknown),
+            Where::Journal => return self.settle_here(&held, change, at).await,
+            Where::Redis => {}
+        }
+        let there = held.epoch_in_redis();
+        let answer = self.ask(by, |redis| redis.settle(sid, there, change.clone(), at)).await;
+        match answer {
+            Ok(Settled::Settled(record)) => {
+                held.settled(&record);
+                Ok(Settled::Settled(record))
+            }
+            Ok(refused @ (Settled::Fenced | Settled::Unknown)) => {
+                let refused_turn = match refused {
+                    Settled::Fenced => Appended::Fenced,
+                    _ => Appended::Unknown,
+                };
+                if self.bring_up(&held, refused_turn).await? {
+                    return self.ask(by, |redis| redis.settle(sid, there, change, at)).await;
+                }
+                match held.whereabouts() {
+                    Where::Redis => {
+                        self.begin_journal(&held).await?;
+                        self.settle_here(&held, change, at).await
+                    }
+                    _ => Ok(refused),
+                }
+            }
+            Err(error @ StoreError::Unreadable(_)) => Err(error),
+            Err(_) => {
+                self.begin_journal(&held).await?;
+                self.settle_here(&held, change, at).await
+            }
+        }
+    }
+
+    async fn settle_here(
+        &self,
+        held: &Held,
+        change: Change,
+        at: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let answer = self.journal.settle(held.sid(), held.epoch(), change.clone(), at).await?;
+        if let Settled::Settled(record) = &answer {
+            held.changed(record, change, at);
+            self.work.notify_one();
+        }
+        Ok(answer)
+    }
+
+    async fn find(&self, key: Key, by: Instant) -> Result<Option<CallRecord>, StoreError> {
+        if let Key::Sid(sid) = &key
+            && let Some(held) = self.calls.get(*sid).filter(|held| held.is_journaled())
+        {
+            return self.journal.find(Key::Sid(held.sid())).await;
+        }
+        match self.ask(by, |redis| redis.find(key.clone())).await {
+            Err(StoreError::Unavailable(why)) => match &key {
+                // What its owner knows is the newest there is.
+                Key::Sid(sid) => match self.calls.get(*sid) {
+                    Some(held) => Ok(Some(held.copy())),
+                    None => Err(StoreError::Unavailable(why)),
+                },
+                Key::Alias(_) => match self.journal.find(key).await? {
+                    Some(record) => Ok(Some(record)),
+                    None => Err(StoreError::Unavailable(why)),
+                },
+            },
+            answer => answer,
+        }
+    }
+
+    async fn link(&self, alias: Alias, sid: CallSid, by: Instant) -> Result<bool, StoreError> {
+        let held = self.calls.get(sid);
+        if held.as_ref().is_none_or(|held| !held.is_journaled()) {
+            match self.ask(by, |redis| redis.link(alias.clone(), sid)).await {
+                Err(StoreError::Unavailable(why)) if held.is_none() => {
+                    return Err(StoreError::Unavailable(why));
+                }
+                Err(StoreError::Unavailable(_)) => {}
+                answer => return answer,
+            }
+        }
+        let Some(held) = held else { return Ok(false) };
+        if !held.is_journaled() {
+            self.begin_journal(&held).await?;
+        }
+        held.linked(alias.clone());
+        self.journal.link(alias, sid).await
+    }
+
+    /// Whether replies of an outage may still be wanted.
+    fn has_replies(&self, now: Timestamp) -> bool {
+        self.calls.last_journaled().is_some_and(|at| now.since(at) < REPLIES_KEPT)
+    }
+}
+
+impl CallStore for Sheltered {
+    fn open(&self, call: NewCall) -> Stored<Opened> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        self.spawn(async move {
+            let _turn = inner.calls.turn(call.sid).await;
+            inner.open(call, by).await
+        })
+    }
+
+    fn claim(&self, sid: CallSid, engine: InstanceId, at: Timestamp) -> Stored<Claimed> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        self.spawn(async move {
+            let _turn = inner.calls.turn(sid).await;
+            inner.claim(sid, engine, at, by).await
+        })
+    }
+
+    fn append(&self, sid: CallSid, epoch: Epoch, seq: u64, turn: Turn) -> Stored<Appended> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + APPEND);
+        self.spawn(async move {
+            let _turn = inner.calls.turn(sid).await;
+            inner.append(sid, epoch, seq, turn, by).await
+        })
+    }
+
+    fn settle(&self, sid: CallSid, epoch: Epoch, change: Change, at: Timestamp) -> Stored<Settled> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        self.spawn(async move {
+            let _turn = inner.calls.turn(sid).await;
+            inner.settle(sid, epoch, change, at, by).await
+        })
+    }
+
+    fn restore(&self, copy: CallRecord) -> Stored<Restored> {
+        self.inner.redis.restore(copy)
+    }
+
+    fn add_late(&self, sid: CallSid, turns: Vec<LateTurn>) -> Stored<bool> {
+        self.inner.redis.add_late(sid, turns)
+    }
+
+    fn remember(
+        &self,
+        sid: CallSid,
+        key: String,
+        reply: String,
+        now: Timestamp,
+        ttl: Millis,
+    ) -> Stored<String> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        self.spawn(async move {
+            let asked = |redis: &Redis| redis.remember(sid, key.clone(), reply.clone(), now, ttl);
+            match inner.ask(by, asked).await {
+                Err(StoreError::Unavailable(_)) => {
+                    inner.journal.remember(sid, key, reply, now, ttl).await
+                }
+                answer => answer,
+            }
+        })
+    }
+
+    fn answered(&self, sid: CallSid, key: String, now: Timestamp) -> Stored<Option<String>> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        self.spawn(async move {
+            match inner.ask(by, |redis| redis.answered(sid, key.clone(), now)).await {
+                Ok(None) if inner.has_replies(now) => inner.journal.answered(sid, key, now).await,
+                Err(StoreError::Unavailable(_)) => inner.journal.answered(sid, key, now).await,
+                answer => answer,
+            }
+        })
+    }
+
+    fn link(&self, alias: Alias, sid: CallSid) -> Stored<bool> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        self.spawn(async move {
+            let _turn = inner.calls.turn(sid).await;
+            inner.link(alias, sid, by).await
+        })
+    }
+
+    fn find(&self, key: Key) -> Stored<Option<CallRecord>> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        self.spawn(async move { inner.find(key, by).await })
+    }
+
+    fn live(&self) -> Stored<Vec<CallSummary>> {
+        let inner = Arc::clone(&self.inner);
+        self.spawn(async move {
+            let mut calls = inner.redis.live().await?;
+            inner.calls.correct(&mut calls);
+            Ok(calls)
+        })
+    }
+
+    fn follow(&self, after: Option<Position>) -> Stored<Feed> {
+        self.inner.redis.follow(after)
+    }
+
+    /// Only with Redis: another engine may hold the call.
+    fn erase(&self, sid: CallSid) -> Stored<bool> {
+        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + 5 * ASK);
+        self.spawn(async move {
+            let _turn = inner.calls.turn(sid).await;
+            let erased = inner.ask(by, |redis| redis.erase(sid)).await?;
+            if let Some(held) = inner.calls.get(sid) {
+                held.erase();
+            }
+            let here = inner.journal.erase(sid).await?;
+            Ok(erased || here)
+        })
+    }
+
+    fn sweep(&self, sweep: Sweep) -> Stored<Swept> {
+        let inner = Arc::clone(&self.inner);
+        self.spawn(async move {
+            inner.calls.let_go(&sweep.attended);
+            inner.journal.sweep(sweep.clone()).await?;
+            inner.redis.sweep(sweep).await
+        })
+    }
+
+    fn flush(&self) -> Stored<()> {
+        let inner = Arc::clone(&self.inner);
+        self.spawn(async move {
+            inner.calls.all_done().await;
+            inner.journal.flush().await
+        })
+    }
+}
