@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use redis::Value;
 use serde_json::json;
 use tokio::{sync::watch, time::sleep};
 
-use super::{Engine, keys, link::Link};
+use super::{
+    Engine, keys,
+    link::{self, Link},
+};
 
 /// How often an engine says that it lives.
 const EVERY: Duration = Duration::from_secs(1);
@@ -39,38 +41,46 @@ impl Heartbeat {
 async fn beat(link: Link, engine: Engine, lost: watch::Sender<u64>) {
     let mut known: Option<String> = None;
     while !lost.is_closed() {
-        let Some(generation) = sign_of_life(&link, &engine).await else {
+        let Some(sign) = sign_of_life(&link, &engine).await else {
             sleep(AGAIN).await;
             continue;
         };
-        if known.as_ref().is_some_and(|known| *known != generation) {
+        let before = known.replace(sign.now).unwrap_or(sign.before);
+        if known.as_ref() != Some(&before) {
             tracing::error!("Redis has lost what it held; this engine's calls are published anew");
             metrics::counter!("switchhook_redis_losses_total").increment(1);
             lost.send_modify(|times| *times += 1);
         }
-        known = Some(generation);
         sleep(EVERY).await;
     }
 }
 
-/// Leaves the sign, and returns which life of the store this is.
-async fn sign_of_life(link: &Link, engine: &Engine) -> Option<String> {
-    let mut wires = link.wires().ok()?;
+/// Which life of the store it was when it was connected to, and is now.
+struct Sign {
+    before: String,
+    now: String,
+}
+
+/// Leaves the sign.
+async fn sign_of_life(link: &Link, engine: &Engine) -> Option<Sign> {
+    let wires = link.wires().ok()?;
+    let mut redis = wires.plain;
     let sign = json!({
         "v": 1,
         "version": env!("CARGO_PKG_VERSION"),
         "calls": (engine.calls.0)(),
     });
-    let mine = uuid::Uuid::now_v7().simple().to_string();
     let mut pipe = redis::pipe();
     pipe.cmd("SET").arg(keys::heartbeat(&engine.instance)).arg(sign.to_string());
     pipe.arg("PX").arg(LIFE_MS).ignore();
     pipe.sadd(keys::INSTANCES, &engine.instance.0).ignore();
-    pipe.cmd("SET").arg(keys::GENERATION).arg(&mine).arg("NX").arg("GET");
-    let answer: Result<(Value,), _> = pipe.query_async(&mut wires.plain).await;
-    match answer {
-        Ok((Value::Nil,)) => Some(mine),
-        Ok((value,)) => redis::from_redis_value(value).ok(),
+    let answer: Result<(), _> = pipe.query_async(&mut redis).await;
+    let now = match answer {
+        Ok(()) => link::generation(&mut redis).await,
+        Err(error) => Err(error),
+    };
+    match now {
+        Ok(now) => Some(Sign { before: wires.generation, now }),
         Err(error) => {
             link.report(wires.number, &error);
             None

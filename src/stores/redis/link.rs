@@ -25,6 +25,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::keys;
 use crate::config::RedisAddress;
 
 /// The functions, loaded at every connect: a new server may not have them.
@@ -72,6 +73,8 @@ pub(super) struct Wires {
     pub(super) client: Client,
     /// Whether the server has replicas, or should have.
     pub(super) replicated: bool,
+    /// Which life of the store it was then.
+    pub(super) generation: String,
 }
 
 /// What the store knows of its server.
@@ -202,10 +205,11 @@ impl Seeker {
         let facts = Facts::ask(&mut plain).await?;
         let load = redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(FUNCTIONS).to_owned();
         let _: String = load.query_async(&mut plain).await.map_err(unreachable)?;
+        let generation = generation(&mut plain).await.map_err(unreachable)?;
         let durable = open(&client, Some(ANSWER)).await.map_err(unreachable)?;
         let number = self.connects.fetch_add(1, Ordering::Relaxed);
         let replicated = self.address.is_sentinel() || facts.replicas > 0;
-        Ok(Wires { number, durable, plain, client, replicated })
+        Ok(Wires { number, durable, plain, client, replicated, generation })
     }
 
     async fn master(&mut self) -> Result<Client, LinkError> {
@@ -292,6 +296,15 @@ pub(super) async fn open(
         .set_connection_timeout(Some(CONNECT))
         .set_response_timeout(answer);
     client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// Which life of the store this is: one that has lost everything is given another name.
+pub(super) async fn generation(redis: &mut MultiplexedConnection) -> Result<String, RedisError> {
+    let mine = uuid::Uuid::now_v7().simple().to_string();
+    let mut order = redis::cmd("SET");
+    order.arg(keys::GENERATION).arg(&mine).arg("NX").arg("GET");
+    let stands: Option<String> = order.query_async(redis).await?;
+    Ok(stands.unwrap_or(mine))
 }
 
 fn address(host: String, port: u16, tls: bool) -> ConnectionAddr {
