@@ -2,10 +2,12 @@
 //!
 //! A `shared` arbiter holds the registry, so that a worker busy with tokens never delays a durable
 //! write. Each worker thread has its lines, its sessions and one gateway; all gateways share one
-//! policy. Chapters: [`model`] and [`desk`] choose who answers and who takes calls.
+//! policy. Chapters: [`model`] and [`desk`] choose who answers and who takes calls, [`store`] where
+//! they are kept.
 
 mod desk;
 mod model;
+mod store;
 
 use std::{
     io,
@@ -39,8 +41,11 @@ use switchhook_actors::{
     registry::Registry,
 };
 
-pub use self::desk::desk as desk_in_words;
 use self::{desk::DeskChoice, model::ModelChoice};
+pub use self::{
+    desk::desk as desk_in_words,
+    store::{try_redis, try_store},
+};
 use crate::{
     clock,
     config::{Config, PublicUrl},
@@ -50,10 +55,8 @@ use crate::{
     models::openai::OpenAiError,
     stores::{
         Store,
-        embedded::{Embedded, OpenError},
-        redis::{self, Calls, LinkError, Redis},
-        sealed::Vault,
-        sheltered::Sheltered,
+        embedded::OpenError,
+        redis::{self, Calls, LinkError},
     },
     telemetry::Metrics,
     twilio::{
@@ -140,17 +143,7 @@ pub fn start(
     max_calls: usize,
     descriptors: Arc<Descriptors>,
 ) -> Result<Engine, StartError> {
-    start_on(|engine| open_store(config, engine), config, metrics, max_calls, descriptors)
-}
-
-/// The store that the configuration names.
-fn open_store(config: &Config, engine: redis::Engine) -> Result<Store, StartError> {
-    let now = clock::now();
-    let own = Embedded::open(&config.store.data_dir, now)?;
-    let Some(address) = config.store.redis.clone() else { return Ok(Store::Own(Arc::new(own))) };
-    let vault = Vault::new(&config.store.transcript_keys);
-    let shared = Redis::start(address, vault, engine, now).map_err(StartError::Thread)?;
-    Ok(Store::Shared(Arc::new(Sheltered::new(shared, own))))
+    start_on(|engine| store::open(config, engine), config, metrics, max_calls, descriptors)
 }
 
 /// Starts everything on that store, which other engines of this process may share.
@@ -258,15 +251,6 @@ pub fn persona(config: &Config) -> Result<Persona, StartError> {
             .map_err(|error| StartError::PersonaFile(path.display().to_string(), error))?,
     };
     Persona::parse(&text).map_err(StartError::Persona)
-}
-
-/// Opens the store as [`start`] would, and closes it again.
-///
-/// # Errors
-/// When it cannot be opened, or a running engine has it.
-pub async fn try_store(config: &Config) -> Result<(), StartError> {
-    Embedded::open(&config.store.data_dir, clock::now())?.close().await;
-    Ok(())
 }
 
 fn signatures(config: &Config) -> Result<Option<Signatures>, StartError> {

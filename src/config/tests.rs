@@ -83,7 +83,7 @@ fn all_problems_come_at_once_one_line_each() {
         ("PORT", "70000"),
         ("FIRST_TOKEN_MS", "0"),
         ("RELAY_INTERRUPTIBLE", "maybe"),
-        ("REDIS_URL", "redis://127.0.0.1"),
+        ("REDIS_URL", "redis://127.0.0.1/zero"),
         ("LOG_FORMAT", "xml"),
     ]);
     let expected =

@@ -97,8 +97,9 @@ pub const VARIABLES: &[Variable] = &[
     variable("DRAIN_SECONDS", Some("1800"), "how long a stop waits for calls to end"),
     variable("MAX_CALLS", None, "calls at the same time; unset: what the file descriptors allow"),
     // What is kept.
-    variable("REDIS_URL", None, "not in this version: leave it unset, and the embedded store is used"),
-    variable("DATA_DIR", Some("./data"), "the embedded store, one for each instance"),
+    variable("REDIS_URL", None, "where several engines share their calls: redis://[user:password@]host:6379/db, rediss:// for TLS, or redis+sentinel://[user:password@]host:26379,host:26379/master/db; unset: this engine keeps its own"),
+    variable("REDIS_CA_FILE", None, "PEM file of the authority behind the certificates of a rediss server; unset: the public ones"),
+    variable("DATA_DIR", Some("./data"), "the embedded store, or the journal for when Redis is away; one for each instance"),
     variable("TRANSCRIPT_KEYS", None, "encrypt transcripts: kid:base64key of 32 bytes, comma-separated, the first writes"),
     variable("LINK_KEYS", None, "sign transcript links, in the same form, the same on all instances"),
     variable("RETENTION_HOURS", Some("24"), "how long an ended call is kept"),

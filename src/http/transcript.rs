@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use switchhook_actors::{
     domain::{
         escalation::{Escalation, EscalationState, ReasonCode, Unreached},
-        ids::{Alias, CallSid, EscalationId},
+        ids::{Alias, CallSid, Epoch, EscalationId, InstanceId},
         record::{CallRecord, Status},
-        transcript::{Reason, Role as Side, Turn},
+        transcript::{LateTurn, Reason, Role as Side, Turn},
     },
     registry::{
         messages::{Erase, Find},
@@ -42,6 +42,8 @@ struct Transcript<'a> {
     end_time: Option<String>,
     status: Status,
     transcript: Vec<Line<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    late: Vec<Late<'a>>,
     escalation_reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     escalation: Option<HandOver<'a>>,
@@ -142,6 +144,24 @@ impl<'a> Line<'a> {
     }
 }
 
+/// A turn of an engine that the call had moved on from.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Late<'a> {
+    #[serde(flatten)]
+    line: Line<'a>,
+    instance: &'a InstanceId,
+    epoch: Epoch,
+    seq: u64,
+}
+
+impl<'a> Late<'a> {
+    fn new(late: &'a LateTurn) -> Self {
+        let LateTurn { instance, epoch, seq, turn } = late;
+        Self { line: Line::new(turn), instance, epoch: *epoch, seq: *seq }
+    }
+}
+
 #[derive(Deserialize)]
 pub(super) struct Since {
     /// Only exchanges after this one.
@@ -162,7 +182,8 @@ pub(super) async fn read(
     }
     let record = find(&web, &id).await?;
     // Every turn, every version of one and every change moves one of these.
-    let tag = format!("\"{}-{}-{}\"", record.epoch, record.next_seq, record.seen_at.0);
+    let CallRecord { epoch, next_seq, seen_at, late, .. } = &record;
+    let tag = format!("\"{epoch}-{next_seq}-{}-{}\"", seen_at.0, late.len());
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
     let unchanged = known == Some(tag.as_str());
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
@@ -187,6 +208,7 @@ fn view(record: &CallRecord, since: Option<u32>) -> Transcript<'_> {
         end_time: record.ended_at.map(rfc3339),
         status: record.status,
         transcript: record.transcript.turns().iter().filter(wanted).map(Line::new).collect(),
+        late: record.late.iter().map(Late::new).collect(),
         escalation_reason: record.escalation_reason.as_deref(),
         escalation: record.escalation.as_ref().map(HandOver::new),
     }

@@ -91,11 +91,11 @@ async fn a_file_beside_the_program_is_read_and_the_environment_goes_before_it() 
 }
 
 #[actix_web::test]
-async fn a_redis_registry_is_refused_with_words() {
+async fn a_redis_address_that_is_none_is_refused_without_its_password() {
     let home = TempDir::new().expect("a directory");
-    let (code, said) = refused(home.path(), &[("REDIS_URL", "redis://:sesame@127.0.0.1")]).await;
+    let (code, said) = refused(home.path(), &[("REDIS_URL", "redis://:sesame@127.0.0.1/x")]).await;
     assert_eq!(code, 64);
-    assert!(said.starts_with("REDIS_URL: ") && said.contains("embedded store"), "{said}");
+    assert!(said.starts_with("REDIS_URL: ") && said.contains("redis+sentinel://"), "{said}");
     assert!(said.lines().count() == 1 && !said.contains("sesame"), "{said}");
 }
 

@@ -68,6 +68,21 @@ fn port(address: SocketAddr) -> Finding {
 /// Opens the store as the engine would. Only done when none is running.
 async fn store(config: &Config) -> Finding {
     let dir = &config.store.data_dir;
+    if let Some(redis) = &config.store.redis {
+        let reached = tokio::time::timeout(STORE_PATIENCE, app::try_redis(config)).await;
+        let why = match reached {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("it does not answer in time".to_owned()),
+        };
+        if let Some(why) = why {
+            return Finding::bad(
+                "store",
+                format!("{redis}: {why}"),
+                "start Redis or mend REDIS_URL",
+            );
+        }
+    }
     match tokio::time::timeout(STORE_PATIENCE, app::try_store(config)).await {
         Ok(Ok(())) => Finding::good("store", format!("{} can be written", dir.display())),
         Ok(Err(error)) => Finding::bad("store", error.to_string(), "mend or change DATA_DIR"),

@@ -85,7 +85,7 @@ async fn wrong_values_of_secret_variables_are_told_without_the_values() {
         ("OPENAI_API_KEY", "canaryOpenAi Key"),
         ("OPENAI_BASE_URL", "https://canaryAdmin:canaryViewer@models.example"),
         ("ACCESS_TOKENS", "canaryViewer,king:canaryViewerToken,admin:canaryAdmin"),
-        ("REDIS_URL", "redis://:canaryAuth@127.0.0.1"),
+        ("REDIS_URL", "redis://:canaryAuth@127.0.0.1/x"),
         ("TRANSCRIPT_KEYS", "canaryTranscriptKey"),
         ("LINK_KEYS", "k:canaryLinkKeys"),
         ("TWILIO_ACCOUNT_SID", "canaryAuthOne"),

@@ -1,0 +1,50 @@
+//! Where calls are kept: in this engine's own store, or in the one that several engines share.
+
+use std::sync::Arc;
+
+use switchhook_actors::domain::ids::InstanceId;
+
+use super::StartError;
+use crate::{
+    clock,
+    config::Config,
+    stores::{
+        Store,
+        embedded::Embedded,
+        redis::{self, Calls, Redis},
+        sealed::Vault,
+        sheltered::Sheltered,
+    },
+};
+
+/// The store that the configuration names.
+pub(super) fn open(config: &Config, engine: redis::Engine) -> Result<Store, StartError> {
+    let now = clock::now();
+    let own = Embedded::open(&config.store.data_dir, now)?;
+    let Some(address) = config.store.redis.clone() else { return Ok(Store::Own(Arc::new(own))) };
+    let vault = Vault::new(&config.store.transcript_keys);
+    let shared = Redis::start(address, vault, engine, now).map_err(StartError::Thread)?;
+    Ok(Store::Shared(Arc::new(Sheltered::new(shared, own))))
+}
+
+/// Connects to the registry that the engines share, if there is one.
+///
+/// # Errors
+/// When it will never do.
+pub async fn try_redis(config: &Config) -> Result<(), StartError> {
+    let Some(address) = config.store.redis.clone() else { return Ok(()) };
+    let engine =
+        redis::Engine { instance: InstanceId("check".to_owned()), calls: Calls(Arc::new(|| 0)) };
+    let vault = Vault::new(&config.store.transcript_keys);
+    let shared = Redis::start(address, vault, engine, clock::now()).map_err(StartError::Thread)?;
+    shared.ready().await.map_err(StartError::Redis)
+}
+
+/// Opens the store as [`start`] would, and closes it again.
+///
+/// # Errors
+/// When it cannot be opened, or a running engine has it.
+pub async fn try_store(config: &Config) -> Result<(), StartError> {
+    Embedded::open(&config.store.data_dir, clock::now())?.close().await;
+    Ok(())
+}
