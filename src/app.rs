@@ -44,7 +44,7 @@ use switchhook_actors::{
 use self::{desk::DeskChoice, model::ModelChoice};
 pub use self::{
     desk::desk as desk_in_words,
-    store::{try_redis, try_store},
+    store::{open_doors, try_redis, try_store},
 };
 use crate::{
     clock,
@@ -184,15 +184,9 @@ pub fn start_on(
     let greeting = config.relay.welcome_greeting.clone();
     let web = web::Data::new(Web {
         registry: Arc::clone(&registry),
-        store_alive: Box::new({
-            let store = store.clone();
-            move || store.is_alive()
-        }),
+        store_alive: Box::new(store::asks(&store, Store::is_alive)),
         policy: Arc::clone(&policy),
-        store_failing: Box::new({
-            let store = store.clone();
-            move || store.is_failing()
-        }),
+        store_failing: Box::new(store::asks(&store, Store::is_failing)),
         directory: Arc::clone(&directory),
         instance: instance.clone(),
         public_url: public_url.clone(),

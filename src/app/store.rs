@@ -48,3 +48,30 @@ pub async fn try_store(config: &Config) -> Result<(), StartError> {
     Embedded::open(&config.store.data_dir, clock::now())?.close().await;
     Ok(())
 }
+
+/// Calls `ready` as soon as the store can be reached for the first time; resolves only when it
+/// never will.
+pub async fn open_doors(store: Store, ready: impl FnOnce()) -> StartError {
+    match store.ready().await {
+        Ok(()) => ready(),
+        Err(error) => return StartError::Redis(error),
+    }
+    if let Store::Shared(shared) = &store
+        && shared.redis().is_replicated() == Some(false)
+    {
+        tracing::warn!(
+            "Redis has no replica: what was acknowledged last is lost when its server is; see the \
+             loss statement in deploy/README.md"
+        );
+    }
+    std::future::pending().await
+}
+
+/// Asks the store again and again.
+pub(super) fn asks(
+    store: &Store,
+    what: fn(&Store) -> bool,
+) -> impl Fn() -> bool + Send + Sync + use<> {
+    let store = store.clone();
+    move || what(&store)
+}

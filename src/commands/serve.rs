@@ -7,16 +7,12 @@ use std::{
     time::Duration,
 };
 
-use actix_web::web;
-
 use crate::{
     app::{self, Engine},
     config::Config,
     faults,
-    http::Web,
     limits::{self, CallLimit, Descriptors},
     stop,
-    stores::{Store, redis::LinkError},
     telemetry::{self, Metrics, UPKEEP_EVERY},
 };
 
@@ -66,12 +62,13 @@ pub fn run(config: &Config) -> ExitCode {
                 metrics.upkeep();
             }
         });
-        let opening = open_doors(engine.store.clone(), engine.web.clone());
+        let web = engine.web.clone();
+        let opening = app::open_doors(engine.store.clone(), move || web.readiness.ready());
         let drain = Duration::from_secs(config.limits.drain_seconds);
         tokio::select! {
             biased;
             stopped = stop::run_until_stopped(engine, drain) => stopped?,
-            error = opening => return Err(app::StartError::Redis(error).into()),
+            error = opening => return Err(error.into()),
         }
         Ok::<(), ServeError>(())
     });
@@ -82,23 +79,6 @@ pub fn run(config: &Config) -> ExitCode {
             ExitCode::from(DID_NOT_START)
         }
     }
-}
-
-/// Takes calls as soon as the store can be reached; resolves only when it never will.
-async fn open_doors(store: Store, web: web::Data<Web>) -> LinkError {
-    match store.ready().await {
-        Ok(()) => web.readiness.ready(),
-        Err(error) => return error,
-    }
-    if let Store::Shared(shared) = &store
-        && shared.redis().is_replicated() == Some(false)
-    {
-        tracing::warn!(
-            "Redis has no replica: what was acknowledged last is lost when its server is; see the \
-             loss statement in deploy/README.md"
-        );
-    }
-    std::future::pending().await
 }
 
 /// How many calls the machine can carry, from its descriptors.

@@ -6,6 +6,7 @@
 //! [`news`] keeps the list of live calls, and [`tidying`] and [`heartbeat`] look after what nobody
 //! looks after. It never hides that Redis is away.
 
+mod copies;
 mod heartbeat;
 mod keys;
 mod link;

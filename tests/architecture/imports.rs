@@ -177,7 +177,16 @@ const TABLE: &[Row] = &[
         ],
     ),
     row("src/links", &["actors::domain", "switchhook::config"]),
-    row("src/stores", &["actors::domain", "actors::clock", "actors::registry::store"]),
+    row(
+        "src/stores",
+        &[
+            "actors::domain",
+            "actors::clock",
+            "actors::registry::store",
+            "switchhook::config",
+            "switchhook::clock",
+        ],
+    ),
     row("src/caller", &["actors::domain", "switchhook::outgoing", "switchhook::twilio"]),
     // A call has a line, or a queue, or a telephone that rings; all have the phone: none knows who
     // uses it.

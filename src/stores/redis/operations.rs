@@ -15,9 +15,9 @@ use switchhook_actors::{
         ids::{CallSid, Epoch, InstanceId},
         record::{CallEventKind, CallRecord, Change, NewCall},
         time::Timestamp,
-        transcript::{LateTurn, Role, Turn},
+        transcript::{Role, Turn},
     },
-    registry::store::{Appended, Claimed, Key, Opened, Restored, Settled, StoreError},
+    registry::store::{Appended, Claimed, Key, Opened, Settled, StoreError},
 };
 use tokio::sync::oneshot;
 
@@ -34,7 +34,7 @@ use super::{
 use crate::stores::sealed::{CallKey, Vault};
 
 /// How often a change is made anew when somebody else's came in between.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 
 /// A write that is on its way.
 pub(super) type Asked = oneshot::Receiver<Result<Done, StoreError>>;
@@ -329,95 +329,6 @@ impl Core {
         record::read(&self.vault, sid, &fields, &none, &none).map(Some)
     }
 
-    pub(super) async fn restore(self: Arc<Self>, copy: CallRecord) -> Result<Restored, StoreError> {
-        let sid = copy.sid;
-        for _ in 0..TRIES {
-            let mut pipe = redis::pipe();
-            pipe.hget(keys::call(sid), "k");
-            let (wrapped,): (Option<Vec<u8>>,) = self.ask(&pipe).await?;
-            let (key, wrapped) = match wrapped {
-                None => self.vault.fresh(sid),
-                Some(wrapped) => {
-                    let key = self.vault.unwrap(sid, &wrapped);
-                    (key.map_err(|error| record::unreadable(sid, &error))?, wrapped)
-                }
-            };
-            let done = done(self.ask_restore(&copy, &key, wrapped)?).await?;
-            let (code, created): (i64, i64) = record::shape(done.value)?;
-            match code {
-                1 => {
-                    self.learn(sid, key);
-                    self.restored(&copy, created == 1).await;
-                    must_last(!done.durable)?;
-                    return Ok(Restored::Restored);
-                }
-                -2 => return Ok(Restored::Newer),
-                -5 => return Ok(Restored::Erased),
-                _ => {}
-            }
-        }
-        Err(StoreError::Unavailable("others keep changing the call".to_owned()))
-    }
-
-    fn ask_restore(
-        &self,
-        copy: &CallRecord,
-        key: &CallKey,
-        wrapped: Vec<u8>,
-    ) -> Result<Asked, StoreError> {
-        let sid = copy.sid;
-        let owner = copy.instance.as_ref().map(|owner| owner.0.as_str()).unwrap_or_default();
-        let ended = copy.ended_at.map(|at| at.0.to_string()).unwrap_or_default();
-        let order = [keys::call(sid), keys::turns(sid), keys::erased(sid)];
-        let mut order = function("sh1_restore", &order);
-        order.arg(copy.epoch.0).arg(owner).arg(copy.next_seq).arg(record::word(copy.status));
-        order.arg(copy.started_at.0).arg(ended).arg(copy.seen_at.0);
-        order.arg(wrapped).arg(record::seal_record(key, copy)?);
-        // One mark for all: the newest that the copy can vouch for.
-        let mark = Mark { epoch: copy.epoch, seq: copy.next_seq.saturating_sub(1) };
-        for turn in copy.transcript.turns() {
-            order.arg(keys::field(turn)).arg(record::seal_turn(sid, key, mark, turn)?);
-        }
-        Ok(self.writes.put(order))
-    }
-
-    async fn restored(&self, copy: &CallRecord, created: bool) {
-        let sid = copy.sid;
-        let mut lists = redis::pipe();
-        match copy.ended_at.filter(|_| copy.status.is_final()) {
-            Some(ended) => lists.zadd(keys::ENDED, sid.as_str(), ended.0).ignore(),
-            None => lists.zadd(keys::LIVE, sid.as_str(), copy.seen_at.0).ignore(),
-        };
-        self.add_caller(&mut lists, copy);
-        self.note(&lists).await;
-        if created {
-            let turns = copy.transcript.turns().len();
-            let record = without_words(copy);
-            self.news.tell(sid, CallEventKind::Opened, Some(turns), Some(record));
-        } else {
-            // How it stands now is looked up.
-            self.news.tell(sid, CallEventKind::Claimed, None, None);
-        }
-    }
-
-    pub(super) async fn add_late(
-        self: Arc<Self>,
-        sid: CallSid,
-        turns: Vec<LateTurn>,
-    ) -> Result<bool, StoreError> {
-        let Some(key) = self.fetch_key(sid).await? else { return Ok(false) };
-        let places = [keys::call(sid), keys::turns(sid), keys::late(sid)];
-        let mut order = function("sh1_late", &places);
-        for late in &turns {
-            order.arg(late.epoch.0).arg(late.seq).arg(keys::field(&late.turn));
-            order.arg(record::seal_late(sid, &key, late)?);
-        }
-        let done = done(self.writes.put(order)).await?;
-        let (code, _): (i64, i64) = record::shape(done.value)?;
-        must_last(code == 1 && !done.durable)?;
-        Ok(code == 1)
-    }
-
     pub(super) async fn find(self: Arc<Self>, key: Key) -> Result<Option<CallRecord>, StoreError> {
         let sid = match key {
             Key::Sid(sid) => sid,
@@ -441,7 +352,7 @@ impl Core {
     }
 
     /// Where a caller's calls are found by the number, which is in none of the names.
-    fn add_caller(&self, lists: &mut redis::Pipeline, record: &CallRecord) {
+    pub(super) fn add_caller(&self, lists: &mut redis::Pipeline, record: &CallRecord) {
         let names = self.vault.caller_names(&record.caller);
         if let Some(name) = names.first().filter(|_| !record.caller.is_empty()) {
             lists.sadd(keys::caller(name), record.sid.as_str()).ignore();
@@ -462,7 +373,7 @@ pub(super) async fn done(asked: Asked) -> Result<Done, StoreError> {
 }
 
 /// What only counts as done when a replica has it.
-fn must_last(is_weak: bool) -> Result<(), StoreError> {
+pub(super) fn must_last(is_weak: bool) -> Result<(), StoreError> {
     if is_weak { Err(StoreError::NotDurable) } else { Ok(()) }
 }
 
@@ -474,6 +385,6 @@ fn lasts(change: &Change) -> bool {
     }
 }
 
-fn without_words(record: &CallRecord) -> CallRecord {
+pub(super) fn without_words(record: &CallRecord) -> CallRecord {
     CallRecord { transcript: Default::default(), late: Vec::new(), ..record.clone() }
 }
