@@ -2,10 +2,12 @@
 //!
 //! A `shared` arbiter holds the registry, so that a worker busy with tokens never delays a durable
 //! write. Each worker thread has its lines, its sessions and one gateway; all gateways share one
-//! policy. Chapters: [`model`] and [`desk`] choose who answers and who takes calls.
+//! policy. Chapters: [`model`] and [`desk`] choose who answers and who takes calls, [`rules`] by what
+//! deadlines.
 
 mod desk;
 mod model;
+mod rules;
 
 use std::{
     io,
@@ -39,12 +41,12 @@ use switchhook_actors::{
     registry::Registry,
 };
 
-pub use self::desk::desk as desk_in_words;
-use self::{desk::DeskChoice, model::ModelChoice};
+use self::{desk::DeskChoice, model::ModelChoice, rules::pings};
+pub use self::{desk::desk as desk_in_words, rules::rules};
 use crate::{
     clock,
     config::{Config, PublicUrl},
-    http::{self, Access, Admission, Hold, Pings, Readiness, UnderWay, Web},
+    http::{self, Access, Admission, Hold, Readiness, UnderWay, Web},
     limits::Descriptors,
     links::Links,
     models::openai::OpenAiError,
@@ -128,7 +130,8 @@ pub fn start(
     descriptors: Arc<Descriptors>,
 ) -> Result<Engine, StartError> {
     let store = || Ok(Arc::new(Embedded::open(&config.store.data_dir, clock::now())?));
-    start_on(store, config, metrics, max_calls, descriptors)
+    let alone = config.store.redis_url.is_none();
+    assemble(store, alone, config, metrics, max_calls, descriptors)
 }
 
 /// Starts everything on that store, which other engines of this process may share.
@@ -137,6 +140,18 @@ pub fn start(
 /// As [`start`].
 pub fn start_on(
     store: impl FnOnce() -> Result<Arc<Embedded>, StartError>,
+    config: &Config,
+    metrics: Metrics,
+    max_calls: usize,
+    descriptors: Arc<Descriptors>,
+) -> Result<Engine, StartError> {
+    assemble(store, false, config, metrics, max_calls, descriptors)
+}
+
+/// `alone`: no other engine can hold a call of this store.
+fn assemble(
+    store: impl FnOnce() -> Result<Arc<Embedded>, StartError>,
+    alone: bool,
     config: &Config,
     metrics: Metrics,
     max_calls: usize,
@@ -178,6 +193,7 @@ pub fn start_on(
             move || store.is_failing()
         }),
         directory: Arc::clone(&directory),
+        alone,
         instance: instance.clone(),
         public_url: public_url.clone(),
         signatures,
@@ -250,33 +266,6 @@ fn signatures(config: &Config) -> Result<Option<Signatures>, StartError> {
         return Ok(None);
     }
     Ok(Some(Signatures::new(tokens.iter().cloned())?))
-}
-
-/// Deadlines and bounds of a conversation with that persona.
-#[must_use]
-pub fn rules(config: &Config, persona: &Persona) -> Rules {
-    let spoken = config.relay.attributes.spoken_language();
-    let language = persona.language.clone().or_else(|| spoken.map(ToString::to_string));
-    Rules {
-        first_token: config.model.first_token_ms,
-        token_gap: config.model.token_gap_ms,
-        turn: config.model.turn_ms,
-        filler: config.model.filler_ms,
-        silence: config.limits.silence_seconds * 1_000,
-        max_call: config.limits.max_call_seconds * 1_000,
-        max_turns: config.limits.max_turns,
-        line_grace: config.limits.line_grace_seconds * 1_000,
-        history_tokens: config.model.history_tokens,
-        language: language.unwrap_or_default(),
-        has_people: false,
-    }
-}
-
-fn pings(config: &Config) -> Pings {
-    Pings {
-        ping: Duration::from_secs(config.limits.line_ping_seconds),
-        silent: Duration::from_secs(config.limits.line_silent_seconds),
-    }
 }
 
 fn listen(config: &Config) -> Result<TcpListener, StartError> {

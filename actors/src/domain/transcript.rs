@@ -177,6 +177,13 @@ impl Transcript {
         self.turns.last().map_or(TurnId(0), |turn| turn.id)
     }
 
+    /// The last exchange in which the agent said something.
+    #[must_use]
+    pub fn last_said(&self) -> TurnId {
+        let said = self.turns.iter().rfind(|turn| turn.role == Role::Agent);
+        said.map_or(TurnId(0), |turn| turn.id)
+    }
+
     /// The caller's turn that still waits for an answer, if the last one does.
     #[must_use]
     pub fn unanswered(&self) -> Option<&Turn> {

@@ -30,7 +30,9 @@ pub(super) enum Opening {
 impl Opening {
     pub(super) fn of(record: &CallRecord) -> Self {
         // Who comes back from the way to a person is no new caller, whatever is known of them.
-        let fresh = record.transcript.turns().is_empty() && record.escalation.is_none();
+        let fresh = record.transcript.turns().is_empty()
+            && record.escalation.is_none()
+            && record.moved.is_none();
         if fresh { Self::Fresh } else { Self::TakenOver }
     }
 
@@ -83,10 +85,10 @@ impl Conversation {
         self.opening = Opening::Done;
         if self.closing != Closing::No {
             // The goodbye was said. Where its `end` was lost with the line, it is repeated.
-            if let Closing::Ended { at, handing_over } = self.closing
+            if let Closing::Ended { at, exit } = self.closing
                 && at < attached_at
             {
-                self.end_session(now, handing_over, effects);
+                self.end_session(now, exit, effects);
             } else if matches!(self.closing, Closing::Bridge(_)) && self.answer.is_none() {
                 // The line was lost before a word of it was said.
                 self.come_back(now, effects);
@@ -135,6 +137,8 @@ impl Conversation {
             Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {
                 self.ask(now, true, effects);
             }
+            // The caller has heard all there was, and nothing of the way to this engine.
+            _ if std::mem::take(&mut self.moved) => {}
             // The question for a message stands: it is put again, or the next words were one unasked.
             _ if self.awaits_message() => {
                 let phrase = format!("{} {}", self.persona.resume, self.persona.unreached);
