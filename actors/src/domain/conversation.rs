@@ -14,6 +14,7 @@ mod losing;
 mod moving;
 mod opening;
 mod quiet;
+mod resuming;
 mod speaking;
 
 use std::sync::Arc;
@@ -231,6 +232,10 @@ pub struct Conversation {
     moving: Option<Timestamp>,
     /// The call came from another engine, and its caller has heard nothing of that.
     moved: bool,
+    /// Nothing was said or done yet about what a session before this one left.
+    inherits: bool,
+    /// When Twilio gave up a session of this call last: its voice fell silent then.
+    failed_at: Option<Timestamp>,
     /// Reused for every token: what came out of the markers, and what is fit for speech.
     scratch: [String; 2],
 }
@@ -255,6 +260,8 @@ impl Conversation {
             turn: record.transcript.last_id(),
             opening: Opening::of(&record),
             moved: record.was_moved(),
+            inherits: true,
+            failed_at: record.rejoins.last().copied(),
             greeting: record.greeting,
             identified: !record.caller.is_empty(),
             transcript: record.transcript,

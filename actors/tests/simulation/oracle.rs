@@ -19,8 +19,9 @@ use switchhook_actors::domain::{
 
 use super::machine::Machine;
 
-/// Effects of one input at most: a cut may change as many turns as playback remembers.
-const EFFECTS_MAX: usize = 16;
+/// Effects of one input at most: a cut may change as many turns as playback remembers, and an engine
+/// that goes on with a call may have an answer, an order and a prompt before it at once.
+const EFFECTS_MAX: usize = 20;
 
 /// The promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

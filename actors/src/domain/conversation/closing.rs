@@ -138,7 +138,7 @@ impl Conversation {
             return;
         }
         let silent_at = self.line_lost.map_or(now, |(at, _)| at);
-        self.suspend(effects);
+        self.suspend(now, effects);
         self.set_keys_down(now, Reason::CallEnded, effects);
         for cut in self.playback.silenced(silent_at) {
             self.cut_turn(cut, Some(Reason::CallEnded), now, effects);
@@ -151,15 +151,14 @@ impl Conversation {
 
     /// Nobody listens any more: the model is stopped. Should a line come all the same, the answer
     /// is gone on with.
-    pub(super) fn suspend(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn suspend(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(answer) = self.answer.take() else { return };
         let reason = Some(Reason::CallEnded);
         let stopped = Effect::Observe(Observation::Answered { reason });
         effects.extend([Effect::StopAsking, Effect::Silence, stopped]);
         if answer.has_spoken() {
-            let mut turn = self.agent_turn(&answer, self.playback.sent(answer.turn).to_owned());
-            turn.open = true;
-            self.record(turn, effects);
+            let draft = self.draft(now, &answer);
+            self.record(draft, effects);
         }
         self.opening = Opening::TakenOver;
     }
@@ -171,7 +170,7 @@ impl Conversation {
         if last.open || self.transcript.unanswered().is_some() {
             self.amend(id, role, effects, |turn| {
                 turn.interrupted = turn.open;
-                turn.open = false;
+                (turn.open, turn.played) = (false, None);
                 turn.reason = Some(Reason::CallEnded);
             });
         }

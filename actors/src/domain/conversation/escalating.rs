@@ -367,7 +367,7 @@ impl Conversation {
         if open || self.transcript.unanswered().is_some() {
             self.amend(id, role, effects, |turn| {
                 turn.interrupted |= turn.open;
-                turn.open = false;
+                (turn.open, turn.played) = (false, None);
                 turn.reason = Some(Reason::HandedOver);
             });
         }

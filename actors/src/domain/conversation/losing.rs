@@ -18,7 +18,7 @@ impl Conversation {
         }
         if clean {
             self.postpone_bridge(effects);
-            self.suspend(effects);
+            self.suspend(now, effects);
         }
     }
 

@@ -30,7 +30,7 @@ impl Conversation {
     /// question that is not answered, as they are.
     pub(super) fn let_go(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.drop_plea(effects);
-        self.suspend(effects);
+        self.suspend(now, effects);
         if let Some(words) = self.keys.take() {
             self.leave_words(now, &words, effects);
         }

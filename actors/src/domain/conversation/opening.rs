@@ -105,6 +105,7 @@ impl Conversation {
 
     /// The greeting is Twilio's when our TwiML carried it, else ours.
     fn greet(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.inherits = false;
         match self.greeting.take() {
             Some(greeting) if greeting.is_empty() => {}
             Some(greeting) => {
@@ -120,19 +121,14 @@ impl Conversation {
 
     /// Goes on where the session before this one stopped.
     fn go_on(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let inherits = std::mem::take(&mut self.inherits);
         if self.come_back(now, effects) {
             return;
         }
         let last = self.transcript.turns().last().cloned();
         match last {
             Some(turn) if turn.role == Role::Agent && turn.open => {
-                if self.playback.sent(turn.id).is_empty() {
-                    self.playback.resume(turn.id, &turn.text);
-                }
-                self.amend(turn.id, Role::Agent, effects, |turn| {
-                    turn.reason = Some(Reason::TakenOver);
-                });
-                self.ask(now, true, effects);
+                self.go_on_with(now, &turn, effects);
             }
             Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {
                 self.ask(now, true, effects);
@@ -144,6 +140,8 @@ impl Conversation {
                 let phrase = format!("{} {}", self.persona.resume, self.persona.unreached);
                 self.say_aside(now, phrase, Some(Reason::NoPerson), effects);
             }
+            Some(turn)
+                if turn.role == Role::Agent && inherits && self.say_rest(now, &turn, effects) => {}
             _ => {
                 let resume = self.persona.resume.clone();
                 self.say_aside(now, resume, None, effects);

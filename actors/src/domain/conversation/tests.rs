@@ -10,6 +10,7 @@ mod limits;
 mod moving;
 mod openings;
 mod quiet;
+mod resuming;
 mod turns;
 
 use std::sync::Arc;
