@@ -14,6 +14,7 @@ mod losing;
 mod moving;
 mod opening;
 mod quiet;
+mod replaying;
 mod resuming;
 mod speaking;
 
@@ -25,6 +26,7 @@ use self::{
     escalating::Escalating,
     opening::Opening,
     quiet::Quiet,
+    replaying::Replays,
 };
 use super::{
     answer::AnswerEvent,
@@ -232,6 +234,8 @@ pub struct Conversation {
     moving: Option<Timestamp>,
     /// The call came from another engine, and its caller has heard nothing of that.
     moved: bool,
+    /// What the caller has done of late: Twilio may tell it once more.
+    replays: Replays,
     /// Nothing was said or done yet about what a session before this one left.
     inherits: bool,
     /// When Twilio gave up a session of this call last: its voice fell silent then.
@@ -260,6 +264,7 @@ impl Conversation {
             turn: record.transcript.last_id(),
             opening: Opening::of(&record),
             moved: record.was_moved(),
+            replays: Replays::of(&record.transcript),
             inherits: true,
             failed_at: record.rejoins.last().copied(),
             greeting: record.greeting,
@@ -343,31 +348,6 @@ impl Conversation {
         if self.move_at().is_some_and(|at| at <= now) {
             self.end_session(now, Exit::Engine, effects);
         }
-    }
-
-    fn hear(&mut self, now: Timestamp, message: Inbound, effects: &mut Vec<Effect>) {
-        if let Inbound::Setup(setup) = &message
-            && !setup.call_sid.is_empty()
-            && setup.call_sid != self.sid.as_str()
-        {
-            // Its end is not told any more: the call waits for a line of its own from now on.
-            self.line_lost.get_or_insert((now, false));
-            self.playback.pause(now);
-            effects.push(Effect::RefuseLine);
-            return;
-        }
-        if matches!(
-            (&message, self.opening),
-            (Inbound::Info(_), Opening::Due { taken_over: true, .. })
-        ) {
-            // News of the voice are of what was said before this line, not of what we say now.
-            self.listen(now, message, effects);
-            return self.open(now, effects);
-        }
-        if self.opening.deadline().is_some() {
-            self.open(now, effects);
-        }
-        self.listen(now, message, effects);
     }
 
     /// Notes a turn, here and durably.

@@ -48,6 +48,9 @@ impl Conversation {
     pub(super) fn attached(&mut self, now: Timestamp) {
         let lost = self.line_lost.take();
         self.quiet.stir(now);
+        if !self.moved {
+            self.replays.expect(now);
+        }
         self.playback.go_on(now);
         self.opening = match self.opening {
             // An `end` that an older line may have lost is repeated.

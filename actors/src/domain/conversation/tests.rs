@@ -10,6 +10,7 @@ mod limits;
 mod moving;
 mod openings;
 mod quiet;
+mod replaying;
 mod resuming;
 mod turns;
 
