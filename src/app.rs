@@ -2,11 +2,12 @@
 //!
 //! A `shared` arbiter holds the registry, so that a worker busy with tokens never delays a durable
 //! write. Each worker thread has its lines, its sessions and one gateway; all gateways share one
-//! policy. Chapters: [`model`] and [`desk`] choose who answers and who takes calls, [`store`] where
-//! they are kept.
+//! policy. Chapters: [`model`] and [`desk`] choose who answers and who takes calls, [`rules`] by what
+//! deadlines, [`store`] where calls are kept.
 
 mod desk;
 mod model;
+mod rules;
 mod store;
 
 use std::{
@@ -41,15 +42,16 @@ use switchhook_actors::{
     registry::Registry,
 };
 
-use self::{desk::DeskChoice, model::ModelChoice};
+use self::{desk::DeskChoice, model::ModelChoice, rules::pings};
 pub use self::{
     desk::desk as desk_in_words,
+    rules::rules,
     store::{open_doors, try_redis, try_store},
 };
 use crate::{
     clock,
     config::{Config, PublicUrl},
-    http::{self, Access, Admission, Hold, Pings, Readiness, UnderWay, Web},
+    http::{self, Access, Admission, Hold, Readiness, UnderWay, Web},
     limits::Descriptors,
     links::Links,
     models::openai::OpenAiError,
@@ -143,7 +145,9 @@ pub fn start(
     max_calls: usize,
     descriptors: Arc<Descriptors>,
 ) -> Result<Engine, StartError> {
-    start_on(|engine| store::open(config, engine), config, metrics, max_calls, descriptors)
+    let alone = config.store.redis.is_none();
+    let store = |engine| store::open(config, engine);
+    assemble(store, alone, config, metrics, max_calls, descriptors)
 }
 
 /// Starts everything on that store, which other engines of this process may share.
@@ -152,6 +156,18 @@ pub fn start(
 /// As [`start`].
 pub fn start_on(
     store: impl FnOnce(redis::Engine) -> Result<Store, StartError>,
+    config: &Config,
+    metrics: Metrics,
+    max_calls: usize,
+    descriptors: Arc<Descriptors>,
+) -> Result<Engine, StartError> {
+    assemble(store, false, config, metrics, max_calls, descriptors)
+}
+
+/// `alone`: no other engine can hold a call of this store.
+fn assemble(
+    store: impl FnOnce(redis::Engine) -> Result<Store, StartError>,
+    alone: bool,
     config: &Config,
     metrics: Metrics,
     max_calls: usize,
@@ -188,6 +204,7 @@ pub fn start_on(
         policy: Arc::clone(&policy),
         store_failing: Box::new(store::asks(&store, Store::is_failing)),
         directory: Arc::clone(&directory),
+        alone,
         instance: instance.clone(),
         public_url: public_url.clone(),
         signatures,
@@ -253,33 +270,6 @@ fn signatures(config: &Config) -> Result<Option<Signatures>, StartError> {
         return Ok(None);
     }
     Ok(Some(Signatures::new(tokens.iter().cloned())?))
-}
-
-/// Deadlines and bounds of a conversation with that persona.
-#[must_use]
-pub fn rules(config: &Config, persona: &Persona) -> Rules {
-    let spoken = config.relay.attributes.spoken_language();
-    let language = persona.language.clone().or_else(|| spoken.map(ToString::to_string));
-    Rules {
-        first_token: config.model.first_token_ms,
-        token_gap: config.model.token_gap_ms,
-        turn: config.model.turn_ms,
-        filler: config.model.filler_ms,
-        silence: config.limits.silence_seconds * 1_000,
-        max_call: config.limits.max_call_seconds * 1_000,
-        max_turns: config.limits.max_turns,
-        line_grace: config.limits.line_grace_seconds * 1_000,
-        history_tokens: config.model.history_tokens,
-        language: language.unwrap_or_default(),
-        has_people: false,
-    }
-}
-
-fn pings(config: &Config) -> Pings {
-    Pings {
-        ping: Duration::from_secs(config.limits.line_ping_seconds),
-        silent: Duration::from_secs(config.limits.line_silent_seconds),
-    }
 }
 
 fn listen(config: &Config) -> Result<TcpListener, StartError> {

@@ -61,6 +61,8 @@ pub struct Web {
     pub hold: Hold,
     /// The sessions of this process.
     pub directory: Arc<Directory<CallSession>>,
+    /// Whether no other engine can hold these calls: then they stay here while it drains.
+    pub alone: bool,
     /// This engine.
     pub instance: InstanceId,
     /// As Twilio sees us: what signatures and TwiML are made of, never a request's own headers.
@@ -101,6 +103,11 @@ pub struct Hold {
 }
 
 impl Web {
+    /// Whether calls go to other engines from now on: a session that is here keeps its line.
+    fn sends_calls_away(&self) -> bool {
+        self.readiness.is_draining() && !self.alone
+    }
+
     /// Takes a new call, or says why it is not taken now. Calls that are held already are never
     /// refused.
     fn take_new_call(&self, sid: CallSid) -> Result<(), &'static str> {

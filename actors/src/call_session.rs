@@ -29,7 +29,7 @@ use self::{
     answering::Asking,
     attached::Mouth,
     claiming::Claiming,
-    messages::{Conclude, HandedOver, OrderEscalation, SessionFailed},
+    messages::{Conclude, HandedOver, LetGo, MoveAway, OrderEscalation, SessionFailed},
     presence::Presence,
     recording::Recording,
 };
@@ -260,6 +260,26 @@ impl Handler<HandedOver> for CallSession {
     fn handle(&mut self, _: HandedOver, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
         self.happen(Input::HandedOver, ctx);
+    }
+}
+
+impl Handler<MoveAway> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, _: MoveAway, ctx: &mut Self::Context) {
+        let _in = self.span.clone().entered();
+        self.happen(Input::Move, ctx);
+    }
+}
+
+impl Handler<LetGo> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, _: LetGo, ctx: &mut Self::Context) {
+        let _in = self.span.clone().entered();
+        // A close in good order would end the call.
+        self.mouth.break_off();
+        self.happen(Input::LetGo, ctx);
     }
 }
 

@@ -35,10 +35,13 @@ pub(super) async fn connect(
     answer
 }
 
-/// Whether a line may be held for that call.
+/// Whether a line may be held for that call. One that has a session here is never refused.
 async fn admit(web: &Web, sid: CallSid) -> Result<(), HttpError> {
     if web.directory.find(sid).is_some() {
         return Ok(());
+    }
+    if web.sends_calls_away() {
+        return Err(HttpError::Unavailable("draining: another engine takes the call".to_owned()));
     }
     let known = web.registry.send(Find { key: Key::Sid(sid) }).timeout(LOOK_UP).await;
     let status = match known {

@@ -118,6 +118,7 @@ fn web(store: Broken) -> Web {
         policy: Arc::new(Policy::new(1, Patience { first_token: 1, token_gap: 1 })),
         store_failing: Box::new(|| false),
         directory: Arc::default(),
+        alone: false,
         instance: InstanceId("test".to_owned()),
         public_url: config.public_url.clone(),
         signatures: None,

@@ -61,7 +61,8 @@ pub(super) async fn incoming(
 }
 
 async fn ring(web: &Web, call: &Incoming) -> Response {
-    let held = web.directory.find(call.sid).is_some();
+    // Its socket finds another engine while this one drains.
+    let held = web.sends_calls_away() || web.directory.find(call.sid).is_some();
     if !held && let Err(reason) = web.take_new_call(call.sid) {
         tracing::warn!(call.sid = %call.sid, reason, "a call is refused");
         metrics::counter!("switchhook_calls_refused_total", "reason" => reason).increment(1);

@@ -134,7 +134,17 @@ const TABLE: &[Row] = &[
         ],
     ),
     Row { never: &["switchhook::commands"], ..row("src/app", &["actors", "switchhook"]) },
-    row("src/stop", &["actors::domain", "switchhook::app"]),
+    // It takes leave of every call.
+    row(
+        "src/stop",
+        &[
+            "actors::domain",
+            "actors::call_session",
+            "actors::directory",
+            "switchhook::app",
+            "switchhook::http::Web",
+        ],
+    ),
     Row {
         never: PORTS,
         ..row(

@@ -60,6 +60,16 @@ pub struct Conclude {
 #[rtype(result = "()")]
 pub struct HandedOver;
 
+/// This engine is to stop: another one shall have the call at the next pause in the talk.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MoveAway;
+
+/// This engine stops: the line is closed at once, and Twilio brings the caller to another one.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LetGo;
+
 /// A supervisor wants a person to take the call.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -11,14 +11,22 @@ mod ending;
 mod escalating;
 mod listening;
 mod losing;
+mod moving;
 mod opening;
 mod quiet;
+mod replaying;
+mod resuming;
 mod speaking;
 
 use std::sync::Arc;
 
 use self::{
-    answering::Answer, closing::Closing, escalating::Escalating, opening::Opening, quiet::Quiet,
+    answering::Answer,
+    closing::{Closing, Exit},
+    escalating::Escalating,
+    opening::Opening,
+    quiet::Quiet,
+    replaying::Replays,
 };
 use super::{
     answer::AnswerEvent,
@@ -85,6 +93,10 @@ pub enum Input {
     Escalated(EscalationId),
     /// Twilio was told where the caller goes: this session has no more part in the call.
     HandedOver,
+    /// This engine is to stop: another one shall have the call, at the next pause in the talk.
+    Move,
+    /// This engine stops: another one has the call from here on, wherever the talk is.
+    LetGo,
     /// The call is over, on the word of a webhook.
     Concluded(Status),
     /// Another engine owns the call now.
@@ -218,6 +230,16 @@ pub struct Conversation {
     closing: Closing,
     /// What is known of a person who shall take the call.
     escalating: Escalating,
+    /// Since when another engine shall have the call.
+    moving: Option<Timestamp>,
+    /// The call came from another engine, and its caller has heard nothing of that.
+    moved: bool,
+    /// What the caller has done of late: Twilio may tell it once more.
+    replays: Replays,
+    /// Nothing was said or done yet about what a session before this one left.
+    inherits: bool,
+    /// When Twilio gave up a session of this call last: its voice fell silent then.
+    failed_at: Option<Timestamp>,
     /// Reused for every token: what came out of the markers, and what is fit for speech.
     scratch: [String; 2],
 }
@@ -241,6 +263,10 @@ impl Conversation {
             started_at: record.started_at,
             turn: record.transcript.last_id(),
             opening: Opening::of(&record),
+            moved: record.was_moved(),
+            replays: Replays::of(&record.transcript),
+            inherits: true,
+            failed_at: record.rejoins.last().copied(),
             greeting: record.greeting,
             identified: !record.caller.is_empty(),
             transcript: record.transcript,
@@ -250,6 +276,7 @@ impl Conversation {
             quiet: Quiet::default(),
             line_lost: None,
             closing: Closing::No,
+            moving: None,
             scratch: Default::default(),
         }
     }
@@ -274,7 +301,9 @@ impl Conversation {
             Input::Answer(turn, event) => self.answered(now, turn, event, effects),
             Input::Ordered(grounds) => self.ordered(now, grounds, effects),
             Input::Escalated(id) => self.escalating.recorded(id),
-            Input::HandedOver => self.conclude(now, None, effects),
+            Input::HandedOver => self.part(now, effects),
+            Input::Move => self.moving = self.moving.or(Some(now)),
+            Input::LetGo => self.let_go(now, effects),
             Input::Concluded(status) => self.conclude(now, Some(status), effects),
             Input::Fenced => self.fall_silent(effects),
             Input::Tick => {}
@@ -296,6 +325,7 @@ impl Conversation {
             self.quiet_deadline(),
             self.limit_at(),
             self.closing_deadline(),
+            self.move_at(),
             grace,
         ];
         deadlines.into_iter().flatten().min()
@@ -315,31 +345,9 @@ impl Conversation {
         self.pass_answer_deadlines(now, effects);
         self.pass_quiet_deadlines(now, effects);
         self.pass_closing_deadlines(now, effects);
-    }
-
-    fn hear(&mut self, now: Timestamp, message: Inbound, effects: &mut Vec<Effect>) {
-        if let Inbound::Setup(setup) = &message
-            && !setup.call_sid.is_empty()
-            && setup.call_sid != self.sid.as_str()
-        {
-            // Its end is not told any more: the call waits for a line of its own from now on.
-            self.line_lost.get_or_insert((now, false));
-            self.playback.pause(now);
-            effects.push(Effect::RefuseLine);
-            return;
+        if self.move_at().is_some_and(|at| at <= now) {
+            self.end_session(now, Exit::Engine, effects);
         }
-        if matches!(
-            (&message, self.opening),
-            (Inbound::Info(_), Opening::Due { taken_over: true, .. })
-        ) {
-            // News of the voice are of what was said before this line, not of what we say now.
-            self.listen(now, message, effects);
-            return self.open(now, effects);
-        }
-        if self.opening.deadline().is_some() {
-            self.open(now, effects);
-        }
-        self.listen(now, message, effects);
     }
 
     /// Notes a turn, here and durably.

@@ -56,6 +56,12 @@ impl Keys {
     }
 }
 
+/// The keys of a turn that was pressed.
+#[must_use]
+pub fn pressed(words: &str) -> Option<&str> {
+    words.strip_prefix(MARK)
+}
+
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keys").field("pressed", &self.pressed.len()).finish_non_exhaustive()

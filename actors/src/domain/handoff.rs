@@ -6,7 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::{
-    escalation::{Grounds, ReasonCode},
+    escalation::{Escalation, EscalationState, Grounds, ReasonCode},
     ids::{CallSid, Epoch, EscalationId},
     record::{CallRecord, Status},
     time::{Millis, Timestamp},
@@ -80,6 +80,12 @@ impl HandoffNote {
         }
     }
 
+    /// A note about a call that another engine shall go on with.
+    #[must_use]
+    pub fn moving(call: CallSid, epoch: Epoch) -> Self {
+        Self { call: Some(call), epoch: Some(epoch), ..Self::new(HandoffKind::Move) }
+    }
+
     /// Reads `HandoffData` of the action webhook.
     ///
     /// # Errors
@@ -98,6 +104,9 @@ impl HandoffNote {
 
 /// What the person is told when another application's data say nothing.
 const FOREIGN: &str = "another application ended the session and asked for a person";
+
+/// What the person is told to whom a call goes whose sessions keep failing.
+const KEEPS_FAILING: &str = "the connection between the caller and the assistant kept failing";
 
 /// How often a call is connected again within [`REJOIN_WINDOW`]: a socket that fails so often will
 /// not hold the next time either, and the caller hears silence in between.
@@ -180,8 +189,12 @@ pub enum Next {
         /// Whether the caller has heard no greeting yet.
         greet: bool,
     },
+    /// A new session on another engine, of which the caller hears nothing.
+    Move,
     /// A person.
     HandOver(Box<Wanted>),
+    /// A person, since no session holds; where none can be had, an apology and a goodbye.
+    SeekPerson(Box<Wanted>),
     /// An apology and a goodbye.
     GiveUp,
 }
@@ -194,7 +207,9 @@ impl Next {
             Self::Nothing(_) => "nothing",
             Self::HangUp => "hang_up",
             Self::Rejoin { .. } => "rejoin",
+            Self::Move => "move",
             Self::HandOver(_) => "hand_over",
+            Self::SeekPerson(_) => "seek_person",
             Self::GiveUp => "give_up",
         }
     }
@@ -207,30 +222,51 @@ impl SessionOver {
         match self {
             Self::CallOver { completed: true } => Next::Nothing(Status::Completed),
             Self::CallOver { completed: false } => Next::Nothing(Status::Failed),
-            Self::EndedByUs(Some(HandoffNote { kind: HandoffKind::Move, .. })) => rejoin(record),
             Self::EndedByUs(Some(note)) if note.kind == HandoffKind::Escalate => {
                 let code = note.reason_code.unwrap_or(ReasonCode::Other);
                 hand_over(note.escalation, Grounds::new(code, code.label()))
             }
             Self::EndedByOthers(grounds) => hand_over(None, grounds.clone()),
-            Self::EndedByUs(_) => Next::HangUp,
+            Self::EndedByUs(note)
+                if note.as_ref().is_none_or(|note| note.kind != HandoffKind::Move) =>
+            {
+                Next::HangUp
+            }
+            _ if record.is_some_and(|record| record.status.is_final()) => Next::HangUp,
             // The caller was promised a person: a line that broke meanwhile changes nothing.
-            Self::Failed { .. } if record.is_some_and(is_promised) => match record {
-                Some(CallRecord { escalation: Some(known), .. }) => {
-                    hand_over(Some(known.id), known.grounds.clone())
+            Self::EndedByUs(_) | Self::Failed { .. } if record.is_some_and(is_promised) => {
+                match record {
+                    Some(CallRecord { escalation: Some(known), .. }) => {
+                        hand_over(Some(known.id), known.grounds.clone())
+                    }
+                    _ => Next::GiveUp,
                 }
-                _ => Next::GiveUp,
-            },
-            Self::Failed { lasted } => match record {
-                Some(record) if record.status.is_final() => Next::HangUp,
-                Some(record) if record.rejoins_within(REJOIN_WINDOW, now) >= REJOINS_MAX => {
-                    Next::GiveUp
-                }
-                None if lasted.is_none_or(|lasted| lasted < WORTH_REJOINING) => Next::GiveUp,
-                record => rejoin(record),
-            },
+            }
+            Self::EndedByUs(_) => Next::Move,
+            Self::Failed { lasted } => after_failure(*lasted, record, now),
         }
     }
+}
+
+/// What becomes of a caller whose session failed: a new one, unless they keep failing.
+fn after_failure(lasted: Option<Millis>, record: Option<&CallRecord>, now: Timestamp) -> Next {
+    let hopeless = match record {
+        Some(record) => record.rejoins_within(REJOIN_WINDOW, now) >= REJOINS_MAX,
+        None => lasted.is_none_or(|lasted| lasted < WORTH_REJOINING),
+    };
+    if !hopeless {
+        return rejoin(record);
+    }
+    // Who was sent to a person for it before, and is back, has waited in vain.
+    let sought = record.and_then(|record| record.escalation.as_ref());
+    let in_vain = |known: &Escalation| {
+        known.state == EscalationState::Failed && known.grounds.code == ReasonCode::EngineFailed
+    };
+    if sought.is_some_and(in_vain) {
+        return Next::GiveUp;
+    }
+    let grounds = Grounds::new(ReasonCode::EngineFailed, KEEPS_FAILING);
+    Next::SeekPerson(Box::new(Wanted { id: None, grounds }))
 }
 
 fn hand_over(id: Option<EscalationId>, grounds: Grounds) -> Next {
@@ -247,130 +283,4 @@ fn rejoin(record: Option<&CallRecord>) -> Next {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{
-        escalation::{Escalation, Step},
-        ids::TurnId,
-        record::{Change, NewCall},
-        transcript::{Role, Turn},
-    };
-
-    fn record() -> CallRecord {
-        let sid = "CA0123456789abcdef0123456789abcdef".parse().unwrap();
-        let (caller, called) = (String::new(), String::new());
-        let new = NewCall { sid, caller, called, greeting: None, at: Timestamp(0) };
-        let mut record = CallRecord::ringing(new);
-        record.transcript.put(Turn::new(TurnId(0), Role::Agent, "Hello.", Timestamp(0)));
-        record
-    }
-
-    #[test]
-    fn a_caller_whose_session_failed_is_connected_again_five_times_a_minute() {
-        let failed = SessionOver::Failed { lasted: Some(2_000) };
-        let mut record = record();
-        for second in 0..5 {
-            let now = Timestamp(second * 1_000);
-            assert_eq!(failed.next(Some(&record), now), Next::Rejoin { greet: false });
-            record.apply(&Change::Rejoined, now);
-        }
-        assert_eq!(failed.next(Some(&record), Timestamp(59_000)), Next::GiveUp);
-        assert_eq!(failed.next(Some(&record), Timestamp(60_000)), Next::Rejoin { greet: false });
-    }
-
-    #[test]
-    fn a_caller_who_heard_no_greeting_yet_hears_it_on_the_next_line() {
-        let mut record = record();
-        record.transcript = crate::domain::transcript::Transcript::default();
-        let failed = SessionOver::Failed { lasted: Some(0) };
-        assert_eq!(failed.next(Some(&record), Timestamp(0)), Next::Rejoin { greet: true });
-    }
-
-    #[test]
-    fn a_call_of_which_nothing_is_known_is_not_connected_again_for_ever() {
-        let next = |lasted| SessionOver::Failed { lasted }.next(None, Timestamp(0));
-        assert_eq!(next(Some(30_000)), Next::Rejoin { greet: false });
-        assert_eq!(next(Some(10_000)), Next::Rejoin { greet: false });
-        assert_eq!(next(Some(9_999)), Next::GiveUp);
-        assert_eq!(next(None), Next::GiveUp);
-    }
-
-    #[test]
-    fn a_session_that_we_ended_ends_the_call_or_moves_it() {
-        let ended = |kind| SessionOver::EndedByUs(Some(HandoffNote::new(kind)));
-        let record = record();
-        let next = |over: SessionOver| over.next(Some(&record), Timestamp(0));
-        assert_eq!(next(ended(HandoffKind::Goodbye)), Next::HangUp);
-        assert_eq!(next(SessionOver::EndedByUs(None)), Next::HangUp);
-        assert_eq!(next(ended(HandoffKind::Move)), Next::Rejoin { greet: false });
-    }
-
-    #[test]
-    fn a_caller_who_shall_speak_with_a_person_is_handed_over_whoever_wrote_the_data() {
-        let next = |data: &str| SessionOver::ended(Some(data)).next(Some(&record()), Timestamp(0));
-        let cases = [
-            (r#"{"v":1,"kind":"escalate","reasonCode":"fraud"}"#, ReasonCode::Fraud, "fraud"),
-            (
-                r#"{"reasonCode":"live-agent-handoff","reason":"wants\nJo"}"#,
-                ReasonCode::Foreign,
-                "live-agent-handoff: wants Jo",
-            ),
-            (r#"{"v":1,"reason":"no kind"}"#, ReasonCode::Foreign, "no kind"),
-            ("to a person", ReasonCode::Foreign, FOREIGN),
-            ("[1]", ReasonCode::Foreign, FOREIGN),
-        ];
-        for (data, code, reason) in cases {
-            let grounds = Grounds::new(code, reason);
-            assert_eq!(next(data), hand_over(None, grounds), "{data}");
-        }
-        assert_eq!(SessionOver::ended(Some(" ")), SessionOver::EndedByUs(None));
-    }
-
-    #[test]
-    fn a_caller_who_was_promised_a_person_gets_one_though_the_line_broke() {
-        let mut record = record();
-        let grounds = Grounds::new(ReasonCode::LostCard, "lost");
-        let id = record.next_escalation();
-        let escalation = Box::new(Escalation::new(id, grounds.clone(), Timestamp(0)));
-        record.apply(&Change::Escalated { escalation }, Timestamp(0));
-        let failed = SessionOver::Failed { lasted: Some(0) };
-        assert_eq!(failed.next(Some(&record), Timestamp(1)), hand_over(Some(id), grounds));
-        record.apply(&Change::Escalation { id, step: Step::Withdrawn }, Timestamp(2));
-        assert_eq!(failed.next(Some(&record), Timestamp(3)), Next::Rejoin { greet: false });
-    }
-
-    #[test]
-    fn a_call_that_is_over_is_not_connected_again() {
-        let mut record = record();
-        record.apply(&Change::Ended { status: Status::Completed }, Timestamp(1));
-        let failed = SessionOver::Failed { lasted: None };
-        assert_eq!(failed.next(Some(&record), Timestamp(2)), Next::HangUp);
-        let over = SessionOver::CallOver { completed: true };
-        assert_eq!(over.next(Some(&record), Timestamp(2)), Next::Nothing(Status::Completed));
-    }
-
-    #[test]
-    fn a_note_survives_the_trip_through_twilio_and_newer_engines() {
-        let note = HandoffNote::new(HandoffKind::Goodbye);
-        assert_eq!(note.encode(), r#"{"v":1,"kind":"goodbye"}"#);
-        let id: EscalationId = "CA0123456789abcdef0123456789abcdef.e2".parse().unwrap();
-        let escalate = HandoffNote::escalate(id, Epoch(3), ReasonCode::Fraud);
-        let text = r#"{"v":1,"kind":"escalate","call":"CA0123456789abcdef0123456789abcdef","escalation":"CA0123456789abcdef0123456789abcdef.e2","epoch":3,"reasonCode":"fraud"}"#;
-        assert_eq!(escalate.encode(), text);
-        assert_eq!(HandoffNote::parse(text).ok(), Some(escalate));
-        let odd =
-            r#"{"v":2,"kind":"escalate","call":7,"escalation":"x","epoch":"y","reasonCode":[]}"#;
-        let expected = HandoffNote { v: 2, ..HandoffNote::new(HandoffKind::Escalate) };
-        assert_eq!(HandoffNote::parse(odd).ok(), Some(expected));
-        let newer = r#"{"v":9,"kind":"move","since":"2031","to":["x"]}"#;
-        assert_eq!(HandoffNote::parse(newer).map(|note| note.kind).ok(), Some(HandoffKind::Move));
-        let unknown = r#"{"v":9,"kind":"teleport"}"#;
-        assert_eq!(
-            HandoffNote::parse(unknown).map(|note| note.kind).ok(),
-            Some(HandoffKind::Goodbye)
-        );
-        for wrong in ["", "null", "[]", "{}", "bye", r#"{"kind":"escalate"}"#] {
-            assert!(HandoffNote::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

@@ -184,6 +184,20 @@ impl Playback {
         of_turn.map_or("", |utterance| &utterance.text)
     }
 
+    /// How many characters of that turn's are still unspoken, by the clock.
+    #[must_use]
+    pub fn unspoken_of(&self, now: Timestamp, turn: TurnId) -> u64 {
+        let mut unspoken = self.unspoken(now);
+        for utterance in self.utterances.iter().rev() {
+            let all = chars(&utterance.text);
+            if utterance.turn == turn && !utterance.aside {
+                return unspoken.min(all);
+            }
+            unspoken = unspoken.saturating_sub(all);
+        }
+        0
+    }
+
     /// When all that was sent will have been spoken, as far as can be told.
     #[must_use]
     pub fn ends_at(&self) -> Timestamp {
@@ -364,7 +378,7 @@ fn chars(text: &str) -> u64 {
 }
 
 /// Characters that a voice speaks in that time.
-fn spoken_in(time: Millis) -> u64 {
+pub(super) fn spoken_in(time: Millis) -> u64 {
     time * CHARS_PER_SECOND / 1_000
 }
 

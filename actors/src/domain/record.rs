@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     escalation::{Escalation, EscalationState, Step, Unreached},
-    ids::{CallSid, Epoch, EscalationId, InstanceId},
+    ids::{CallSid, Epoch, EscalationId, InstanceId, TurnId},
     time::{Millis, Timestamp},
     transcript::{LateTurn, Transcript},
 };
@@ -85,6 +85,10 @@ pub struct CallRecord {
     /// When the call was connected again after its session failed, newest last, bounded.
     #[serde(default)]
     pub rejoins: Vec<Timestamp>,
+    /// The last exchange that the agent had spoken in when another engine let the caller go, for as
+    /// long as nothing else is known of it: who was moved has noticed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<TurnId>,
     /// Who said what. Stored turn by turn, not with the rest of the record.
     #[serde(skip)]
     pub transcript: Transcript,
@@ -113,6 +117,7 @@ impl CallRecord {
             escalation_reason: None,
             escalation: None,
             rejoins: Vec::new(),
+            moved: None,
             transcript: Transcript::default(),
             late: Vec::new(),
         }
@@ -123,6 +128,12 @@ impl CallRecord {
     #[must_use]
     pub fn wants_greeting(&self) -> bool {
         self.greeting.is_none() && self.transcript.turns().is_empty()
+    }
+
+    /// Whether the caller was moved from one engine to another and has heard nothing since.
+    #[must_use]
+    pub fn was_moved(&self) -> bool {
+        self.moved.is_some_and(|after| self.transcript.last_said() <= after)
     }
 
     /// How often the call was connected again in the `window` ms before `now`.
@@ -141,7 +152,9 @@ impl CallRecord {
             }
             Change::Escalated { escalation } => self.escalate(escalation),
             Change::Escalation { id, step } => self.step(*id, step, at),
+            Change::Moved { after } => self.moved = Some(*after),
             Change::Rejoined => {
+                self.moved = None;
                 if self.rejoins.len() >= REJOINS_KEPT {
                     self.rejoins.remove(0);
                 }
@@ -273,6 +286,11 @@ pub enum Change {
     },
     /// A sign of life, and nothing else.
     Seen,
+    /// An engine let the caller go at a pause in the talk, and the call was connected again.
+    Moved {
+        /// The last exchange that the agent had spoken in.
+        after: TurnId,
+    },
     /// The session failed with the call still up, and the call was connected again.
     Rejoined,
     /// The call is over.

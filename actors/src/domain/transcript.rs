@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ids::{Epoch, InstanceId, TurnId},
+    playback::spoken_in,
     time::Timestamp,
 };
 
@@ -84,6 +85,16 @@ impl Reason {
     }
 }
 
+/// How far the voice had come with a turn when that was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Played {
+    /// Characters that were spoken.
+    pub chars: u32,
+    /// When that was, and the voice spoke on; None: it had stopped there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
 /// One side of an exchange.
 ///
 /// A turn is appended again when more is known of it; the later version replaces the earlier.
@@ -106,6 +117,9 @@ pub struct Turn {
     /// The answer was still being written when this version was stored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
+    /// Of the agent's, how far the voice had come; None: nothing more was to be spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub played: Option<Played>,
     /// Why it is not whole, or why it has no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -132,9 +146,21 @@ impl Turn {
             interrupted: false,
             estimated: false,
             open: false,
+            played: None,
             reason: None,
             lost_before: 0,
         }
+    }
+}
+
+impl Turn {
+    /// How many characters had been spoken by that moment, should the voice have gone on until then.
+    #[must_use]
+    pub fn spoken_by(&self, moment: Timestamp) -> u64 {
+        let all = self.text.chars().count() as u64;
+        let Some(played) = self.played else { return all };
+        let since = played.at.map_or(0, |at| spoken_in(moment.since(at)));
+        all.min(u64::from(played.chars) + since)
     }
 }
 
@@ -192,6 +218,13 @@ impl Transcript {
     #[must_use]
     pub fn last_id(&self) -> TurnId {
         self.turns.last().map_or(TurnId(0), |turn| turn.id)
+    }
+
+    /// The last exchange in which the agent said something.
+    #[must_use]
+    pub fn last_said(&self) -> TurnId {
+        let said = self.turns.iter().rfind(|turn| turn.role == Role::Agent);
+        said.map_or(TurnId(0), |turn| turn.id)
     }
 
     /// The caller's turn that still waits for an answer, if the last one does.

@@ -8,19 +8,24 @@ pub(crate) mod spoken;
 pub(crate) mod waits;
 pub(crate) mod words;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use switchhook_actors::domain::{
-    conversation::{Effect, Input, Rules},
+    conversation::{Effect, Input, Observation, Rules},
     ids::Epoch,
     persona::Persona,
+    relay::Inbound,
     time::Timestamp,
 };
 
 use super::machine::Machine;
 
-/// Effects of one input at most: a cut may change as many turns as playback remembers.
-const EFFECTS_MAX: usize = 16;
+/// Effects of one input at most: a cut may change as many turns as playback remembers, and an engine
+/// that goes on with a call may have an answer, an order and a prompt before it at once.
+const EFFECTS_MAX: usize = 20;
+
+/// An event was told before.
+const REPLAYED: Effect = Effect::Observe(Observation::Ignored("replay"));
 
 /// The promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,14 +102,31 @@ pub(crate) struct Oracle {
     pub(crate) record: record::Record,
     pub(crate) words: words::Words,
     pub(crate) escalations: escalations::Escalations,
+    /// What the caller has said, to whichever engine.
+    prompts: BTreeSet<String>,
 }
 
 impl Oracle {
+    /// Only what was said before is taken for a repetition.
+    fn knows(&mut self, seen: &Seen<'_>) -> Verdict {
+        let Input::Relay(Inbound::Prompt(prompt)) = seen.input else { return Ok(()) };
+        let new = self.prompts.insert(prompt.text.trim().to_owned());
+        if new && seen.effects.contains(&REPLAYED) {
+            return Err(Violation::of(Invariant::Answered, format!("dropped: {prompt:?}")));
+        }
+        Ok(())
+    }
+
     pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Verdict {
         if seen.effects.len() > EFFECTS_MAX {
             let detail = format!("{} effects of one input", seen.effects.len());
             return Err(Violation::of(Invariant::Bounded, detail));
         }
+        self.knows(seen)?;
+        let tick = Input::Tick;
+        let replayed = seen.effects.contains(&REPLAYED);
+        // What was dropped as an old event is nothing that happened.
+        let seen = &Seen { input: if replayed { &tick } else { seen.input }, ..*seen };
         self.spoken.judge(seen)?;
         self.waits.judge(seen)?;
         self.words.judge(seen)?;

@@ -176,7 +176,8 @@ impl<'a> World<'a> {
                     self.heard.delayed(self.now.since(at));
                 }
                 if turn.id == TurnId(0) && std::mem::take(&mut self.greeting_lost) {
-                    self.heard.believed(self.now, &turn.text);
+                    let chars = turn.text.chars().count() as u64;
+                    self.heard.believed(self.now, &turn.text, chars);
                 }
                 self.store.write(self.now, Entry::Turn(turn));
             }

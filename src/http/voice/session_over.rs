@@ -5,6 +5,7 @@ use switchhook_actors::{
     call_session::messages::{HandedOver as Part, SessionFailed},
     domain::{
         handoff::{Next, SessionOver, Wanted},
+        ids::CallSid,
         record::{CallRecord, Change, NewCall, Status},
     },
     escalation_manager::{
@@ -58,14 +59,39 @@ async fn after_session(web: &Web, end: &SessionEnd, call: NewCall) -> Response {
             conclude(web, sid, record, Status::Completed).await;
             Response::new().then(Verb::Hangup)
         }
-        Next::HandOver(wanted) => hand_over(web, call, *wanted).await,
+        Next::HandOver(wanted) => match hand_over(web, call, *wanted).await {
+            Some(response) => response,
+            // Back to the agent, which says so.
+            None => connect(web, sid, false),
+        },
         Next::Rejoin { greet } => rejoin(web, call, record, greet).await,
-        Next::GiveUp => {
-            tracing::error!(call.sid = %sid, "a call is given up: its sessions keep failing");
-            conclude(web, sid, record, Status::Failed).await;
-            farewell(web)
-        }
+        Next::Move => move_on(web, sid, record).await,
+        Next::SeekPerson(wanted) => match hand_over(web, call, *wanted).await {
+            Some(response) => response,
+            None => give_up(web, sid, record).await,
+        },
+        Next::GiveUp => give_up(web, sid, record).await,
     }
+}
+
+async fn give_up(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Response {
+    tracing::error!(call.sid = %sid, "a call is given up: its sessions keep failing");
+    conclude(web, sid, record, Status::Failed).await;
+    farewell(web)
+}
+
+/// Another engine goes on, without a word about it: the balancer sends the next socket to one that
+/// takes calls, wherever this webhook is answered.
+async fn move_on(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Response {
+    if let Some(session) = web.directory.find(sid) {
+        let _ = session.send(Part).timeout(CONCLUDE_PATIENCE).await;
+    }
+    if let Some(record) = record {
+        let after = record.transcript.last_said();
+        settle(web, record, Change::Moved { after }).await;
+    }
+    metrics::counter!("switchhook_lines_total", "event" => "moved").increment(1);
+    connect(web, sid, false)
 }
 
 async fn rejoin(web: &Web, call: NewCall, record: Option<CallRecord>, greet: bool) -> Response {
@@ -80,8 +106,8 @@ async fn rejoin(web: &Web, call: NewCall, record: Option<CallRecord>, greet: boo
     connect(web, call.sid, greet)
 }
 
-/// The caller goes to a person; where that cannot be said, back to the agent, which says so.
-async fn hand_over(web: &Web, call: NewCall, wanted: Wanted) -> Response {
+/// The caller goes to a person, where that can be said.
+async fn hand_over(web: &Web, call: NewCall, wanted: Wanted) -> Option<Response> {
     let sid = call.sid;
     if let Some(session) = web.directory.find(sid) {
         // It notes what was heard, and its part is over.
@@ -91,17 +117,15 @@ async fn hand_over(web: &Web, call: NewCall, wanted: Wanted) -> Response {
     let (outcome, response) = match web.escalations.send(order).timeout(ESCALATION_PATIENCE).await {
         Ok(HandedOver::To(Handover::Queue { workflow, attributes, priority, timeout_s })) => {
             let task = Task { attributes, priority, timeout_s };
-            ("queue", Response::new().then(enqueue(web, workflow, task)))
+            ("queue", Some(Response::new().then(enqueue(web, workflow, task))))
         }
         Ok(HandedOver::To(Handover::Dial { number })) => {
-            ("dial", Response::new().then(dial(web, number)))
+            ("dial", Some(Response::new().then(dial(web, number))))
         }
-        Ok(HandedOver::To(Handover::TakeMessage) | HandedOver::Back(_)) => {
-            ("back", connect(web, sid, false))
-        }
+        Ok(HandedOver::To(Handover::TakeMessage) | HandedOver::Back(_)) => ("back", None),
         Err(error) => {
             tracing::error!(call.sid = %sid, "a caller cannot be handed over: {error}");
-            ("failed", connect(web, sid, false))
+            ("failed", None)
         }
     };
     metrics::counter!("switchhook_handoffs_total", "to" => outcome).increment(1);

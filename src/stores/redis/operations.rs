@@ -381,7 +381,7 @@ pub(super) fn must_last(is_weak: bool) -> Result<(), StoreError> {
 fn lasts(change: &Change) -> bool {
     match change {
         Change::Escalated { .. } | Change::Escalation { .. } | Change::Ended { .. } => true,
-        Change::Identified { .. } | Change::Rejoined | Change::Seen => false,
+        Change::Identified { .. } | Change::Rejoined | Change::Seen | Change::Moved { .. } => false,
     }
 }
 

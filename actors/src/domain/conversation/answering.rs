@@ -45,6 +45,8 @@ pub(super) struct Answer {
     pub(super) cycle_open: bool,
     /// When it was last stored as far as it went.
     pub(super) kept_at: Timestamp,
+    /// How much of it was stored then, bytes of what was said under its turn.
+    pub(super) kept: usize,
     /// Whether its words may be spoken: the caller's are durable, or were waited for long enough.
     pub(super) released: bool,
     /// Fit for speech, and waiting for that.
@@ -84,6 +86,7 @@ impl Answer {
             spoken_at: None,
             cycle_open: false,
             kept_at: now,
+            kept: 0,
             released,
             held: String::new(),
             worded: false,
@@ -310,7 +313,7 @@ impl Conversation {
         let writing = answer.ending.is_none().then(|| answer.overdue_at(&self.rules).0);
         let again = answer.again_at.filter(|_| answer.ending.is_none());
         let release = (!answer.released).then(|| answer.asked_at + SAVE_PATIENCE);
-        [writing, release, again, self.filler_at()].into_iter().flatten().min()
+        [writing, release, again, self.filler_at(), self.keep_at()].into_iter().flatten().min()
     }
 
     pub(super) fn pass_answer_deadlines(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -329,6 +332,7 @@ impl Conversation {
         if self.filler_at().is_some_and(|at| at <= now) {
             self.fill(now, effects);
         }
+        self.keep(now, effects);
     }
 }
 

@@ -26,13 +26,20 @@ pub(super) enum Closing {
     /// The caller is told that a person takes over; then the session is ended.
     Bridge(Bridge),
     /// `end` was sent at this moment.
-    Ended {
-        at: Timestamp,
-        /// The call goes on, with a person.
-        handing_over: bool,
-    },
+    Ended { at: Timestamp, exit: Exit },
     /// Nothing more happens.
     Over,
+}
+
+/// Where a caller goes whose session is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Nowhere: all is said.
+    Goodbye,
+    /// To a person.
+    Person,
+    /// To another engine, and hears nothing of it.
+    Engine,
 }
 
 impl Closing {
@@ -81,12 +88,12 @@ impl Conversation {
         }
         let due = self.closing_deadline().is_some_and(|at| at <= now);
         match self.closing {
-            Closing::Goodbye { .. } if due => self.end_session(now, false, effects),
+            Closing::Goodbye { .. } if due => self.end_session(now, Exit::Goodbye, effects),
             Closing::Bridge(_) if due => self.plead_in_vain(now, effects),
-            Closing::Ended { handing_over, .. } if due => {
-                let status = (!handing_over).then_some(Status::Completed);
-                return self.conclude(now, status, effects);
+            Closing::Ended { exit: Exit::Goodbye, .. } if due => {
+                return self.conclude(now, Some(Status::Completed), effects);
             }
+            Closing::Ended { .. } if due => return self.part(now, effects),
             _ => {}
         }
         match self.line_lost {
@@ -99,18 +106,24 @@ impl Conversation {
     }
 
     /// Tells Twilio to end the session. A line that comes after it is told so again.
-    pub(super) fn end_session(
-        &mut self,
-        now: Timestamp,
-        handing_over: bool,
-        effects: &mut Vec<Effect>,
-    ) {
-        let note = match self.escalation_note().filter(|_| handing_over) {
-            Some(note) => note,
-            None => HandoffNote::new(HandoffKind::Goodbye),
+    pub(super) fn end_session(&mut self, now: Timestamp, exit: Exit, effects: &mut Vec<Effect>) {
+        let note = match exit {
+            Exit::Goodbye => None,
+            Exit::Person => self.escalation_note(),
+            Exit::Engine => Some(HandoffNote::moving(self.sid, self.epoch)),
         };
+        let note = note.unwrap_or_else(|| HandoffNote::new(HandoffKind::Goodbye));
         effects.push(Effect::End { handoff: note.encode() });
-        self.closing = Closing::Ended { at: now, handing_over };
+        self.closing = Closing::Ended { at: now, exit };
+    }
+
+    /// The call goes on without this session: with a person, or with another engine.
+    pub(super) fn part(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if matches!(self.closing, Closing::Ended { exit: Exit::Engine, .. }) {
+            self.let_go(now, effects);
+        } else {
+            self.conclude(now, None, effects);
+        }
     }
 
     /// This session is over, and so is the call when it has a `status`: what was not heard by now
@@ -125,7 +138,7 @@ impl Conversation {
             return;
         }
         let silent_at = self.line_lost.map_or(now, |(at, _)| at);
-        self.suspend(effects);
+        self.suspend(now, effects);
         self.set_keys_down(now, Reason::CallEnded, effects);
         for cut in self.playback.silenced(silent_at) {
             self.cut_turn(cut, Some(Reason::CallEnded), now, effects);
@@ -138,15 +151,14 @@ impl Conversation {
 
     /// Nobody listens any more: the model is stopped. Should a line come all the same, the answer
     /// is gone on with.
-    pub(super) fn suspend(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn suspend(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(answer) = self.answer.take() else { return };
         let reason = Some(Reason::CallEnded);
         let stopped = Effect::Observe(Observation::Answered { reason });
         effects.extend([Effect::StopAsking, Effect::Silence, stopped]);
         if answer.has_spoken() {
-            let mut turn = self.agent_turn(&answer, self.playback.sent(answer.turn).to_owned());
-            turn.open = true;
-            self.record(turn, effects);
+            let draft = self.draft(now, &answer);
+            self.record(draft, effects);
         }
         self.opening = Opening::TakenOver;
     }
@@ -158,7 +170,7 @@ impl Conversation {
         if last.open || self.transcript.unanswered().is_some() {
             self.amend(id, role, effects, |turn| {
                 turn.interrupted = turn.open;
-                turn.open = false;
+                (turn.open, turn.played) = (false, None);
                 turn.reason = Some(Reason::CallEnded);
             });
         }

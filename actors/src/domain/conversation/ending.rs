@@ -23,7 +23,7 @@ const ENGINE_FAILED: &str = "the assistant could not answer several times in a r
 const PAUSE: &str = "\u{2013} ";
 
 /// What ends a sentence, in the scripts that the voices speak.
-const SENTENCE_ENDS: [char; 9] = ['.', '!', '?', '…', '。', '！', '？', '।', '؟'];
+pub(super) const SENTENCE_ENDS: [char; 9] = ['.', '!', '?', '…', '。', '！', '？', '।', '؟'];
 
 /// What may stand behind the end of a sentence.
 const CLOSING_SIGNS: [char; 9] = [' ', '\n', '"', '\'', ')', ']', '”', '’', '»'];
@@ -178,7 +178,7 @@ impl Conversation {
         self.say(now, words, true, effects);
         let Some(answer) = self.answer.take() else { return };
         let Some(ending) = answer.ending else { return };
-        let mut turn = self.agent_turn(&answer, self.playback.sent(answer.turn).to_owned());
+        let mut turn = self.said_turn(now, &answer);
         turn.reason = ending.reason;
         turn.interrupted = ending.cut && answer.worded;
         self.record(turn, effects);

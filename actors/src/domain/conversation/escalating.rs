@@ -7,7 +7,12 @@
 mod known;
 mod message;
 
-use super::{Conversation, Effect, Observation, closing::Closing, ending::Then, opening::Opening};
+use super::{
+    Conversation, Effect, Observation,
+    closing::{Closing, Exit},
+    ending::Then,
+    opening::Opening,
+};
 use crate::domain::{
     answer::AnswerEvent,
     escalation::{Escalation, EscalationState, Grounds, ReasonCode, Step, Unreached},
@@ -216,7 +221,7 @@ impl Conversation {
         self.drop_plea(effects);
         // A bridge sentence that was held back for so long is not said behind the end.
         self.give_up_answer(Reason::HandedOver, effects);
-        self.end_session(now, true, effects);
+        self.end_session(now, Exit::Person, effects);
     }
 
     /// The note that goes with it.
@@ -362,7 +367,7 @@ impl Conversation {
         if open || self.transcript.unanswered().is_some() {
             self.amend(id, role, effects, |turn| {
                 turn.interrupted |= turn.open;
-                turn.open = false;
+                (turn.open, turn.played) = (false, None);
                 turn.reason = Some(Reason::HandedOver);
             });
         }

@@ -77,6 +77,9 @@ impl Conversation {
     /// The caller's next turn: an answer that is being written gives way, and the model is asked.
     fn take_turn(&mut self, now: Timestamp, words: &str, effects: &mut Vec<Effect>) {
         self.quiet.end(now);
+        if self.is_leaving() {
+            return self.leave_words(now, words, effects);
+        }
         let bridging = matches!(self.closing, Closing::Bridge(_));
         let listens = self.closing.give_way() || bridging;
         self.yield_to_caller(effects);
@@ -112,7 +115,7 @@ impl Conversation {
     /// A key interrupts like speech, whether Twilio's voice stopped for it or not; the turn it
     /// belongs to comes when its last key was pressed.
     fn pressed(&mut self, now: Timestamp, key: char, effects: &mut Vec<Effect>) {
-        if !self.closing.give_way() && !self.hold_bridge(now) {
+        if !self.is_leaving() && !self.closing.give_way() && !self.hold_bridge(now) {
             return effects.push(Effect::Observe(Observation::Ignored("dtmf_after_end")));
         }
         self.yield_to_caller(effects);

@@ -1,6 +1,10 @@
 //! Lines that are lost, with their session or without it: what waits, and what is said again.
 
-use super::{Conversation, Effect, closing::Closing, opening::Opening};
+use super::{
+    Conversation, Effect,
+    closing::{Closing, Exit},
+    opening::Opening,
+};
 use crate::domain::{playback::Cut, time::Timestamp, transcript::Reason};
 
 impl Conversation {
@@ -9,12 +13,12 @@ impl Conversation {
     pub(super) fn lose_line(&mut self, now: Timestamp, clean: bool, effects: &mut Vec<Effect>) {
         self.line_lost = Some((now, clean));
         self.playback.pause(now);
-        if matches!(self.closing, Closing::Ended { handing_over: true, .. }) {
-            return self.conclude(now, None, effects);
+        if matches!(self.closing, Closing::Ended { exit: Exit::Person | Exit::Engine, .. }) {
+            return self.part(now, effects);
         }
         if clean {
             self.postpone_bridge(effects);
-            self.suspend(effects);
+            self.suspend(now, effects);
         }
     }
 

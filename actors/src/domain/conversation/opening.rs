@@ -30,7 +30,9 @@ pub(super) enum Opening {
 impl Opening {
     pub(super) fn of(record: &CallRecord) -> Self {
         // Who comes back from the way to a person is no new caller, whatever is known of them.
-        let fresh = record.transcript.turns().is_empty() && record.escalation.is_none();
+        let fresh = record.transcript.turns().is_empty()
+            && record.escalation.is_none()
+            && record.moved.is_none();
         if fresh { Self::Fresh } else { Self::TakenOver }
     }
 
@@ -46,6 +48,9 @@ impl Conversation {
     pub(super) fn attached(&mut self, now: Timestamp) {
         let lost = self.line_lost.take();
         self.quiet.stir(now);
+        if !self.moved {
+            self.replays.expect(now);
+        }
         self.playback.go_on(now);
         self.opening = match self.opening {
             // An `end` that an older line may have lost is repeated.
@@ -83,10 +88,10 @@ impl Conversation {
         self.opening = Opening::Done;
         if self.closing != Closing::No {
             // The goodbye was said. Where its `end` was lost with the line, it is repeated.
-            if let Closing::Ended { at, handing_over } = self.closing
+            if let Closing::Ended { at, exit } = self.closing
                 && at < attached_at
             {
-                self.end_session(now, handing_over, effects);
+                self.end_session(now, exit, effects);
             } else if matches!(self.closing, Closing::Bridge(_)) && self.answer.is_none() {
                 // The line was lost before a word of it was said.
                 self.come_back(now, effects);
@@ -103,6 +108,7 @@ impl Conversation {
 
     /// The greeting is Twilio's when our TwiML carried it, else ours.
     fn greet(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.inherits = false;
         match self.greeting.take() {
             Some(greeting) if greeting.is_empty() => {}
             Some(greeting) => {
@@ -118,28 +124,27 @@ impl Conversation {
 
     /// Goes on where the session before this one stopped.
     fn go_on(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let inherits = std::mem::take(&mut self.inherits);
         if self.come_back(now, effects) {
             return;
         }
         let last = self.transcript.turns().last().cloned();
         match last {
             Some(turn) if turn.role == Role::Agent && turn.open => {
-                if self.playback.sent(turn.id).is_empty() {
-                    self.playback.resume(turn.id, &turn.text);
-                }
-                self.amend(turn.id, Role::Agent, effects, |turn| {
-                    turn.reason = Some(Reason::TakenOver);
-                });
-                self.ask(now, true, effects);
+                self.go_on_with(now, &turn, effects);
             }
             Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {
                 self.ask(now, true, effects);
             }
+            // The caller has heard all there was, and nothing of the way to this engine.
+            _ if std::mem::take(&mut self.moved) => {}
             // The question for a message stands: it is put again, or the next words were one unasked.
             _ if self.awaits_message() => {
                 let phrase = format!("{} {}", self.persona.resume, self.persona.unreached);
                 self.say_aside(now, phrase, Some(Reason::NoPerson), effects);
             }
+            Some(turn)
+                if turn.role == Role::Agent && inherits && self.say_rest(now, &turn, effects) => {}
             _ => {
                 let resume = self.persona.resume.clone();
                 self.say_aside(now, resume, None, effects);

@@ -75,6 +75,11 @@ impl Quiet {
         self.yields_until.is_some()
     }
 
+    /// When the caller will have made no sound for so long.
+    pub(super) fn still_at(&self, moment: Millis) -> Timestamp {
+        self.speaking.map_or(self.since + moment, |since| since + SPEAKING_MAX)
+    }
+
     fn yields_until(&self) -> Option<Timestamp> {
         let until = self.yields_until?;
         Some(self.speaking.map_or(until, |since| until.max(since + SPEAKING_MAX)))

@@ -3,17 +3,17 @@
 //! The first spoken word waits until the caller's words are durable, which runs beside the model's
 //! own time to the first token; and while a caller who has just cut in may be about to speak.
 
-use super::{Conversation, Effect, Observation, answering::Answer};
+use super::{Conversation, Effect, Observation, answering::Answer, ending::SENTENCE_ENDS};
 use crate::domain::{
     ids::TurnId,
     playback::Cut,
     time::{Millis, Timestamp},
-    transcript::{Reason, Role, Turn},
+    transcript::{Played, Reason, Role, Turn},
 };
 
-/// How often an answer in the making is stored, ms: what a successor may have to say again. Models
-/// write faster than voices speak: most answers are whole by then and stored once.
-const KEEP_EVERY: Millis = 2_000;
+/// How often an answer in the making is stored, ms, and how soon after its first word at the latest:
+/// a successor goes on from there, and never starts an answer anew that was heard.
+const KEEP_EVERY: Millis = 500;
 
 impl Conversation {
     /// Words of the answer: spoken, or held while they may not be.
@@ -78,16 +78,52 @@ impl Conversation {
         effects.push(Effect::Say { turn: answer.turn, text: words, last });
     }
 
-    /// Stores the answer as far as it has been spoken, now and then.
-    pub(super) fn keep(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let Some(answer) = &mut self.answer else { return };
-        if answer.has_spoken() && now.since(answer.kept_at) >= KEEP_EVERY {
-            answer.kept_at = now;
-            let Some(answer) = &self.answer else { return };
-            let mut turn = self.agent_turn(answer, self.playback.sent(answer.turn).to_owned());
-            turn.open = true;
-            self.record(turn, effects);
+    /// When the answer is to be stored as far as it has been said: with its first sentence, then now
+    /// and then, as long as there is more of it than is stored.
+    pub(super) fn keep_at(&self) -> Option<Timestamp> {
+        let answer = self.answer.as_ref().filter(|answer| answer.has_spoken())?;
+        let sent = self.playback.sent(answer.turn);
+        if sent.len() <= answer.kept {
+            return None;
         }
+        let first = answer.kept == 0 && sent.contains(SENTENCE_ENDS);
+        Some(if first { answer.kept_at } else { answer.kept_at + KEEP_EVERY })
+    }
+
+    /// Stores the answer as far as it has been said, if that is due.
+    pub(super) fn keep(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.keep_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let Some(answer) = &mut self.answer else { return };
+        answer.kept_at = now;
+        answer.kept = self.playback.sent(answer.turn).len();
+        if let Some(answer) = &self.answer {
+            let draft = self.draft(now, answer);
+            self.record(draft, effects);
+        }
+    }
+
+    /// The answer as far as it has been said, and how far the voice is with that.
+    pub(super) fn draft(&self, now: Timestamp, answer: &Answer) -> Turn {
+        let mut turn = self.said_turn(now, answer);
+        turn.open = true;
+        turn
+    }
+
+    /// What was said of the answer, and how far the voice is with it.
+    pub(super) fn said_turn(&self, now: Timestamp, answer: &Answer) -> Turn {
+        let mut turn = self.agent_turn(answer, self.playback.sent(answer.turn).to_owned());
+        turn.played = self.played(now, answer.turn, &turn.text);
+        turn
+    }
+
+    /// How far the voice is with the words of a turn; None when it has spoken them all.
+    pub(super) fn played(&self, now: Timestamp, turn: TurnId, text: &str) -> Option<Played> {
+        let unspoken = self.playback.unspoken_of(now, turn);
+        let spoken = (text.chars().count() as u64).saturating_sub(unspoken);
+        let chars = u32::try_from(spoken).unwrap_or(u32::MAX);
+        (unspoken > 0).then(|| Played { chars, at: self.line_lost.is_none().then_some(now) })
     }
 
     pub(super) fn agent_turn(&self, answer: &Answer, mut text: String) -> Turn {
@@ -132,7 +168,7 @@ impl Conversation {
             return self.amend(id, Role::Customer, effects, |turn| turn.reason = reason);
         }
         self.amend(id, Role::Agent, effects, |turn| {
-            (turn.open, turn.interrupted) = (false, true);
+            (turn.open, turn.interrupted, turn.played) = (false, true, None);
             turn.reason = reason.or(turn.reason);
         });
     }

@@ -7,8 +7,11 @@ mod failures;
 mod handing_over;
 mod keys;
 mod limits;
+mod moving;
 mod openings;
 mod quiet;
+mod replaying;
+mod resuming;
 mod turns;
 
 use std::sync::Arc;

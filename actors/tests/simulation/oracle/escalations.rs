@@ -79,7 +79,7 @@ impl Escalations {
     pub(crate) fn taken_over(&mut self, record: &CallRecord, persona: &Persona) {
         // Who is back and was not told a word about it is told by this one.
         let owed = self.owed.filter(|it| matches!(it, Sentence::Unreached | Sentence::Welcome));
-        *self = Self { owed, ..Self::default() };
+        *self = Self { owed, concerned: said::concerned(record), ..Self::default() };
         let Some(known) = &record.escalation else { return };
         self.number = known.id.number;
         self.untold = !record.transcript.turns().iter().any(|turn| {

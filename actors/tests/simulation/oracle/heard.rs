@@ -152,10 +152,11 @@ impl Heard {
         self.doubtful_until = now + OFF_BY_INTERRUPT;
     }
 
-    /// The engine takes these words for spoken from now on; somebody spoke them before.
-    pub(crate) fn believed(&mut self, now: Timestamp, text: &str) {
-        self.known.push((None, text.to_owned()));
-        self.imagined(now, text.chars().count() as u64);
+    /// The engine takes the last so many characters of this for spoken from now on; somebody was before.
+    pub(crate) fn believed(&mut self, now: Timestamp, text: &str, chars: u64) {
+        let known = (chars > 0).then(|| (None, text.to_owned()));
+        self.known.extend(known);
+        self.imagined(now, chars);
     }
 
     /// The engine takes so many characters for unspoken that nobody speaks from now on.

@@ -47,9 +47,9 @@ impl Spoken {
     }
 
     /// Another engine goes on. Whether a cycle of its predecessor's is open it cannot know: its own
-    /// next one ends that, too.
-    pub(crate) fn taken_over(&mut self) {
-        *self = Self::default();
+    /// next one ends that, too. `last`: whose words the voice was given last.
+    pub(crate) fn taken_over(&mut self, last: TurnId) {
+        *self = Self { last, ..Self::default() };
     }
 
     pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Verdict {

@@ -163,12 +163,13 @@ impl Waits {
             Effect::Say { turn, text, .. }
                 if !text.is_empty() && !is_filler(seen.persona, text) =>
             {
-                // Other words than the answer's settle it too: a goodbye, say.
-                if self.owed.is_some_and(|owed| owed.turn <= *turn) {
-                    self.owed = None;
-                }
                 // After a failed session the first half is said once more: no word of this attempt.
                 let anew = *seen.input != Input::SessionFailed;
+                // Other words than the answer's settle it too: a goodbye, say; not the one about a break.
+                let word = anew || !seen.persona.resume.ends_with(text);
+                if word && self.owed.is_some_and(|owed| owed.turn <= *turn) {
+                    self.owed = None;
+                }
                 let question = self.question.as_mut().filter(|asked| anew && asked.turn == *turn);
                 if let Some(question) = question {
                     question.spoken = true;

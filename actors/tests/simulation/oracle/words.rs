@@ -14,12 +14,10 @@ use super::{Invariant, Seen, Verdict, Violation, is_filler, letters};
 pub(crate) struct Words {
     /// The question that is open.
     turn: Option<TurnId>,
-    /// The question that was asked last.
-    last: TurnId,
     /// What the model wrote.
     written: String,
-    /// Letters that were said for it before it was asked again.
-    before: String,
+    /// The turn that spoke last, and all letters of it: some were said before it was asked.
+    spoke: (TurnId, String),
     /// Letters that were said for it since it was asked.
     said: String,
     /// The model is done.
@@ -46,16 +44,9 @@ impl Words {
             match effect {
                 Effect::Ask { turn, .. } => self.asked(*turn),
                 Effect::StopAsking => self.stopped = true,
-                Effect::Say { turn, text, last }
-                    if self.turn == Some(*turn) && !is_filler(seen.persona, text) =>
-                {
-                    let new = letters(text);
-                    let before = [self.before.as_str(), &self.said].concat();
-                    // What a failed session had not spoken is said once more.
-                    if *seen.input != Input::SessionFailed || !before.ends_with(&new) {
-                        self.said.push_str(&new);
-                    }
-                    if *last {
+                Effect::Say { turn, text, last } if !is_filler(seen.persona, text) => {
+                    self.say(seen, *turn, &letters(text));
+                    if *last && self.turn == Some(*turn) {
                         self.closed(seen)?;
                     }
                 }
@@ -65,13 +56,23 @@ impl Words {
         Ok(())
     }
 
-    fn asked(&mut self, turn: TurnId) {
-        let mut before = std::mem::take(&mut self.before);
-        before.push_str(&self.said);
-        if self.last != turn {
-            before.clear();
+    fn say(&mut self, seen: &Seen<'_>, turn: TurnId, new: &str) {
+        if self.spoke.0 != turn {
+            self.spoke = (turn, String::new());
         }
-        *self = Self { turn: Some(turn), last: turn, before, ..Self::default() };
+        // What a failed session had not spoken is said once more.
+        if *seen.input == Input::SessionFailed && self.spoke.1.ends_with(new) {
+            return;
+        }
+        self.spoke.1.push_str(new);
+        if self.turn == Some(turn) {
+            self.said.push_str(new);
+        }
+    }
+
+    fn asked(&mut self, turn: TurnId) {
+        let spoke = std::mem::take(&mut self.spoke);
+        *self = Self { turn: Some(turn), spoke, ..Self::default() };
     }
 
     /// Its last word was said: all of it, or the beginning when it was stopped, and then at most

@@ -250,7 +250,12 @@ impl World<'_> {
         self.greeting_lost = transcript.get(TurnId(0), Role::Agent).is_none();
         self.line.taken_over(self.now, lost);
         self.heard.taken_over(self.now, &transcript);
-        self.oracle.spoken.taken_over();
+        if let Some(turn) = transcript.turns().last().filter(|turn| turn.role == Role::Agent) {
+            // What the store has not heard of: a voice that was cut, or is gone.
+            let all = turn.text.chars().count() as u64;
+            self.heard.believed(self.now, &turn.text, all - turn.spoken_by(self.now));
+        }
+        self.oracle.spoken.taken_over(transcript.last_said());
         self.oracle.waits = Default::default();
         self.oracle.words = Default::default();
         self.oracle.record.taken_over(transcript.clone());

@@ -35,15 +35,19 @@ fn a_caller_who_hangs_up_in_mid_answer_has_heard_what_the_voice_had_spoken() {
 fn a_line_that_comes_back_after_a_good_end_finds_the_answer_gone_on_with() {
     let mut talk = Talk::greeted();
     let turn = talk.ask("Tell me all.");
-    talk.tokens(turn, "The fee is ");
+    talk.tokens(turn, "The fee is high and will be ");
+    talk.wait(800);
     talk.on(Input::LineLost { clean: true });
     talk.look();
+    talk.wait(3_000);
     talk.attach();
     assert_eq!(talk.questions().len(), 2);
-    talk.tokens(turn, "twenty.");
-    talk.done(turn);
-    assert_eq!(talk.agent(turn).text, "The fee is twenty.");
-    assert_eq!(talk.heard(), "twenty.");
+    let rest = TurnId(turn.0 + 1);
+    talk.tokens(rest, "high.");
+    talk.done(rest);
+    let heard = talk.agent(turn);
+    assert_eq!((heard.text.as_str(), heard.interrupted), ("The fee is", true));
+    assert_eq!(talk.heard(), "Sorry, I lost you. Go on. high.");
 }
 
 #[test]

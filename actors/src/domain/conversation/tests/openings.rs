@@ -83,12 +83,15 @@ fn an_answer_that_was_being_written_is_gone_on_with_after_a_take_over() {
     let mut talk = taken_over(vec![turn(1, Role::Customer, "One?"), half]);
     talk.attach();
     assert_eq!(talk.questions().len(), 1);
-    assert!(talk.told().last().is_some_and(|(_, words)| words.contains("the line failed here")));
-    talk.tokens(TurnId(1), "twenty dollars.");
-    talk.done(TurnId(1));
-    assert_eq!(talk.heard(), " twenty dollars.");
-    let whole = talk.agent(TurnId(1));
-    assert_eq!((whole.text.as_str(), whole.open), ("The fee is twenty dollars.", false));
+    let told: Vec<_> = talk.told().into_iter().map(|(_, words)| words).collect();
+    assert_eq!(told, ["One?", "The fee is [the line failed here]", "Sorry, I lost you. Go on."]);
+    talk.tokens(TurnId(2), "twenty dollars.");
+    talk.done(TurnId(2));
+    assert_eq!(talk.heard(), "Sorry, I lost you. Go on. twenty dollars.");
+    let half = talk.agent(TurnId(1));
+    assert_eq!((half.text.as_str(), half.interrupted, half.open), ("The fee is", true, false));
+    assert_eq!(half.reason, Some(Reason::TakenOver));
+    assert_eq!(talk.agent(TurnId(2)).text, "Sorry, I lost you. Go on. twenty dollars.");
 }
 
 #[test]

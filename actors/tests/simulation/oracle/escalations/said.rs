@@ -1,6 +1,13 @@
 //! What is said to callers who shall be with a person, or cannot be.
 
-use switchhook_actors::domain::{conversation::Input, ids::TurnId};
+use std::collections::BTreeSet;
+
+use switchhook_actors::domain::{
+    conversation::Input,
+    ids::TurnId,
+    record::CallRecord,
+    transcript::{Reason, Role},
+};
 
 use super::{
     super::{Invariant, Seen, Verdict, is_filler},
@@ -10,6 +17,13 @@ use super::{
 
 /// What stands in marks and in the arguments of tools, and nowhere else.
 const SECRETS: [&str; 3] = ["ESCALATE", "quartz", "Quartz"];
+
+/// The turns whose reason that is in the record: it stays with them, whoever cuts them.
+pub(super) fn concerned(record: &CallRecord) -> BTreeSet<(TurnId, Role)> {
+    let concerns = [Some(Reason::HandedOver), Some(Reason::NoPerson)];
+    let turns = record.transcript.turns().iter().filter(|turn| concerns.contains(&turn.reason));
+    turns.map(|turn| (turn.id, turn.role)).collect()
+}
 
 impl Escalations {
     pub(super) fn say(&mut self, seen: &Seen<'_>, turn: TurnId, text: &str) -> Verdict {

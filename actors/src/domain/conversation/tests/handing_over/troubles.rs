@@ -41,7 +41,7 @@ fn an_order_does_not_erase_what_an_earlier_session_said_of_the_answer() {
     talk.attach();
     talk.on(Input::Ordered(Grounds::new(ReasonCode::Supervisor, "by Ada")));
     assert_eq!(talk.agent(TurnId(1)).text, "The fee is");
-    assert_eq!(talk.agent(TurnId(2)).text, BRIDGE);
+    assert_eq!(talk.agent(TurnId(3)).text, BRIDGE);
 }
 
 #[test]

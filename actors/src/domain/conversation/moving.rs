@@ -1,0 +1,55 @@
+//! Calls that leave for another engine, since this one is to stop: at a pause in the talk, so that
+//! the caller hears nothing of it.
+
+use super::{Conversation, Effect, Observation, closing::Closing, closing::Exit};
+use crate::domain::{
+    time::{Millis, Timestamp},
+    transcript::{Reason, Role, Turn},
+};
+
+/// So long after a sign of the caller's, ms, the rest of what they say may still be on its way.
+const MOMENT: Millis = 1_000;
+
+/// How long a pause is waited for, ms. Who is not done by then is moved behind the next answer:
+/// Twilio speaks what it has queued before it ends a session.
+const PAUSE_PATIENCE: Millis = 15_000;
+
+impl Conversation {
+    /// When the call may leave: its caller has heard all there was to hear, and says nothing. Never
+    /// on the way to a person or to the end: such a call is over soon.
+    pub(super) fn move_at(&self) -> Option<Timestamp> {
+        let since = self.moving?;
+        if self.answer.is_some() || !self.keys.is_empty() || !self.may_speak_up() {
+            return None;
+        }
+        let pause = self.playback.surely_ends_at().max(self.quiet.still_at(MOMENT));
+        Some(pause.min(since + PAUSE_PATIENCE).max(since))
+    }
+
+    /// Another engine has the call from here on: it finds an answer that is still being given, and a
+    /// question that is not answered, as they are.
+    pub(super) fn let_go(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.drop_plea(effects);
+        self.suspend(now, effects);
+        if let Some(words) = self.keys.take() {
+            self.leave_words(now, &words, effects);
+        }
+        effects.push(Effect::Finish);
+        self.closing = Closing::Over;
+    }
+
+    /// Whether the caller is on the way to another engine.
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.closing, Closing::Ended { exit: Exit::Engine, .. })
+    }
+
+    /// The caller says something on the way to another engine, which answers it.
+    pub(super) fn leave_words(&mut self, now: Timestamp, words: &str, effects: &mut Vec<Effect>) {
+        if let Some(id) = self.transcript.unanswered().map(|turn| turn.id) {
+            self.amend(id, Role::Customer, effects, |turn| turn.reason = Some(Reason::Superseded));
+        }
+        self.turn = self.turn.next();
+        effects.push(Effect::Observe(Observation::Ignored("prompt_while_moving")));
+        self.record(Turn::new(self.turn, Role::Customer, words, now), effects);
+    }
+}

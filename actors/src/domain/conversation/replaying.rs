@@ -1,0 +1,178 @@
+//! What Twilio says on a line that is not the call's first: some of it may have been said before.
+//!
+//! Twilio keeps events of a lost socket and says them again on the next one; whether it does, and
+//! which, is not documented. The first frames of a line that equal, in their order, the last ones of
+//! the call are dropped, until the first that does not: the caller may truly say "yes" twice.
+
+use std::{
+    collections::{VecDeque, hash_map::DefaultHasher},
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+use super::{Conversation, Effect, Observation, opening::Opening};
+use crate::domain::{
+    digits::pressed,
+    phrases::consists_of,
+    relay::Inbound,
+    time::{Millis, Timestamp},
+    transcript::{Role, Transcript},
+};
+
+/// What lies further back is not said again, ms: longer than a line is gone that comes back by itself.
+const REMEMBERED: Millis = 30_000;
+
+/// How soon after the line, or after the one before it, a frame that is said again comes, ms: all of
+/// them come in one go, and a caller takes longer to say the same once more.
+const AT_ONCE: Millis = 2_000;
+
+/// Events that are remembered at most: those of a caller who presses two keys a second.
+const KEPT: usize = 64;
+
+/// What the caller has done of late, and how far the present line has repeated it.
+#[derive(Default)]
+pub(super) struct Replays {
+    /// What each event said, and when, oldest first.
+    seen: VecDeque<(Timestamp, u64)>,
+    /// It is from the record, which knows no interrupts, no hums and no end of a number.
+    inherited: bool,
+    /// While the frames of this line may be old ones.
+    matching: Option<Matching>,
+}
+
+struct Matching {
+    until: Timestamp,
+    /// Which events may come next; None: the first of them may be any.
+    next: Option<Vec<usize>>,
+    /// The last one dropped was a key.
+    in_keys: bool,
+}
+
+impl fmt::Debug for Replays {
+    /// Keys may be a card number: nothing of them is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replays").field("seen", &self.seen.len()).finish_non_exhaustive()
+    }
+}
+
+impl Replays {
+    /// What the record says that the caller has done.
+    pub(super) fn of(transcript: &Transcript) -> Self {
+        let mut seen = VecDeque::new();
+        for turn in transcript.turns().iter().filter(|turn| turn.role == Role::Customer) {
+            match pressed(&turn.text) {
+                Some(keys) => seen.extend(keys.chars().map(|key| (turn.at, print(&key)))),
+                None => seen.push_back((turn.at, print(turn.text.as_str()))),
+            }
+        }
+        let inherited = !seen.is_empty();
+        seen.drain(..seen.len().saturating_sub(KEPT));
+        Self { seen, inherited, matching: None }
+    }
+
+    /// A line is there that may begin with old events.
+    pub(super) fn expect(&mut self, now: Timestamp) {
+        while self.seen.front().is_some_and(|(at, _)| now.since(*at) > REMEMBERED) {
+            self.seen.pop_front();
+        }
+        let until = now + AT_ONCE;
+        let expected = !self.seen.is_empty();
+        self.matching = expected.then_some(Matching { until, next: None, in_keys: false });
+    }
+
+    /// Whether this event is an old one; one that is not is the last that could have been.
+    fn repeats(&mut self, now: Timestamp, event: u64, key: Option<char>) -> bool {
+        let Some(matching) = self.matching.as_mut().filter(|matching| now <= matching.until) else {
+            return false;
+        };
+        if self.inherited && matching.in_keys && key == Some('#') {
+            return true;
+        }
+        let fits = |at: &usize| self.seen.get(*at).is_some_and(|(_, seen)| *seen == event);
+        let mut next: Vec<usize> = match matching.next.take() {
+            Some(next) => next.into_iter().filter(fits).collect(),
+            None => (0..self.seen.len()).filter(fits).collect(),
+        };
+        let repeats = !next.is_empty();
+        next.iter_mut().for_each(|at| *at += 1);
+        matching.next = Some(next);
+        (matching.until, matching.in_keys) = (now + AT_ONCE, key.is_some());
+        repeats
+    }
+
+    /// The caller has done something new.
+    fn note(&mut self, now: Timestamp, event: u64) {
+        if self.matching.take().is_some() {
+            // What the record knew is behind it.
+            self.inherited = false;
+        }
+        if self.seen.len() >= KEPT {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((now, event));
+    }
+}
+
+impl Conversation {
+    /// Twilio says something, for the first time or once more.
+    pub(super) fn hear(&mut self, now: Timestamp, message: Inbound, effects: &mut Vec<Effect>) {
+        if let Inbound::Setup(setup) = &message
+            && !setup.call_sid.is_empty()
+            && setup.call_sid != self.sid.as_str()
+        {
+            // Its end is not told any more: the call waits for a line of its own from now on.
+            self.line_lost.get_or_insert((now, false));
+            self.playback.pause(now);
+            effects.push(Effect::RefuseLine);
+            return;
+        }
+        if matches!(
+            (&message, self.opening),
+            (Inbound::Info(_), Opening::Due { taken_over: true, .. })
+        ) {
+            // News of the voice are of what was said before this line, not of what we say now.
+            self.listen(now, message, effects);
+            return self.open(now, effects);
+        }
+        if self.opening.deadline().is_some() {
+            self.open(now, effects);
+        }
+        if self.is_replay(now, &message) {
+            return effects.push(Effect::Observe(Observation::Ignored("replay")));
+        }
+        self.listen(now, message, effects);
+    }
+
+    /// Whether the call has heard of that before. What starts no turn is neither old nor new.
+    fn is_replay(&mut self, now: Timestamp, message: &Inbound) -> bool {
+        let (event, key) = match message {
+            Inbound::Prompt(prompt) if prompt.last && !prompt.text.trim().is_empty() => {
+                let words = prompt.text.trim();
+                if self.replays.inherited && consists_of(words, &self.persona.backchannel) {
+                    return false;
+                }
+                (print(words), None)
+            }
+            Inbound::Dtmf(key) => (print(key), Some(*key)),
+            Inbound::Interrupt(cut) if !self.replays.inherited => {
+                match cut.utterance.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
+                    Some(words) => (print(&("cut", words, cut.after)), None),
+                    None => return false,
+                }
+            }
+            _ => return false,
+        };
+        let replayed = self.replays.repeats(now, event, key);
+        if !replayed {
+            self.replays.note(now, event);
+        }
+        replayed
+    }
+}
+
+/// What an event says, short enough to be kept.
+fn print(event: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    event.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,135 @@
+//! Events that Twilio says once more on the next line, and callers who say the same twice.
+
+use super::*;
+
+/// The line breaks and is there again.
+fn reconnect(talk: &mut Talk) {
+    talk.on(Input::LineLost { clean: false });
+    talk.wait(300);
+    talk.attach();
+}
+
+/// The call on the engine after this one.
+fn elsewhere(talk: &Talk) -> Talk {
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    let mut next = Talk::new(record);
+    next.now = talk.now + 1_000;
+    next.attach();
+    next
+}
+
+fn answered(talk: &mut Talk, words: &str) {
+    let turn = talk.ask(words);
+    talk.token(turn, "Nil.");
+    talk.done(turn);
+    talk.wait(1_000);
+}
+
+fn customers(talk: &Talk) -> Vec<&str> {
+    let turns = talk.machine.transcript().turns().iter();
+    turns.filter(|turn| turn.role == Role::Customer).map(|turn| turn.text.as_str()).collect()
+}
+
+#[test]
+fn the_last_words_of_the_call_on_its_next_line_are_old_ones_until_the_first_new_one() {
+    let mut talk = Talk::greeted();
+    for words in ["One?", "Two?", "Three?"] {
+        answered(&mut talk, words);
+    }
+    for mut next in [elsewhere(&talk), {
+        reconnect(&mut talk);
+        talk
+    }] {
+        for words in ["Two?", "Three?", "Four?", "Four?"] {
+            next.say(words);
+        }
+        assert_eq!(customers(&next), ["One?", "Two?", "Three?", "Four?", "Four?"]);
+    }
+}
+
+#[test]
+fn a_caller_may_say_the_same_twice_on_one_line_and_after_a_break_that_repeats_it() {
+    let mut talk = Talk::greeted();
+    answered(&mut talk, "Yes.");
+    answered(&mut talk, "Yes.");
+    assert_eq!(customers(&talk), ["Yes."; 2]);
+    reconnect(&mut talk);
+    // Two old ones, and one that was said meanwhile.
+    for _ in 0..3 {
+        talk.say("Yes.");
+    }
+    assert_eq!(customers(&talk), ["Yes."; 3]);
+}
+
+#[test]
+fn who_says_the_same_a_while_after_the_break_says_it_again() {
+    let mut talk = Talk::greeted();
+    answered(&mut talk, "Yes.");
+    reconnect(&mut talk);
+    talk.wait(2_001);
+    talk.say("Yes.");
+    assert_eq!(customers(&talk), ["Yes."; 2]);
+}
+
+#[test]
+fn words_in_another_order_are_new() {
+    let mut talk = Talk::greeted();
+    answered(&mut talk, "One?");
+    answered(&mut talk, "Two?");
+    reconnect(&mut talk);
+    talk.say("Two?");
+    talk.say("One?");
+    assert_eq!(customers(&talk), ["One?", "Two?", "One?"]);
+}
+
+#[test]
+fn keys_and_interrupts_that_are_said_again_change_nothing() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("All?");
+    talk.tokens(turn, "Fourteen letters in a second and more. ");
+    talk.wait(1_000);
+    talk.interrupt("Fourteen");
+    for key in ['1', '2', '#'] {
+        talk.press(key);
+    }
+    let known = talk.machine.transcript().clone();
+    let mut next = elsewhere(&talk);
+    reconnect(&mut talk);
+    talk.interrupt("Fourteen");
+    for key in ['1', '2', '#'] {
+        talk.press(key);
+        next.press(key);
+    }
+    assert_eq!(talk.machine.transcript(), &known);
+    assert_eq!(customers(&next), ["All?", "[keys] 12"]);
+    next.press('3');
+    next.press('#');
+    assert_eq!(customers(&next), ["All?", "[keys] 12", "[keys] 3"]);
+}
+
+#[test]
+fn a_hum_between_the_old_words_makes_none_of_them_new() {
+    let mut talk = Talk::greeted();
+    answered(&mut talk, "One?");
+    answered(&mut talk, "Two?");
+    let mut next = elsewhere(&talk);
+    for words in ["One?", "mm-hm", "Two?"] {
+        next.say(words);
+    }
+    assert!(
+        !customers(&next).iter().skip(2).any(|words| words.contains('?')),
+        "{:?}",
+        customers(&next)
+    );
+}
+
+#[test]
+fn a_question_that_is_asked_again_by_the_next_engine_is_not_one_more_turn() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("The fee?");
+    let mut next = elsewhere(&talk);
+    next.say("The fee?");
+    let asked: Vec<_> = next.questions().into_iter().map(|(turn, _)| turn).collect();
+    assert_eq!((asked, customers(&next)), (vec![turn], vec!["The fee?"]));
+}

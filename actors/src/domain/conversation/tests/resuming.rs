@@ -1,0 +1,142 @@
+//! Engines that die in the middle of an answer, and those that go on with it.
+
+use super::*;
+use crate::domain::transcript::Played;
+
+const BREAK: &str = "Sorry, I lost you. Go on.";
+
+/// An engine goes on with what the store has of that call; `failed`: Twilio gave up the session then.
+fn go_on(talk: &Talk, failed: Option<Timestamp>) -> Talk {
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    record.epoch = Epoch(2);
+    if let Some(at) = failed {
+        record.apply(&Change::Rejoined, at);
+    }
+    let mut next = Talk::new(record);
+    next.now = talk.now + 1_000;
+    next.attach();
+    next
+}
+
+/// An answer of which one second of twelve was spoken when its engine dies.
+fn half_said() -> (Talk, TurnId) {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Tell me all.");
+    talk.tokens(turn, "Fourteen letters in a second. And then comes some more of it ");
+    talk.wait(1_000);
+    (talk, turn)
+}
+
+#[test]
+fn an_answer_is_stored_with_its_first_sentence_and_half_a_second_after_its_first_word_at_the_latest()
+ {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("The fee?");
+    talk.token(turn, "It is ");
+    talk.look();
+    talk.token(turn, "nil. ");
+    let drafts = appended(&talk.look());
+    assert_eq!(drafts, [(turn.0, Role::Agent, "It is nil.".to_owned())]);
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("The fee?");
+    talk.token(turn, "It is a fee ");
+    talk.look();
+    talk.wait(499);
+    assert_eq!(appended(&talk.look()), []);
+    talk.wait(1);
+    assert_eq!(appended(&talk.look()), [(turn.0, Role::Agent, "It is a fee".to_owned())]);
+    assert_eq!(talk.agent(turn).played, Some(Played { chars: 7, at: Some(talk.now) }));
+    talk.wait(1_900);
+    assert_eq!(appended(&talk.look()), [], "there is nothing new to be stored");
+}
+
+#[test]
+fn of_a_session_that_twilio_gave_up_what_the_voice_had_reached_stays_and_the_rest_is_asked_for() {
+    let (talk, turn) = half_said();
+    let mut next = go_on(&talk, Some(talk.now));
+    let heard = next.agent(turn);
+    assert_eq!(heard.text, "Fourteen");
+    assert_eq!((heard.interrupted, heard.estimated, heard.open), (true, true, false));
+    assert_eq!(next.heard(), BREAK);
+    let told: Vec<_> = next.told().into_iter().map(|(_, words)| words).collect();
+    assert_eq!(told[told.len() - 2..], ["Fourteen [the line failed here]", BREAK]);
+    let (rest, _) = next.questions().pop().expect("the model is asked");
+    next.tokens(rest, "letters in a second.");
+    next.done(rest);
+    assert_eq!(next.heard(), " letters in a second.");
+}
+
+#[test]
+fn a_voice_that_speaks_on_between_the_last_draft_and_the_end_of_its_session_is_counted() {
+    let (talk, turn) = half_said();
+    let stored = talk.agent(turn).played;
+    assert!(stored.is_some_and(|played| played.chars < 14), "it was stored before: {stored:?}");
+    let next = go_on(&talk, Some(talk.now + 1_000));
+    assert_eq!(next.agent(turn).text, "Fourteen letters in a second");
+}
+
+#[test]
+fn a_socket_that_twilio_connects_anew_has_a_voice_that_has_gone_on() {
+    let (talk, turn) = half_said();
+    let mut next = go_on(&talk, None);
+    let all = "Fourteen letters in a second. And then comes some more of it";
+    assert_eq!(next.agent(turn).text, all, "nothing of it is said again");
+    assert_eq!(next.heard(), BREAK);
+    assert_eq!(next.questions().len(), 1);
+}
+
+#[test]
+fn an_answer_of_which_nothing_was_heard_is_given_anew() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Tell me all.");
+    talk.tokens(turn, "It is nil. ");
+    let mut next = go_on(&talk, Some(talk.now));
+    assert_eq!(next.heard(), "");
+    assert_eq!(next.questions().last().map(|(turn, _)| *turn), Some(turn));
+    assert_eq!(next.told().last().map(|(_, words)| words.clone()), Some("Tell me all.".to_owned()));
+    next.tokens(turn, "It is nil.");
+    next.done(turn);
+    assert_eq!(
+        (next.heard().as_str(), next.agent(turn).text.as_str()),
+        ("It is nil.", "It is nil.")
+    );
+}
+
+#[test]
+fn of_a_whole_answer_the_caller_hears_what_the_voice_had_not_spoken() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let mut next = go_on(&talk, Some(talk.now));
+    let rest = "letters in a second. And then comes some more of it";
+    assert_eq!(next.heard(), format!("{BREAK} {rest}"));
+    assert_eq!(next.questions().len(), 0, "the model has said it all");
+    let heard = next.agent(turn);
+    assert_eq!((heard.text.as_str(), heard.interrupted), ("Fourteen", true));
+    next.wait(3_000);
+    next.interrupt(&format!("{BREAK} letters in"));
+    assert_eq!(next.agent(TurnId(turn.0 + 1)).text, format!("{BREAK} letters in"));
+}
+
+#[test]
+fn a_whole_answer_whose_voice_speaks_on_is_left_to_it() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let mut next = go_on(&talk, None);
+    assert_eq!(next.heard(), "");
+    next.interrupt("Fourteen letters in a second. And then");
+    assert_eq!(next.agent(turn).text, "Fourteen letters in a second. And then");
+    // Once it has been heard to its end, the break is spoken of.
+    talk.now = talk.now + 10_000;
+    assert_eq!(go_on(&talk, None).heard(), BREAK);
+}
+
+#[test]
+fn an_engine_that_dies_over_the_word_about_the_break_leaves_the_rest_to_the_next() {
+    let (talk, turn) = half_said();
+    let next = go_on(&talk, Some(talk.now));
+    let mut last = go_on(&next, None);
+    assert_eq!(last.agent(TurnId(turn.0 + 1)).text, BREAK);
+    assert_eq!(last.heard(), BREAK);
+    assert_eq!(last.questions().last().map(|(turn, _)| *turn), Some(TurnId(turn.0 + 2)));
+}
