@@ -25,6 +25,7 @@ mod line;
 mod options;
 mod phone;
 mod queue;
+mod reconnect;
 mod relay;
 pub mod script;
 mod switchboard;
@@ -49,6 +50,7 @@ pub use self::{
     happening::{Ending, Entry, Happening, Place},
     history::{Answer, StaleToken},
     options::{Dialled, Ear, RingOptions},
+    reconnect::{Clean, NoSuchVariant, Reconnect, Replay, Way},
     relay::{By, Relay},
     twiml_reader::{Connect, Dial, Enqueue, Gather, Task, TwimlError, Verb, read as read_twiml},
     validate::{Text, Told, Violation, read as read_frame},
@@ -201,6 +203,15 @@ impl Caller {
     /// When there is no conversation.
     pub async fn drop_line(&self) -> Result<(), CallerError> {
         self.order(Ask::DropLine).await.map(drop)
+    }
+
+    /// The network loses the line, and Twilio does what the options' variant says. The way back is
+    /// awaited with [`Self::session_after`].
+    ///
+    /// # Errors
+    /// When there is no conversation.
+    pub async fn lose_line(&self) -> Result<(), CallerError> {
+        self.order(Ask::LoseLine).await.map(drop)
     }
 
     /// Opens the same address again, as `applicationReconnect` does: new socket, new `setup`.

@@ -9,7 +9,7 @@ use super::{
     address::Target,
     documents::Document,
     happening::{Ending, Happening, Place},
-    line::{Line, Outcome},
+    line::{Action, Line, Outcome},
     options::new_sid,
     phone::{Phone, Waited},
     queue::Queue,
@@ -43,9 +43,9 @@ impl Phone {
     async fn direct(&mut self, url: &str) -> Result<Ending, CallerError> {
         let target = Target { written: url.to_owned(), connect: url.to_owned() };
         let relay = self.options.direct.clone();
-        Ok(match self.session(&target, &relay).await.outcome {
+        Ok(match self.session(&target, &relay, None).await.outcome {
             Outcome::HungUp => Ending::HungUp,
-            Outcome::Ended { .. } => Ending::Finished,
+            Outcome::Ended { .. } | Outcome::Answered(_) => Ending::Finished,
             Outcome::Failed { code, reason } => {
                 Ending::Failed { reason: format!("{code}: {reason}") }
             }
@@ -126,11 +126,16 @@ impl Phone {
             self.shared.change(|history| history.violation(warning));
         }
         let target = self.route.target(connect.relay.url(), Some(document))?;
-        let ended = self.session(&target, &connect.relay).await;
+        let method = connect.method.as_str();
+        let told = connect.action.as_deref().map(|url| Action { url, method, document });
+        let ended = self.session(&target, &connect.relay, told).await;
+        if let Outcome::Answered(next) = ended.outcome {
+            return Ok(Some(Next::Document(next)));
+        }
         let Some(action) = &connect.action else {
             return Ok(match ended.outcome {
                 Outcome::HungUp => Some(Next::End(Ending::HungUp)),
-                Outcome::Ended { .. } => None,
+                Outcome::Ended { .. } | Outcome::Answered(_) => None,
                 Outcome::Failed { code, reason } => {
                     Some(Next::End(Ending::Failed { reason: format!("{code}: {reason}") }))
                 }
@@ -138,7 +143,7 @@ impl Phone {
         };
         let fields = self.action_fields(&ended);
         let ending = matches!(ended.outcome, Outcome::HungUp).then_some(Ending::HungUp);
-        self.act((Some(action), &connect.method), document, &fields, ending).await
+        self.act((Some(action), method), document, &fields, ending).await
     }
 
     /// A queue and what its action says.
@@ -192,11 +197,16 @@ impl Phone {
         Ok(Some(Next::End(ending)))
     }
 
-    async fn session(&mut self, target: &Target, relay: &Relay) -> Ended {
+    async fn session(
+        &mut self,
+        target: &Target,
+        relay: &Relay,
+        action: Option<Action<'_>>,
+    ) -> Ended {
         let session_id = new_sid("VX");
         let began = Instant::now();
         self.shared.with(|history| history.place = Place::Session);
-        let mut line = Line::new(self, target, relay, session_id);
+        let mut line = Line::new(self, target, relay, session_id, action);
         let outcome = line.run().await;
         let session_id = line.into_session_id();
         self.shared.change(|history| history.place = Place::Between);
@@ -204,11 +214,12 @@ impl Phone {
         Ended { session_id, seconds, outcome }
     }
 
-    fn action_fields(&self, ended: &Ended) -> Vec<(String, String)> {
+    /// What the action URL is told.
+    pub(super) fn action_fields(&self, ended: &Ended) -> Vec<(String, String)> {
         let (status, call_status) = match ended.outcome {
             Outcome::HungUp => ("completed", "completed"),
             Outcome::Ended { .. } => ("ended", "in-progress"),
-            Outcome::Failed { .. } => ("failed", "in-progress"),
+            Outcome::Failed { .. } | Outcome::Answered(_) => ("failed", "in-progress"),
         };
         let mut fields = self.fields(call_status);
         let mut add = |name: &str, value: String| fields.push((name.to_owned(), value));
@@ -221,7 +232,7 @@ impl Phone {
                 add("ErrorCode", code.to_string());
                 add("ErrorMessage", reason.clone());
             }
-            Outcome::HungUp | Outcome::Ended { handoff: None } => {}
+            Outcome::HungUp | Outcome::Ended { handoff: None } | Outcome::Answered(_) => {}
         }
         fields
     }
@@ -244,8 +255,8 @@ impl Phone {
 }
 
 /// A session that is over.
-struct Ended {
-    session_id: String,
-    seconds: u64,
-    outcome: Outcome,
+pub(super) struct Ended {
+    pub(super) session_id: String,
+    pub(super) seconds: u64,
+    pub(super) outcome: Outcome,
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{CallerError, WireError, address::Target, phone::Phone, wire::Reply};
 
 /// TwiML, and where it came from.
+#[derive(Debug)]
 pub(super) struct Document {
     pub(super) url: String,
     pub(super) body: String,

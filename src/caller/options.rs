@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc, time::Instant};
 
 use super::{
+    reconnect::Reconnect,
     relay::Relay,
     validate::Text,
     voice::{Pace, Played},
@@ -77,10 +78,11 @@ pub struct RingOptions {
     pub played: Played,
     /// `durationUntilInterruptMs` as a text, as Twilio once documented it.
     pub duration_as_text: bool,
-    /// Whether a reconnect keeps its `sessionId`; it is not known what Twilio does.
-    pub keep_session_id: bool,
-    /// Whether `applicationReconnect` is honoured when the engine loses the socket.
+    /// Whether `applicationReconnect` is honoured when the socket is lost. False: whatever `variant`
+    /// says, only the action URL is asked.
     pub reconnect: bool,
+    /// What Twilio does when the socket is lost.
+    pub variant: Reconnect,
     /// How many frames and notes are kept. With 0, for a load of thousands of calls, those who wait
     /// are woken when an answer begins and when it ends, and not by every word.
     pub history: usize,
@@ -118,8 +120,8 @@ impl Default for RingOptions {
             info: true,
             played: Played::default(),
             duration_as_text: false,
-            keep_session_id: false,
             reconnect: true,
+            variant: Reconnect::default(),
             history: DEFAULT_HISTORY,
             ear: None,
             twilio: None,

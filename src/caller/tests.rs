@@ -8,6 +8,7 @@ use crate::twilio::signature::Signatures;
 
 mod engine;
 mod passing;
+mod reconnecting;
 
 const SOON: Duration = Duration::from_secs(10);
 

@@ -11,7 +11,7 @@ use clap::Args;
 
 use self::screen::Screen;
 use crate::caller::{
-    Caller, CallerError, Pace, RingOptions,
+    Caller, CallerError, NoSuchVariant, Pace, Reconnect, RingOptions,
     script::{self, Failure, ScriptError, ScriptLine},
 };
 use crate::{config::Config, twilio::signature::Signatures};
@@ -57,6 +57,13 @@ pub struct CallArgs {
     /// is queued waits until they hang up
     #[arg(long, value_name = "URL")]
     pub twilio: Option<String>,
+    /// What Twilio does when the socket is lost, of which little is public: "random", or a list of
+    /// the variants below
+    #[arg(long, value_name = "VARIANT[,…]", default_value = "socket", value_parser = variant)]
+    pub reconnect: Variant,
+    /// The same seed is the same random variant [default: a new one, which is printed]
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Send no info messages (agentSpeaking, tokensPlayed), even to those who subscribe them
     #[arg(long)]
     pub no_info: bool,
@@ -97,12 +104,44 @@ A script has one step a line; lines that begin with # are comments:
   follow                     go along, if the engine passes the call on within two seconds
   drop                       the network cuts the line
   reconnect                  the network connects the line again
+  lose                       the network loses the line, and Twilio does as --reconnect says
   fail CODE                  Twilio gives the session up with an error, such as 64105
+
+With --reconnect, a comma between, what Twilio does when the socket is lost:
+  socket (as it is without), action, action-then-socket, socket-then-action
+                             the same address is opened again; the action URL is asked (64105);
+                             it is asked, and the address opened all the same; the address is
+                             opened, then the action asked and its answer followed
+  same-session, new-session  the sessionId of the new socket
+  setup, no-setup            whether it begins with `setup`
+  replay, no-replay, doubles, twice
+                             what becomes of the events since the loss, 500 at most: sent once, not
+                             at all, each twice in a row, all and then all again
+  tail=N                     the last N events before the loss are replayed too
+  after=MS                   from the loss to the first attempt, or to the action URL
+  early, late                whether the old socket still stands when the network loses the line
+  clean-drops, clean-ends    a close with 1000, 1001 or 1012 is an accident, or the end of the
+                             session; without either 1000 is the end
+  attempts=N, every=MS       how often the address is tried (6), and how far apart (0.25 s, doubled)
+                             before the action URL is asked (64102)
 
 When the call ends before the script, pauses end too, and what still needs a call has failed.
 
 The exit code is 0 only when every expectation held: every `say` got a complete answer that is
 not empty, and the server sent nothing that Twilio would refuse.";
+
+/// What `--reconnect` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variant {
+    /// This.
+    Given(Reconnect),
+    /// One that the seed makes.
+    Random,
+}
+
+pub(super) fn variant(text: &str) -> Result<Variant, NoSuchVariant> {
+    if text == "random" { Ok(Variant::Random) } else { text.parse().map(Variant::Given) }
+}
 
 /// A secret that is never printed.
 #[derive(Clone)]
@@ -205,6 +244,15 @@ async fn call(args: CallArgs) -> Result<Vec<Failure>, CallCommandError> {
 }
 
 fn options(args: CallArgs) -> RingOptions {
+    let variant = match args.reconnect {
+        Variant::Given(variant) => variant,
+        Variant::Random => {
+            let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+            let variant = Reconnect::random(seed);
+            println!("(--reconnect {variant}, as of --seed {seed})");
+            variant
+        }
+    };
     RingOptions {
         url: args.url,
         public_url: args.public_url,
@@ -215,6 +263,7 @@ fn options(args: CallArgs) -> RingOptions {
         pace: args.pace,
         info: !args.no_info,
         twilio: args.twilio,
+        variant,
         ..RingOptions::default()
     }
 }
@@ -287,11 +336,23 @@ mod tests {
             &["--pace", "quick"],
             &["--pace", "NaN"],
             &["--token", ""],
+            &["--reconnect", "again"],
             &["--say", "hi", "--script", "x"],
             &["--ws", "ws://h", "--url", "http://h"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn a_variant_is_taken_as_written_and_a_seed_makes_one_at_random() {
+        let args = parse(&["--reconnect", "action,after=300"]).unwrap();
+        assert_eq!(
+            options(args).variant.to_string().parse(),
+            "action,after=300".parse::<Reconnect>()
+        );
+        let random = || options(parse(&["--reconnect", "random", "--seed", "7"]).unwrap()).variant;
+        assert_eq!((random(), random()), (Reconnect::random(7), Reconnect::random(7)));
     }
 
     #[test]

@@ -18,14 +18,20 @@ impl Line<'_> {
                 order.answer(Ok(None));
                 return ControlFlow::Break(Outcome::Failed { code, reason });
             }
+            Ask::LoseLine => {
+                self.leave_socket();
+                order.answer(Ok(None));
+                let reason = "the network lost the line".to_owned();
+                return self.lost(Lost { reason, code: None }).await;
+            }
             Ask::DropLine => {
-                self.socket.cut();
+                self.leave_socket();
                 self.phone.note("the line was cut".to_owned());
                 order.answer(Ok(None));
                 return ControlFlow::Continue(());
             }
             Ask::Reconnect => {
-                self.socket.cut();
+                self.leave_socket();
                 let opened = self.reopen().await.map_err(CallerError::NotReconnected);
                 order.answer(opened.map(|()| None));
                 return ControlFlow::Continue(());
@@ -53,6 +59,15 @@ impl Line<'_> {
                 // A line that was cut on purpose stays cut.
                 if was_open { self.lost(lost).await } else { ControlFlow::Continue(()) }
             }
+        }
+    }
+
+    /// The network has lost the line, and the engine may not know it yet.
+    fn leave_socket(&mut self) {
+        if self.phone.options.variant.early {
+            self.socket.leave();
+        } else {
+            self.socket.cut();
         }
     }
 

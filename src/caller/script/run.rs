@@ -135,6 +135,7 @@ impl<'a> Run<'a> {
             }
             Step::Drop => self.caller.drop_line().await?,
             Step::Reconnect => self.caller.reconnect().await?,
+            Step::Lose => self.caller.lose_line().await?,
             Step::Fail(code) => self.caller.fail(*code).await?,
         }
         Ok(())
@@ -181,6 +182,7 @@ impl<'a> Run<'a> {
                 | Step::HangUp
                 | Step::Drop
                 | Step::Reconnect
+                | Step::Lose
                 | Step::Fail(_) => {}
                 _ => self.fail(line, why.to_owned()),
             }
