@@ -5,7 +5,11 @@
 //! tokio `LocalSet`), and every wait has a deadline. Frames from the engine are checked as strictly
 //! as Twilio does; see [`Caller::violations`].
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -26,6 +30,7 @@ mod options;
 mod phone;
 mod queue;
 mod reconnect;
+pub mod record;
 mod relay;
 pub mod script;
 mod switchboard;
@@ -40,6 +45,7 @@ use self::{
     history::{History, Shared},
     options::new_sid,
     phone::{Ask, Order, Phone, call_fields},
+    record::{What, millis},
     voice::Voice,
     wire::Wire,
 };
@@ -103,7 +109,17 @@ impl Caller {
         };
         let call_sid = options.call_sid.clone().unwrap_or_else(|| new_sid("CA"));
         let voice = Voice::new(options.pace, options.played);
-        let shared = Rc::new(Shared::new(History::new(voice, options.history)));
+        let mut history = History::new(voice, options.history);
+        if options.record {
+            history.keep_facts();
+        }
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        history.fact(|_| What::Rang {
+            call: call_sid.clone(),
+            unix_ms: millis(unix),
+            variant: options.variant.to_string(),
+        });
+        let shared = Rc::new(Shared::new(history));
         let (orders, received) = mpsc::channel(ORDERS);
         let phone = Phone {
             options: options.clone(),

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::{
     CallerError,
-    address::Target,
+    address::{Retries, Target},
     documents::Document,
     happening::{Ending, Happening, Place},
-    line::{Action, Line, Outcome},
+    line::{Action, Ended, Line, Outcome},
     options::new_sid,
     phone::{Phone, Waited},
     queue::Queue,
@@ -41,7 +41,11 @@ impl Phone {
 
     /// A session without TwiML around it.
     async fn direct(&mut self, url: &str) -> Result<Ending, CallerError> {
-        let target = Target { written: url.to_owned(), connect: url.to_owned() };
+        let target = Target {
+            written: url.to_owned(),
+            connect: url.to_owned(),
+            retries: Retries::default(),
+        };
         let relay = self.options.direct.clone();
         Ok(match self.session(&target, &relay, None).await.outcome {
             Outcome::HungUp => Ending::HungUp,
@@ -141,7 +145,7 @@ impl Phone {
                 }
             });
         };
-        let fields = self.action_fields(&ended);
+        let fields = ended.told(self);
         let ending = matches!(ended.outcome, Outcome::HungUp).then_some(Ending::HungUp);
         self.act((Some(action), method), document, &fields, ending).await
     }
@@ -214,29 +218,6 @@ impl Phone {
         Ended { session_id, seconds, outcome }
     }
 
-    /// What the action URL is told.
-    pub(super) fn action_fields(&self, ended: &Ended) -> Vec<(String, String)> {
-        let (status, call_status) = match ended.outcome {
-            Outcome::HungUp => ("completed", "completed"),
-            Outcome::Ended { .. } => ("ended", "in-progress"),
-            Outcome::Failed { .. } | Outcome::Answered(_) => ("failed", "in-progress"),
-        };
-        let mut fields = self.fields(call_status);
-        let mut add = |name: &str, value: String| fields.push((name.to_owned(), value));
-        add("SessionId", ended.session_id.clone());
-        add("SessionStatus", status.to_owned());
-        add("SessionDuration", ended.seconds.to_string());
-        match &ended.outcome {
-            Outcome::Ended { handoff: Some(handoff) } => add("HandoffData", handoff.clone()),
-            Outcome::Failed { code, reason } => {
-                add("ErrorCode", code.to_string());
-                add("ErrorMessage", reason.clone());
-            }
-            Outcome::HungUp | Outcome::Ended { handoff: None } | Outcome::Answered(_) => {}
-        }
-        fields
-    }
-
     async fn report_end(&self, began: Instant) {
         let Some(path) = &self.options.status_path else { return };
         let mut fields = self.fields("completed");
@@ -252,11 +233,4 @@ impl Phone {
         };
         self.note(format!("POST {path} CallStatus=completed: {sent:?}"));
     }
-}
-
-/// A session that is over.
-pub(super) struct Ended {
-    pub(super) session_id: String,
-    pub(super) seconds: u64,
-    pub(super) outcome: Outcome,
 }

@@ -11,6 +11,7 @@ use std::{
 use awc::ws::{CloseCode, CloseReason, Frame, Message};
 use serde_json::{Value, json};
 
+pub(super) use self::ended::Ended;
 use self::{
     recovery::{Progress, Recovery},
     socket::{Incoming, Socket},
@@ -28,6 +29,7 @@ use super::{
     voice::{Cut, Piece, Voice, VoiceEvent},
 };
 
+mod ended;
 mod orders;
 mod recovery;
 mod socket;

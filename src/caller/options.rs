@@ -1,6 +1,10 @@
 //! How a call is made: where to, as whom, and how its voice behaves.
 
-use std::{collections::BTreeMap, rc::Rc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use super::{
     reconnect::Reconnect,
@@ -86,6 +90,11 @@ pub struct RingOptions {
     /// How many frames and notes are kept. With 0, for a load of thousands of calls, those who wait
     /// are woken when an answer begins and when it ends, and not by every word.
     pub history: usize,
+    /// What a script takes for the answer goes on until nothing was said for so long: a filler or an
+    /// apology is a talk cycle like an answer. Zero: the first talk cycle is the answer.
+    pub answer_quiet: Duration,
+    /// Whether what is said and heard is kept for a checker: see [`super::record`].
+    pub record: bool,
     /// Hears the words as they arrive.
     pub ear: Option<Ear>,
     /// The fake Twilio whose people take the calls that are queued. None: nobody ever does.
@@ -123,6 +132,8 @@ impl Default for RingOptions {
             reconnect: true,
             variant: Reconnect::default(),
             history: DEFAULT_HISTORY,
+            answer_quiet: Duration::ZERO,
+            record: false,
             ear: None,
             twilio: None,
             dialled: Dialled::default(),

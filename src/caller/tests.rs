@@ -7,6 +7,7 @@ use super::*;
 use crate::twilio::signature::Signatures;
 
 mod engine;
+mod heard;
 mod passing;
 mod reconnecting;
 

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use super::*;
 use crate::caller::{
     WireError,
-    call::Ended,
     reconnect::{Clean, Way},
+    record::What,
     wire::{Frames, Wire},
 };
 
@@ -58,10 +58,7 @@ impl Line<'_> {
     /// Connects and introduces the call.
     pub(super) async fn open(&mut self) -> Result<(), String> {
         let opened = open(self.phone.wire.clone(), self.target.clone()).await;
-        let frames = self.opened(opened).map_err(|reason| {
-            self.broken(reason.clone());
-            reason
-        })?;
+        let frames = self.opened(opened).inspect_err(|reason| self.broken(reason.clone()))?;
         self.socket.put(frames);
         self.phone.note(format!("connected to {}", self.target.connect));
         self.introduce().await.map_err(|lost| lost.reason)
@@ -76,7 +73,7 @@ impl Line<'_> {
     async fn introduce(&mut self) -> Result<(), Lost> {
         let setup = self.setup();
         self.send_once(setup.to_string()).await?;
-        self.phone.shared.change(|history| history.sessions += 1);
+        self.count_socket();
         Ok(())
     }
 
@@ -84,10 +81,7 @@ impl Line<'_> {
     pub(super) async fn reopen(&mut self) -> Result<(), String> {
         self.recovery = None;
         let opened = open(self.phone.wire.clone(), self.target.clone()).await;
-        let frames = self.opened(opened).map_err(|reason| {
-            self.broken(reason.clone());
-            reason
-        })?;
+        let frames = self.opened(opened).inspect_err(|reason| self.broken(reason.clone()))?;
         self.go_on(frames).await.map_err(|lost| lost.reason)
     }
 
@@ -103,7 +97,7 @@ impl Line<'_> {
         if variant.setup {
             self.introduce().await?;
         } else {
-            self.phone.shared.change(|history| history.sessions += 1);
+            self.count_socket();
         }
         let replayed = self.socket.replay(variant.replay).await?;
         if replayed > 0 {
@@ -114,6 +108,7 @@ impl Line<'_> {
 
     /// The socket is gone and nobody on this side wanted it.
     pub(super) async fn lost(&mut self, lost: Lost) -> ControlFlow<Outcome> {
+        self.note_lost(&lost.reason);
         self.socket.cut();
         self.broken(lost.reason.clone());
         if self.end.is_some() {
@@ -211,9 +206,30 @@ impl Line<'_> {
         let outcome = Outcome::Failed { code: SOCKET_ENDED, reason: reason.to_owned() };
         let seconds = self.began.elapsed().as_secs();
         let ended = Ended { session_id: self.session_id.clone(), seconds, outcome };
-        let fields = self.phone.action_fields(&ended);
+        let fields = ended.told(self.phone);
         let asked = self.phone.follow(action.url, action.document, action.method, &fields).await;
         asked.inspect_err(|error| self.broken(error.to_string())).ok()
+    }
+
+    /// A socket that stood is gone; a checker counts from here.
+    pub(super) fn note_lost(&self, why: &str) {
+        if self.socket.is_open() {
+            let lost = |socket| What::Lost { socket, why: why.to_owned() };
+            self.phone.shared.with(|history| {
+                history.connected = None;
+                history.fact(lost);
+            });
+        }
+    }
+
+    /// There is one more socket in the call.
+    fn count_socket(&self) {
+        let session = self.session_id.clone();
+        self.phone.shared.change(|history| {
+            history.sessions += 1;
+            history.connected = Some(Instant::now());
+            history.fact(|socket| What::Opened { socket, session });
+        });
     }
 
     fn broken(&self, why: String) {

@@ -64,7 +64,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Answers the webhooks with these documents, then with 403.
+    /// Answers the webhooks with these documents, then with 403. "503" is none but that status.
     pub(super) async fn start(documents: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -108,7 +108,11 @@ async fn serve(
     if request.header("upgrade").is_empty() {
         let _ = posted.send(request);
         let document = documents.borrow_mut().pop_front();
-        let status = if document.is_some() { "200 OK" } else { "403 Forbidden" };
+        let status = match document.as_deref() {
+            Some("503") => "503 Service Unavailable",
+            Some(_) => "200 OK",
+            None => "403 Forbidden",
+        };
         let body = document.unwrap_or_default();
         let answer = format!(
             "HTTP/1.1 {status}\r\ncontent-type: text/xml\r\n\
