@@ -5,7 +5,11 @@
 //! tokio `LocalSet`), and every wait has a deadline. Frames from the engine are checked as strictly
 //! as Twilio does; see [`Caller::violations`].
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -25,6 +29,8 @@ mod line;
 mod options;
 mod phone;
 mod queue;
+mod reconnect;
+pub mod record;
 mod relay;
 pub mod script;
 mod switchboard;
@@ -39,6 +45,7 @@ use self::{
     history::{History, Shared},
     options::new_sid,
     phone::{Ask, Order, Phone, call_fields},
+    record::{What, millis},
     voice::Voice,
     wire::Wire,
 };
@@ -49,6 +56,7 @@ pub use self::{
     happening::{Ending, Entry, Happening, Place},
     history::{Answer, StaleToken},
     options::{Dialled, Ear, RingOptions},
+    reconnect::{Clean, NoSuchVariant, Reconnect, Replay, Way},
     relay::{By, Relay},
     twiml_reader::{Connect, Dial, Enqueue, Gather, Task, TwimlError, Verb, read as read_twiml},
     validate::{Text, Told, Violation, read as read_frame},
@@ -101,7 +109,17 @@ impl Caller {
         };
         let call_sid = options.call_sid.clone().unwrap_or_else(|| new_sid("CA"));
         let voice = Voice::new(options.pace, options.played);
-        let shared = Rc::new(Shared::new(History::new(voice, options.history)));
+        let mut history = History::new(voice, options.history);
+        if options.record {
+            history.keep_facts();
+        }
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        history.fact(|_| What::Rang {
+            call: call_sid.clone(),
+            unix_ms: millis(unix),
+            variant: options.variant.to_string(),
+        });
+        let shared = Rc::new(Shared::new(history));
         let (orders, received) = mpsc::channel(ORDERS);
         let phone = Phone {
             options: options.clone(),
@@ -201,6 +219,15 @@ impl Caller {
     /// When there is no conversation.
     pub async fn drop_line(&self) -> Result<(), CallerError> {
         self.order(Ask::DropLine).await.map(drop)
+    }
+
+    /// The network loses the line, and Twilio does what the options' variant says. The way back is
+    /// awaited with [`Self::session_after`].
+    ///
+    /// # Errors
+    /// When there is no conversation.
+    pub async fn lose_line(&self) -> Result<(), CallerError> {
+        self.order(Ask::LoseLine).await.map(drop)
     }
 
     /// Opens the same address again, as `applicationReconnect` does: new socket, new `setup`.

@@ -20,6 +20,48 @@ pub(super) struct Target {
     pub(super) written: String,
     /// What is connected to.
     pub(super) connect: String,
+    /// How it is retried, as its fragment says.
+    pub(super) retries: Retries,
+}
+
+/// How often a webhook is tried again, and after what. Twilio's default is once, when there was no
+/// connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retries {
+    /// `rc`, 0 to 5.
+    pub(super) count: u32,
+    /// `ct`: no connection.
+    pub(super) unconnected: bool,
+    /// `rt`: no answer.
+    pub(super) unanswered: bool,
+    /// `5xx`.
+    pub(super) failed: bool,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { count: 1, unconnected: true, unanswered: false, failed: false }
+    }
+}
+
+impl Retries {
+    /// What a fragment such as `rc=2&rp=ct,rt,5xx` asks for; what it does not say stays.
+    pub(super) fn read(fragment: &str) -> Self {
+        let mut retries = Self::default();
+        for (name, value) in fragment.split('&').filter_map(|part| part.split_once('=')) {
+            match name {
+                "rc" => retries.count = value.parse().map_or(1, |count: u32| count.min(5)),
+                "rp" => {
+                    let has = |what: &str| value.split(',').any(|one| one == what || one == "all");
+                    retries.unconnected = has("ct");
+                    retries.unanswered = has("rt");
+                    retries.failed = has("5xx");
+                }
+                _ => {}
+            }
+        }
+        retries
+    }
 }
 
 /// Whether calls can be made to this base address.
@@ -72,7 +114,8 @@ impl Route {
         address: &str,
         document: Option<&str>,
     ) -> Result<Target, AddressError> {
-        let address = address.split_once('#').map_or(address, |(address, _)| address).trim();
+        let (address, fragment) = address.split_once('#').unwrap_or((address, ""));
+        let (address, retries) = (address.trim(), Retries::read(fragment));
         let (written, url) = match (Url::parse(address), document) {
             (Ok(url), _) => (address.to_owned(), url),
             (Err(_), Some(document)) => {
@@ -86,7 +129,7 @@ impl Route {
         }
         let connect =
             if self.is_public(&url) { self.rebased(&written, &url) } else { written.clone() };
-        Ok(Target { written, connect })
+        Ok(Target { written, connect, retries })
     }
 
     fn is_public(&self, url: &Url) -> bool {
@@ -142,6 +185,17 @@ mod tests {
 
     fn route() -> Route {
         Route::new("http://127.0.0.1:3000", "https://bank.example/").unwrap()
+    }
+
+    #[test]
+    fn a_fragment_says_how_a_webhook_is_retried() {
+        let read = |fragment| route().target(&format!("https://bank.example/x{fragment}"), None);
+        assert_eq!(read("").unwrap().retries, Retries::default());
+        let often = read("#rc=9&rp=rt,5xx&ct=1000").unwrap().retries;
+        let expected = Retries { count: 5, unconnected: false, unanswered: true, failed: true };
+        assert_eq!(often, expected);
+        assert_eq!(read("#rc=0").unwrap().retries.count, 0);
+        assert!(read("#rp=all").unwrap().retries.failed);
     }
 
     #[test]

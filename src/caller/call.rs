@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::{
     CallerError,
-    address::Target,
+    address::{Retries, Target},
     documents::Document,
     happening::{Ending, Happening, Place},
-    line::{Line, Outcome},
+    line::{Action, Ended, Line, Outcome},
     options::new_sid,
     phone::{Phone, Waited},
     queue::Queue,
@@ -41,11 +41,15 @@ impl Phone {
 
     /// A session without TwiML around it.
     async fn direct(&mut self, url: &str) -> Result<Ending, CallerError> {
-        let target = Target { written: url.to_owned(), connect: url.to_owned() };
+        let target = Target {
+            written: url.to_owned(),
+            connect: url.to_owned(),
+            retries: Retries::default(),
+        };
         let relay = self.options.direct.clone();
-        Ok(match self.session(&target, &relay).await.outcome {
+        Ok(match self.session(&target, &relay, None).await.outcome {
             Outcome::HungUp => Ending::HungUp,
-            Outcome::Ended { .. } => Ending::Finished,
+            Outcome::Ended { .. } | Outcome::Answered(_) => Ending::Finished,
             Outcome::Failed { code, reason } => {
                 Ending::Failed { reason: format!("{code}: {reason}") }
             }
@@ -126,19 +130,24 @@ impl Phone {
             self.shared.change(|history| history.violation(warning));
         }
         let target = self.route.target(connect.relay.url(), Some(document))?;
-        let ended = self.session(&target, &connect.relay).await;
+        let method = connect.method.as_str();
+        let told = connect.action.as_deref().map(|url| Action { url, method, document });
+        let ended = self.session(&target, &connect.relay, told).await;
+        if let Outcome::Answered(next) = ended.outcome {
+            return Ok(Some(Next::Document(next)));
+        }
         let Some(action) = &connect.action else {
             return Ok(match ended.outcome {
                 Outcome::HungUp => Some(Next::End(Ending::HungUp)),
-                Outcome::Ended { .. } => None,
+                Outcome::Ended { .. } | Outcome::Answered(_) => None,
                 Outcome::Failed { code, reason } => {
                     Some(Next::End(Ending::Failed { reason: format!("{code}: {reason}") }))
                 }
             });
         };
-        let fields = self.action_fields(&ended);
+        let fields = ended.told(self);
         let ending = matches!(ended.outcome, Outcome::HungUp).then_some(Ending::HungUp);
-        self.act((Some(action), &connect.method), document, &fields, ending).await
+        self.act((Some(action), method), document, &fields, ending).await
     }
 
     /// A queue and what its action says.
@@ -192,38 +201,21 @@ impl Phone {
         Ok(Some(Next::End(ending)))
     }
 
-    async fn session(&mut self, target: &Target, relay: &Relay) -> Ended {
+    async fn session(
+        &mut self,
+        target: &Target,
+        relay: &Relay,
+        action: Option<Action<'_>>,
+    ) -> Ended {
         let session_id = new_sid("VX");
         let began = Instant::now();
         self.shared.with(|history| history.place = Place::Session);
-        let mut line = Line::new(self, target, relay, session_id);
+        let mut line = Line::new(self, target, relay, session_id, action);
         let outcome = line.run().await;
         let session_id = line.into_session_id();
         self.shared.change(|history| history.place = Place::Between);
         let seconds = began.elapsed().as_secs();
         Ended { session_id, seconds, outcome }
-    }
-
-    fn action_fields(&self, ended: &Ended) -> Vec<(String, String)> {
-        let (status, call_status) = match ended.outcome {
-            Outcome::HungUp => ("completed", "completed"),
-            Outcome::Ended { .. } => ("ended", "in-progress"),
-            Outcome::Failed { .. } => ("failed", "in-progress"),
-        };
-        let mut fields = self.fields(call_status);
-        let mut add = |name: &str, value: String| fields.push((name.to_owned(), value));
-        add("SessionId", ended.session_id.clone());
-        add("SessionStatus", status.to_owned());
-        add("SessionDuration", ended.seconds.to_string());
-        match &ended.outcome {
-            Outcome::Ended { handoff: Some(handoff) } => add("HandoffData", handoff.clone()),
-            Outcome::Failed { code, reason } => {
-                add("ErrorCode", code.to_string());
-                add("ErrorMessage", reason.clone());
-            }
-            Outcome::HungUp | Outcome::Ended { handoff: None } => {}
-        }
-        fields
     }
 
     async fn report_end(&self, began: Instant) {
@@ -241,11 +233,4 @@ impl Phone {
         };
         self.note(format!("POST {path} CallStatus=completed: {sent:?}"));
     }
-}
-
-/// A session that is over.
-struct Ended {
-    session_id: String,
-    seconds: u64,
-    outcome: Outcome,
 }

@@ -2,9 +2,16 @@
 
 use std::time::Instant;
 
-use super::{CallerError, WireError, address::Target, phone::Phone, wire::Reply};
+use super::{
+    CallerError, WireError,
+    address::Target,
+    phone::Phone,
+    record::{What, millis},
+    wire::Reply,
+};
 
 /// TwiML, and where it came from.
+#[derive(Debug)]
 pub(super) struct Document {
     pub(super) url: String,
     pub(super) body: String,
@@ -23,6 +30,32 @@ impl Phone {
         self.fetch(&target, method, fields).await
     }
 
+    /// Asks again, at once, as often as the address says, under one token.
+    async fn insist(
+        &self,
+        target: &Target,
+        method: &str,
+        fields: &[(String, String)],
+    ) -> Result<Reply, WireError> {
+        let retries = target.retries;
+        let token = uuid::Uuid::now_v7().to_string();
+        let mut left = retries.count;
+        loop {
+            let reply = self.wire.request_as(target, method, fields, &token).await;
+            let again = match &reply {
+                Err(WireError::Unconnected { .. }) => retries.unconnected,
+                Err(_) => retries.unanswered,
+                Ok(reply) => retries.failed && reply.status >= 500,
+            };
+            let Some(fewer) = left.checked_sub(1).filter(|_| again) else { return reply };
+            left = fewer;
+            self.note(match reply {
+                Ok(reply) => format!("{} answered {}: asked again", target.written, reply.status),
+                Err(error) => format!("{error}: asked again"),
+            });
+        }
+    }
+
     pub(super) async fn fetch(
         &self,
         target: &Target,
@@ -30,9 +63,17 @@ impl Phone {
         fields: &[(String, String)],
     ) -> Result<Document, CallerError> {
         let asked = Instant::now();
-        let reply = self.wire.request(target, method, fields).await?;
-        self.shared.with(|history| history.webhooks.push(asked.elapsed()));
+        let reply = self.insist(target, method, fields).await?;
+        let took = asked.elapsed();
         let Reply { status, content_type, body } = reply;
+        self.shared.with(|history| {
+            history.webhooks.push(took);
+            history.fact(|_| What::Webhook {
+                told: format!("{method} {} {}", target.written, told(fields)),
+                status,
+                took_ms: millis(took),
+            });
+        });
         let url = target.written.clone();
         self.note(format!("{method} {url} {}: {status} {body}", told(fields)));
         if !(200..300).contains(&status) {

@@ -1,11 +1,15 @@
 //! What the person hears and a test wants to know: the questions to a [`Caller`].
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use super::{
     Caller,
     happening::{Ending, Entry, Happening},
     history::{Answer, StaleToken},
+    record::Fact,
 };
 
 impl Caller {
@@ -18,6 +22,32 @@ impl Caller {
                 .or_else(|| history.ending.is_some().then(|| history.partial_answer()))
         });
         found.await.unwrap_or_else(|| self.shared.with(|history| history.partial_answer()))
+    }
+
+    /// Everything that is said to what was said last, until the line was quiet for as long as
+    /// [`super::RingOptions::answer_quiet`]: fillers, apologies, the answer, talk cycles apart by
+    /// line breaks. While there is no socket nothing is quiet.
+    pub async fn whole_answer(&self, deadline: Duration) -> Answer {
+        let late = Instant::now() + deadline;
+        let mut whole = self.answer(deadline).await;
+        let quiet = self.options.answer_quiet;
+        while whole.complete && !quiet.is_zero() && self.ending().is_none() {
+            let left = late.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.quiet(left).await {
+                break;
+            }
+            let more = self.answer(quiet).await;
+            let torn = self.shared.with(|history| history.is_torn(quiet));
+            if more.text.is_empty() && !more.complete && !torn {
+                break;
+            }
+            // A talk cycle has begun: it is waited for to its end.
+            whole.complete = more.complete || torn || !more.text.is_empty();
+            if more.complete {
+                whole.take(more);
+            }
+        }
+        whole
     }
 
     /// Waits until all that was heard in the call is as wanted. False at the deadline.
@@ -151,6 +181,12 @@ impl Caller {
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {
         self.shared.with(|history| history.ending.clone())
+    }
+
+    /// What was said and heard, in order; empty unless [`super::RingOptions::record`] is set.
+    #[must_use]
+    pub fn facts(&self) -> Vec<Fact> {
+        self.shared.with(|history| history.facts())
     }
 
     /// Everything that happened.

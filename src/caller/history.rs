@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     happening::{Ending, Entry, Happening, Place},
+    record::{Fact, Heard, What, millis},
     relay::By,
     twiml_reader::Enqueue,
     validate::Text,
@@ -31,6 +32,18 @@ pub struct Answer {
     pub complete: bool,
     /// When the frames with words arrived.
     pub arrivals: Vec<Instant>,
+}
+
+impl Answer {
+    /// Another talk cycle belongs to it.
+    pub(super) fn take(&mut self, more: Self) {
+        self.text.push('\n');
+        self.text.push_str(&more.text);
+        self.first_token = self.first_token.or(more.first_token);
+        self.tokens += more.tokens;
+        self.complete = more.complete;
+        self.arrivals.extend(more.arrivals);
+    }
 }
 
 /// A text frame that came between an interrupt and the next prompt.
@@ -57,6 +70,10 @@ pub(super) struct History {
     pub(super) voice: Voice,
     started: Instant,
     entries: VecDeque<Entry>,
+    /// What a checker wants to know; None: nobody does.
+    facts: Option<Vec<Fact>>,
+    /// How often the caller said something.
+    turn: u32,
     /// The number of the oldest entry kept.
     first: u64,
     limit: usize,
@@ -74,6 +91,8 @@ pub(super) struct History {
     /// An interrupt was sent, and no prompt since.
     interrupted: bool,
     pub(super) stale: Vec<StaleToken>,
+    /// When the present socket was opened; None: there is none.
+    pub(super) connected: Option<Instant>,
     /// How many sockets were opened.
     pub(super) sessions: u32,
     /// How long each webhook took to be answered.
@@ -97,6 +116,8 @@ impl History {
             voice,
             started: Instant::now(),
             entries: VecDeque::new(),
+            facts: None,
+            turn: 0,
             first: 0,
             limit,
             violations: Vec::new(),
@@ -107,6 +128,7 @@ impl History {
             heard_before: 0,
             interrupted: false,
             stale: Vec::new(),
+            connected: None,
             sessions: 0,
             webhooks: Vec::new(),
             connects: Vec::new(),
@@ -146,12 +168,14 @@ impl History {
 
     pub(super) fn violation(&mut self, what: String) {
         self.violations.push(what.clone());
+        self.fact(|_| What::Violation { what: what.clone() });
         self.record(Happening::Violation(what));
     }
 
     pub(super) fn end(&mut self, ending: Ending) {
         let now = self.clock(Instant::now());
         self.voice.stop(now);
+        self.fact(|_| What::Ended { how: ending.to_string() });
         self.record(Happening::Ended(ending.clone()));
         self.ending = Some(ending);
     }
@@ -182,8 +206,45 @@ impl History {
         self.voice.stop(now);
     }
 
-    /// The caller says something: what comes now answers it.
-    pub(super) fn ask(&mut self, at: Instant) {
+    /// Keeps facts from now on.
+    pub(super) fn keep_facts(&mut self) {
+        self.facts = Some(Vec::new());
+        self.voice.keep_spans();
+    }
+
+    /// Notes a fact, where they are kept; it may want the number of the present socket.
+    pub(super) fn fact(&mut self, what: impl FnOnce(u32) -> What) {
+        let (ms, socket) = (millis(self.clock(Instant::now())), self.sessions);
+        if let Some(facts) = &mut self.facts {
+            facts.push(Fact { ms, what: what(socket) });
+        }
+    }
+
+    /// All facts in the order of their time, with what was heard until now.
+    pub(super) fn facts(&mut self) -> Vec<Fact> {
+        let now = self.clock(Instant::now());
+        self.voice.advance(now);
+        let heard = self.voice.spans().iter().map(|span| {
+            let (arrived_ms, until_ms) = (millis(span.arrived), millis(span.until));
+            let (turn, cycle, words, last) = (span.turn, span.cycle, span.words.clone(), span.last);
+            let heard = Heard { turn, cycle, words, arrived_ms, until_ms, last };
+            Fact { ms: millis(span.from), what: What::Heard(heard) }
+        });
+        let mut facts: Vec<_> = self.facts.iter().flatten().cloned().chain(heard).collect();
+        facts.sort_by_key(|fact| fact.ms);
+        facts
+    }
+
+    /// The caller says something: what comes now answers it. Without a socket it waits for one.
+    pub(super) fn ask(&mut self, at: Instant, words: &str, has_socket: bool) {
+        self.turn += 1;
+        let turn = self.turn;
+        self.voice.asked(turn);
+        self.fact(|socket| What::Said {
+            turn,
+            words: words.to_owned(),
+            socket: if has_socket { socket } else { 0 },
+        });
         self.before_open = self.cycles.last().is_some_and(|cycle| !cycle.complete)
             || (self.before_open && self.cycles.is_empty());
         self.cycles.clear();
@@ -243,6 +304,12 @@ impl History {
     pub(super) fn is_answer_over(&self) -> bool {
         let complete = self.cycles.last().is_some_and(|cycle| cycle.complete);
         self.ending.is_some() || (complete && self.voice.is_quiet())
+    }
+
+    /// Whether a session has no socket, or one that is younger than this.
+    pub(super) fn is_torn(&self, young: Duration) -> bool {
+        let stands = self.connected.is_some_and(|since| since.elapsed() >= young);
+        self.ending.is_none() && self.place == Place::Session && !stands
     }
 
     pub(super) fn heard(&self) -> String {

@@ -11,10 +11,15 @@ use std::{
 use awc::ws::{CloseCode, CloseReason, Frame, Message};
 use serde_json::{Value, json};
 
-use self::socket::{Incoming, Socket};
+pub(super) use self::ended::Ended;
+use self::{
+    recovery::{Progress, Recovery},
+    socket::{Incoming, Socket},
+};
 use super::{
     CallerError,
     address::Target,
+    documents::Document,
     happening::Happening,
     history::History,
     options::new_sid,
@@ -24,6 +29,7 @@ use super::{
     voice::{Cut, Piece, Voice, VoiceEvent},
 };
 
+mod ended;
 mod orders;
 mod recovery;
 mod socket;
@@ -43,6 +49,17 @@ pub(super) enum Outcome {
     Ended { handoff: Option<String> },
     /// By an error, Twilio's code and message.
     Failed { code: u32, reason: String },
+    /// By an error that was told to the action URL already, and this is its answer.
+    Answered(Document),
+}
+
+/// Where a session's end is told.
+pub(super) struct Action<'a> {
+    /// As written.
+    pub(super) url: &'a str,
+    pub(super) method: &'a str,
+    /// The document that names it.
+    pub(super) document: &'a str,
 }
 
 /// Why a socket is of no use any more.
@@ -57,7 +74,12 @@ pub(super) struct Line<'a> {
     target: &'a Target,
     relay: &'a Relay,
     session_id: String,
+    /// None: nobody is told.
+    action: Option<Action<'a>>,
+    began: Instant,
     socket: Socket,
+    /// The way back to a socket, when it was lost.
+    recovery: Option<Recovery>,
     /// The engine said `end`; the inner part is its `handoffData`.
     end: Option<Option<String>>,
     /// Violations in a row.
@@ -69,6 +91,7 @@ pub(super) struct Line<'a> {
 enum Step {
     Incoming(Result<Incoming, Lost>),
     Order(Option<Order>),
+    Recovery(Progress),
     Woke,
 }
 
@@ -78,6 +101,7 @@ impl<'a> Line<'a> {
         target: &'a Target,
         relay: &'a Relay,
         session_id: String,
+        action: Option<Action<'a>>,
     ) -> Self {
         phone.shared.with(|history| {
             let now = history.clock(Instant::now());
@@ -85,12 +109,16 @@ impl<'a> Line<'a> {
             history.voice.take_events();
         });
         let lang = relay.transcription_language().to_owned();
+        let socket = Socket::remembering(phone.options.variant.tail);
         Self {
             phone,
             target,
             relay,
             session_id,
-            socket: Socket::default(),
+            action,
+            began: Instant::now(),
+            socket,
+            recovery: None,
             end: None,
             malformed: 0,
             lang,
@@ -129,6 +157,7 @@ impl<'a> Line<'a> {
         let step = tokio::select! {
             incoming = self.socket.next() => Step::Incoming(incoming),
             order = self.phone.orders.recv() => Step::Order(order),
+            progress = recovery::progress(&mut self.recovery) => Step::Recovery(progress),
             () = sleep_until(wake) => Step::Woke,
         };
         let result = match step {
@@ -146,6 +175,7 @@ impl<'a> Line<'a> {
             Step::Incoming(Ok(Incoming::Control)) => Ok(()),
             Step::Incoming(Err(lost)) => Err(lost),
             Step::Order(Some(order)) => return self.order(order).await,
+            Step::Recovery(progress) => return self.recover(progress).await,
             // The handle is gone, and the line goes with it.
             Step::Order(None) => {
                 return ControlFlow::Break(Outcome::HungUp);
@@ -305,14 +335,24 @@ impl<'a> Line<'a> {
 
     async fn send_text(&mut self, frame: String) -> Result<(), Lost> {
         let replayed = self.relay.application_reconnect();
-        if !self.is_kept() {
-            return self.socket.send(Message::Text(frame.into()), replayed).await;
-        }
-        let sent = self.socket.send(Message::Text(frame.clone().into()), replayed).await;
-        if sent.is_ok() {
+        let kept = self.is_kept().then(|| frame.clone());
+        self.socket.send(frame, replayed).await?;
+        self.noted(kept);
+        Ok(())
+    }
+
+    /// Sends what is never replayed.
+    async fn send_once(&mut self, frame: String) -> Result<(), Lost> {
+        let kept = self.is_kept().then(|| frame.clone());
+        self.socket.write(Message::Text(frame.into())).await?;
+        self.noted(kept);
+        Ok(())
+    }
+
+    fn noted(&self, sent: Option<String>) {
+        if let Some(frame) = sent {
             self.phone.shared.change(|history| history.record(Happening::Sent(frame)));
         }
-        sent
     }
 }
 

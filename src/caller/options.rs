@@ -1,8 +1,13 @@
 //! How a call is made: where to, as whom, and how its voice behaves.
 
-use std::{collections::BTreeMap, rc::Rc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use super::{
+    reconnect::Reconnect,
     relay::Relay,
     validate::Text,
     voice::{Pace, Played},
@@ -77,13 +82,19 @@ pub struct RingOptions {
     pub played: Played,
     /// `durationUntilInterruptMs` as a text, as Twilio once documented it.
     pub duration_as_text: bool,
-    /// Whether a reconnect keeps its `sessionId`; it is not known what Twilio does.
-    pub keep_session_id: bool,
-    /// Whether `applicationReconnect` is honoured when the engine loses the socket.
+    /// Whether `applicationReconnect` is honoured when the socket is lost. False: whatever `variant`
+    /// says, only the action URL is asked.
     pub reconnect: bool,
+    /// What Twilio does when the socket is lost.
+    pub variant: Reconnect,
     /// How many frames and notes are kept. With 0, for a load of thousands of calls, those who wait
     /// are woken when an answer begins and when it ends, and not by every word.
     pub history: usize,
+    /// What a script takes for the answer goes on until nothing was said for so long: a filler or an
+    /// apology is a talk cycle like an answer. Zero: the first talk cycle is the answer.
+    pub answer_quiet: Duration,
+    /// Whether what is said and heard is kept for a checker: see [`super::record`].
+    pub record: bool,
     /// Hears the words as they arrive.
     pub ear: Option<Ear>,
     /// The fake Twilio whose people take the calls that are queued. None: nobody ever does.
@@ -118,9 +129,11 @@ impl Default for RingOptions {
             info: true,
             played: Played::default(),
             duration_as_text: false,
-            keep_session_id: false,
             reconnect: true,
+            variant: Reconnect::default(),
             history: DEFAULT_HISTORY,
+            answer_quiet: Duration::ZERO,
+            record: false,
             ear: None,
             twilio: None,
             dialled: Dialled::default(),

@@ -26,6 +26,7 @@ pub(super) enum Ask {
     Interrupt,
     HangUp,
     DropLine,
+    LoseLine,
     Reconnect,
     Fail(u32),
     Raw(String),

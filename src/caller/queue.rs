@@ -316,7 +316,7 @@ impl<'a> Queue<'a> {
                 if heard.is_ok() {
                     self.keys.extend(pressed.chars());
                     self.change(|history| {
-                        history.ask(Instant::now());
+                        history.ask(Instant::now(), &pressed, true);
                         history.record(Happening::Pressed(pressed));
                     });
                 }

@@ -18,6 +18,7 @@
 //! follow                 go along, if the engine passes the call on within two seconds
 //! drop                   the network cuts the line
 //! reconnect              the network connects the line again
+//! lose                   the network loses the line, and Twilio does as the variant says
 //! fail CODE              Twilio gives the session up with an error, such as 64105
 //! ```
 //!
@@ -72,6 +73,8 @@ pub enum Step {
     Drop,
     /// The line is connected again.
     Reconnect,
+    /// The line is lost, and Twilio sees to it.
+    Lose,
     /// Twilio gives up with this code.
     Fail(u32),
 }
@@ -151,6 +154,7 @@ fn step(text: &str) -> Result<Step, String> {
         "follow" => nothing_more(Step::Follow),
         "drop" => nothing_more(Step::Drop),
         "reconnect" => nothing_more(Step::Reconnect),
+        "lose" => nothing_more(Step::Lose),
         _ => Err(format!("{word:?} is not a step")),
     }
 }

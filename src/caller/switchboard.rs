@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     CallerError, WireError,
-    address::Target,
+    address::{Retries, Target},
     options::RingOptions,
     twiml_reader::Enqueue,
     wire::{Reply, Wire},
@@ -114,5 +114,5 @@ impl Switchboard {
 }
 
 fn target(address: String) -> Target {
-    Target { written: address.clone(), connect: address }
+    Target { written: address.clone(), connect: address, retries: Retries::default() }
 }

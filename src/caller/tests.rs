@@ -7,7 +7,9 @@ use super::*;
 use crate::twilio::signature::Signatures;
 
 mod engine;
+mod heard;
 mod passing;
+mod reconnecting;
 
 const SOON: Duration = Duration::from_secs(10);
 

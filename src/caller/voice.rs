@@ -93,6 +93,21 @@ struct Queued {
     piece: Piece,
     length: Duration,
     cycle: u64,
+    /// What the caller had said last when the cycle began to arrive.
+    turn: u32,
+    arrived: Duration,
+}
+
+/// Words and when they were spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) turn: u32,
+    pub(super) cycle: u64,
+    pub(super) words: String,
+    pub(super) arrived: Duration,
+    pub(super) from: Duration,
+    pub(super) until: Duration,
+    pub(super) last: bool,
 }
 
 /// The talk cycle that is heard now.
@@ -127,6 +142,11 @@ pub(super) struct Voice {
     /// Spoken, and not yet reported as played.
     unreported: String,
     events: Vec<VoiceEvent>,
+    /// What the caller said last, and what it was when the present talk cycle began to arrive.
+    turn: u32,
+    cycle_turn: u32,
+    /// What was spoken when; None: nobody wants to know.
+    spans: Option<Vec<Span>>,
 }
 
 impl Voice {
@@ -134,6 +154,21 @@ impl Voice {
     #[must_use]
     pub(super) fn new(pace: Pace, played: Played) -> Self {
         Self { pace, played, ..Self::default() }
+    }
+
+    /// Keeps what is spoken when, from now on.
+    pub(super) fn keep_spans(&mut self) {
+        self.spans = Some(Vec::new());
+    }
+
+    /// The caller has said something: what begins to arrive now is heard after it.
+    pub(super) fn asked(&mut self, turn: u32) {
+        self.turn = turn;
+    }
+
+    /// What was spoken when.
+    pub(super) fn spans(&self) -> &[Span] {
+        self.spans.as_deref().unwrap_or_default()
     }
 
     /// Takes the next words.
@@ -156,6 +191,7 @@ impl Voice {
         self.advance(now);
         if !self.open {
             self.cycle += 1;
+            self.cycle_turn = self.turn;
             self.preempt(now);
         }
         self.open = !piece.last;
@@ -167,7 +203,13 @@ impl Voice {
             self.speaking = true;
             self.events.push(VoiceEvent::Speaking(true));
         }
-        self.queue.push_back(Queued { piece, length, cycle: self.cycle });
+        self.queue.push_back(Queued {
+            piece,
+            length,
+            cycle: self.cycle,
+            turn: self.cycle_turn,
+            arrived: now,
+        });
         self.advance(now);
     }
 
@@ -188,6 +230,7 @@ impl Voice {
                 break;
             }
             let Some(front) = self.queue.pop_front() else { break };
+            self.keep_span(&front, &front.piece.text, ended, front.piece.last);
             self.spoken(front.cycle, &front.piece.text);
             self.interruptible = front.piece.interruptible;
             self.unreported.push_str(&front.piece.text);
@@ -199,6 +242,20 @@ impl Voice {
             self.report(true);
             self.fall_silent();
         }
+    }
+
+    fn keep_span(&mut self, front: &Queued, words: &str, until: Duration, last: bool) {
+        let from = self.began;
+        let Some(spans) = &mut self.spans else { return };
+        spans.push(Span {
+            turn: front.turn,
+            cycle: front.cycle,
+            words: words.to_owned(),
+            arrived: front.arrived,
+            from,
+            until,
+            last,
+        });
     }
 
     /// Adds words that were heard.
@@ -251,9 +308,14 @@ impl Voice {
     }
 
     fn keep_partly_spoken(&mut self, now: Duration) {
-        if let Some(front) = self.queue.front() {
-            let (cycle, words) = (front.cycle, self.partly_spoken(now).to_owned());
-            self.spoken(cycle, &words);
+        let words = self.partly_spoken(now).to_owned();
+        // What is still to be said of it is forgotten by whoever called.
+        if let Some(front) = self.queue.pop_front() {
+            if !words.is_empty() {
+                self.keep_span(&front, &words, now, false);
+            }
+            self.spoken(front.cycle, &words);
+            self.queue.push_front(front);
         }
     }
 

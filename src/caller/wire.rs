@@ -30,6 +30,14 @@ pub enum WireError {
         /// Why.
         reason: String,
     },
+    /// No connection.
+    #[error("{url} cannot be reached: {reason}")]
+    Unconnected {
+        /// Which address.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// An answer that is not a 2xx.
     #[error("{url} answered {status}: {body}")]
     Refused {
@@ -93,25 +101,44 @@ pub fn client() -> awc::Client {
 }
 
 impl Wire {
-    /// Sends a webhook and returns whatever came back.
+    /// Sends a webhook once and returns whatever came back.
     pub(super) async fn request(
         &self,
         target: &Target,
         method: &str,
         fields: &[(String, String)],
     ) -> Result<Reply, WireError> {
+        self.request_as(target, method, fields, "").await
+    }
+
+    /// The same under a token, by which the engine knows a repetition; empty: without one.
+    pub(super) async fn request_as(
+        &self,
+        target: &Target,
+        method: &str,
+        fields: &[(String, String)],
+        token: &str,
+    ) -> Result<Reply, WireError> {
+        let marked = |request: awc::ClientRequest| match token {
+            "" => request,
+            token => request.insert_header(("I-Twilio-Idempotency-Token", token)),
+        };
         let unreachable =
             |reason: String| WireError::Unreachable { url: target.connect.clone(), reason };
         let sent = if method == "GET" {
             let (written, connect) =
                 (with_query(&target.written, fields), with_query(&target.connect, fields));
-            self.signed(self.client.get(connect), &written, &[]).send().await
+            marked(self.signed(self.client.get(connect), &written, &[])).send().await
         } else {
-            self.signed(self.client.post(&target.connect), &target.written, fields)
-                .send_form(&fields)
-                .await
+            let request = self.client.post(&target.connect);
+            marked(self.signed(request, &target.written, fields)).send_form(&fields).await
         };
-        let mut response = sent.map_err(|error| unreachable(error.to_string()))?;
+        let mut response = sent.map_err(|error| match error {
+            awc::error::SendRequestError::Connect(error) => {
+                WireError::Unconnected { url: target.connect.clone(), reason: error.to_string() }
+            }
+            error => unreachable(error.to_string()),
+        })?;
         let body = response.body().limit(MAX_BODY).await;
         let body = body.map_err(|error| unreachable(error.to_string()))?;
         let content_type = response.headers().get(awc::http::header::CONTENT_TYPE);

@@ -8,10 +8,12 @@ use std::{
 };
 
 use clap::Args;
+use serde_json::json;
 
 use self::screen::Screen;
 use crate::caller::{
-    Caller, CallerError, Pace, RingOptions,
+    Caller, CallerError, NoSuchVariant, Pace, Reconnect, RingOptions,
+    record::Account,
     script::{self, Failure, ScriptError, ScriptLine},
 };
 use crate::{config::Config, twilio::signature::Signatures};
@@ -57,6 +59,23 @@ pub struct CallArgs {
     /// is queued waits until they hang up
     #[arg(long, value_name = "URL")]
     pub twilio: Option<String>,
+    /// What Twilio does when the socket is lost, of which little is public: "random", or a list of
+    /// the variants below
+    #[arg(long, value_name = "VARIANT[,…]", default_value = "socket", value_parser = variant)]
+    pub reconnect: Variant,
+    /// With --say and --script, the answer goes on until nothing was said for so long: words such as
+    /// "one moment" and apologies are talk cycles like answers, and nothing marks them. 0: the first
+    /// talk cycle is the answer
+    #[arg(long, value_name = "MS", default_value_t = 1_500)]
+    pub answer_quiet: u64,
+    /// Write what was said and heard to this file, a JSON object a line, and what it comes to as
+    /// the last one (`account`). Times are milliseconds since the call began; the fields are
+    /// described in src/caller/record.rs
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// The same seed is the same random variant [default: a new one, which is printed]
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Send no info messages (agentSpeaking, tokensPlayed), even to those who subscribe them
     #[arg(long)]
     pub no_info: bool,
@@ -97,12 +116,44 @@ A script has one step a line; lines that begin with # are comments:
   follow                     go along, if the engine passes the call on within two seconds
   drop                       the network cuts the line
   reconnect                  the network connects the line again
+  lose                       the network loses the line, and Twilio does as --reconnect says
   fail CODE                  Twilio gives the session up with an error, such as 64105
+
+With --reconnect, a comma between, what Twilio does when the socket is lost:
+  socket (as it is without), action, action-then-socket, socket-then-action
+                             the same address is opened again; the action URL is asked (64105);
+                             it is asked, and the address opened all the same; the address is
+                             opened, then the action asked and its answer followed
+  same-session, new-session  the sessionId of the new socket
+  setup, no-setup            whether it begins with `setup`
+  replay, no-replay, doubles, twice
+                             what becomes of the events since the loss, 500 at most: sent once, not
+                             at all, each twice in a row, all and then all again
+  tail=N                     the last N events before the loss are replayed too
+  after=MS                   from the loss to the first attempt, or to the action URL
+  early, late                whether the old socket still stands when the network loses the line
+  clean-drops, clean-ends    a close with 1000, 1001 or 1012 is an accident, or the end of the
+                             session; without either 1000 is the end
+  attempts=N, every=MS       how often the address is tried (6), and how far apart (0.25 s, doubled)
+                             before the action URL is asked (64102)
 
 When the call ends before the script, pauses end too, and what still needs a call has failed.
 
 The exit code is 0 only when every expectation held: every `say` got a complete answer that is
 not empty, and the server sent nothing that Twilio would refuse.";
+
+/// What `--reconnect` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variant {
+    /// This.
+    Given(Reconnect),
+    /// One that the seed makes.
+    Random,
+}
+
+pub(super) fn variant(text: &str) -> Result<Variant, NoSuchVariant> {
+    if text == "random" { Ok(Variant::Random) } else { text.parse().map(Variant::Given) }
+}
 
 /// A secret that is never printed.
 #[derive(Clone)]
@@ -166,6 +217,14 @@ pub enum CallCommandError {
         /// Where and why.
         source: ScriptError,
     },
+    /// What was heard cannot be written.
+    #[error("the record {} cannot be written: {source}", path.display())]
+    Record {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The call cannot be made.
     #[error(transparent)]
     Call(#[from] CallerError),
@@ -194,17 +253,40 @@ pub fn run(mut args: CallArgs, config: &Config) -> ExitCode {
 async fn call(args: CallArgs) -> Result<Vec<Failure>, CallCommandError> {
     let script = read_script(&args)?;
     let colours = std::io::stdout().is_terminal();
+    let record = args.record.clone();
     let caller = Caller::ring(options(args)).await?;
-    match script {
+    let failures = match script {
         Some(script) => {
             println!("(call {})", caller.call_sid());
-            Ok(perform(&caller, &script, Screen::new(colours, true)).await)
+            perform(&caller, &script, Screen::new(colours, true)).await
         }
-        None => Ok(interactive::talk(&caller, Screen::new(colours, false)).await),
+        None => interactive::talk(&caller, Screen::new(colours, false)).await,
+    };
+    if let Some(path) = record {
+        let written = std::fs::write(&path, recorded(&caller));
+        written.map_err(|source| CallCommandError::Record { path, source })?;
     }
+    Ok(failures)
+}
+
+/// What was said and heard, a line a fact, and what it comes to.
+fn recorded(caller: &Caller) -> String {
+    let facts = caller.facts();
+    let account = json!({"account": Account::of(&facts, &[])});
+    let lines = facts.iter().filter_map(|fact| serde_json::to_string(fact).ok());
+    lines.chain([account.to_string()]).map(|line| line + "\n").collect()
 }
 
 fn options(args: CallArgs) -> RingOptions {
+    let variant = match args.reconnect {
+        Variant::Given(variant) => variant,
+        Variant::Random => {
+            let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+            let variant = Reconnect::random(seed);
+            println!("(--reconnect {variant}, as of --seed {seed})");
+            variant
+        }
+    };
     RingOptions {
         url: args.url,
         public_url: args.public_url,
@@ -215,6 +297,9 @@ fn options(args: CallArgs) -> RingOptions {
         pace: args.pace,
         info: !args.no_info,
         twilio: args.twilio,
+        variant,
+        record: args.record.is_some(),
+        answer_quiet: Duration::from_millis(args.answer_quiet),
         ..RingOptions::default()
     }
 }
@@ -248,65 +333,4 @@ async fn perform(caller: &Caller, script: &[ScriptLine], mut screen: Screen) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        call: CallArgs,
-    }
-
-    fn parse(arguments: &[&str]) -> Result<CallArgs, clap::Error> {
-        let arguments = [&["call"], arguments].concat();
-        Line::try_parse_from(arguments).map(|line| line.call)
-    }
-
-    #[test]
-    fn without_options_it_calls_the_engine_on_this_machine_and_talks() {
-        let args = parse(&[]).unwrap();
-        assert_eq!(args.url, "http://127.0.0.1:3000");
-        assert_eq!(args.pace, Pace::CharsPerSecond(14.0));
-        assert!(read_script(&args).unwrap().is_none());
-    }
-
-    #[test]
-    fn say_may_be_repeated_and_becomes_a_script() {
-        let args = parse(&["--say", "Hi", "--say", "Bye", "--pace", "fast"]).unwrap();
-        assert_eq!(args.pace, Pace::Instant);
-        // And then it goes where the call goes.
-        assert_eq!(read_script(&args).unwrap().unwrap().len(), 3);
-    }
-
-    #[test]
-    fn options_that_make_no_sense_are_refused() {
-        for arguments in [
-            &["--pace", "0"][..],
-            &["--pace", "quick"],
-            &["--pace", "NaN"],
-            &["--token", ""],
-            &["--say", "hi", "--script", "x"],
-            &["--ws", "ws://h", "--url", "http://h"],
-        ] {
-            assert!(parse(arguments).is_err(), "{arguments:?}");
-        }
-    }
-
-    #[test]
-    fn the_token_of_the_command_line_wins_and_is_never_shown() {
-        let args = parse(&["--token", "new,old"]).unwrap();
-        assert!(!format!("{args:?}").contains("new"), "{args:?}");
-        let signed = options(args).signatures.unwrap().sign_url("wss://x.example/");
-        let expected = Signatures::new(["new".to_owned().into()]).unwrap();
-        assert_eq!(signed, expected.sign_url("wss://x.example/"));
-    }
-
-    #[test]
-    fn a_script_that_is_not_there_is_named() {
-        let args = parse(&["--script", "no-such-file.txt"]).unwrap();
-        let error = read_script(&args).unwrap_err().to_string();
-        assert!(error.contains("no-such-file.txt"), "{error}");
-    }
-}
+mod tests;

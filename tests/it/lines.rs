@@ -1,5 +1,7 @@
 //! Sockets that drop, come back, come twice; engines that die and start again.
 
+mod variants;
+
 use std::time::Duration;
 
 use switchhook::caller::{Caller, Ending, Pace, RingOptions};

@@ -18,7 +18,7 @@ fn an_answer_is_what_comes_between_a_prompt_and_last() {
     let mut history = history();
     let asked = Instant::now();
     let (first, second) = (asked + Duration::from_millis(200), asked + Duration::from_millis(300));
-    history.ask(asked);
+    history.ask(asked, "", true);
     history.text(asked + Duration::from_millis(100), &text("", false));
     history.text(first, &text("Hello", false));
     assert_eq!(history.take_answer(), None);
@@ -42,7 +42,7 @@ fn an_answer_is_what_comes_between_a_prompt_and_last() {
 fn each_talk_cycle_is_an_answer() {
     let mut history = history();
     let now = Instant::now();
-    history.ask(now);
+    history.ask(now, "", true);
     history.text(now, &text("One moment.", true));
     history.text(now, &text("It is 5.", true));
     let answers = [history.take_answer().unwrap().text, history.take_answer().unwrap().text];
@@ -53,10 +53,10 @@ fn each_talk_cycle_is_an_answer() {
 fn the_terminator_of_an_interrupted_answer_is_not_the_next_answer() {
     let mut history = history();
     let now = Instant::now();
-    history.ask(now);
+    history.ask(now, "", true);
     history.text(now, &text("Well", false));
     history.interrupt();
-    history.ask(now);
+    history.ask(now, "", true);
     history.text(now, &text("", true));
     assert_eq!(history.take_answer(), None);
     history.text(now, &text("Yes.", true));
@@ -66,7 +66,7 @@ fn the_terminator_of_an_interrupted_answer_is_not_the_next_answer() {
 #[test]
 fn an_empty_answer_is_an_answer() {
     let mut history = history();
-    history.ask(Instant::now());
+    history.ask(Instant::now(), "", true);
     history.text(Instant::now(), &text("", true));
     let answer = history.take_answer().unwrap();
     assert!(answer.complete && answer.text.is_empty() && answer.first_token.is_none());
@@ -76,13 +76,13 @@ fn an_empty_answer_is_an_answer() {
 fn tokens_between_an_interrupt_and_the_next_prompt_are_stale() {
     let mut history = history();
     let now = Instant::now();
-    history.ask(now);
+    history.ask(now, "", true);
     history.text(now, &text("fresh ", false));
     history.interrupt();
     let late = now + Duration::from_millis(30);
     history.text(late, &text("stale", false));
     history.text(late, &text("", true));
-    history.ask(late);
+    history.ask(late, "", true);
     history.text(late, &text("fresh", true));
     let stale: Vec<_> =
         history.stale.iter().map(|token| (token.text.as_str(), token.is_terminator())).collect();
@@ -100,7 +100,7 @@ fn what_was_heard_before_the_prompt_is_no_part_of_the_answer() {
         history.voice.push(now, piece);
     };
     say(&mut history, "Welcome.");
-    history.ask(Instant::now());
+    history.ask(Instant::now(), "", true);
     say(&mut history, "Your balance is 5.");
     assert_eq!(history.heard(), "Welcome.\nYour balance is 5.");
     assert_eq!(history.heard_since_prompt(), "Your balance is 5.");

@@ -1,7 +1,7 @@
 //! What the person on the phone does, as frames.
 
 use super::*;
-use crate::caller::phone::check_keys;
+use crate::caller::{phone::check_keys, record::What};
 
 impl Line<'_> {
     /// Does what the person wants, and tells the handle when it is done.
@@ -18,14 +18,20 @@ impl Line<'_> {
                 order.answer(Ok(None));
                 return ControlFlow::Break(Outcome::Failed { code, reason });
             }
+            Ask::LoseLine => {
+                let reason = "the network lost the line".to_owned();
+                self.leave_socket();
+                order.answer(Ok(None));
+                return self.lost(Lost { reason, code: None }).await;
+            }
             Ask::DropLine => {
-                self.socket.cut();
+                self.leave_socket();
                 self.phone.note("the line was cut".to_owned());
                 order.answer(Ok(None));
                 return ControlFlow::Continue(());
             }
             Ask::Reconnect => {
-                self.socket.cut();
+                self.leave_socket();
                 let opened = self.reopen().await.map_err(CallerError::NotReconnected);
                 order.answer(opened.map(|()| None));
                 return ControlFlow::Continue(());
@@ -56,6 +62,16 @@ impl Line<'_> {
         }
     }
 
+    /// The network has lost the line, and the engine may not know it yet.
+    fn leave_socket(&mut self) {
+        self.note_lost("the network lost the line");
+        if self.phone.options.variant.early {
+            self.socket.leave();
+        } else {
+            self.socket.cut();
+        }
+    }
+
     async fn say(&mut self, text: &str) -> Result<Option<Cut>, Lost> {
         if !self.socket.is_open() && !self.relay.application_reconnect() {
             return Err(Lost { reason: "there is no socket".to_owned(), code: None });
@@ -63,7 +79,8 @@ impl Line<'_> {
         for switch in ["on", "off"] {
             self.info("speaker-events", "clientSpeaking", switch).await?;
         }
-        self.phone.shared.change(|history| history.ask(Instant::now()));
+        let open = self.socket.is_open();
+        self.phone.shared.change(|history| history.ask(Instant::now(), text, open));
         self.prompt(text, true).await
     }
 
@@ -85,8 +102,9 @@ impl Line<'_> {
         let cut = self.interrupt(true).await?;
         for key in keys.chars() {
             // The answer belongs to the last of them; until then each may be it.
-            self.phone.shared.change(|history| history.ask(Instant::now()));
-            self.send(&json!({"type": "dtmf", "digit": key.to_string()})).await?;
+            let (open, key) = (self.socket.is_open(), key.to_string());
+            self.phone.shared.change(|history| history.ask(Instant::now(), &key, open));
+            self.send(&json!({"type": "dtmf", "digit": key})).await?;
         }
         Ok(cut)
     }
@@ -101,7 +119,10 @@ impl Line<'_> {
         } else {
             json!(millis)
         };
-        self.phone.shared.change(|history| history.interrupt());
+        self.phone.shared.change(|history| {
+            history.fact(|_| What::Cut { words: cut.utterance.clone() });
+            history.interrupt();
+        });
         self.send(&json!({
             "type": "interrupt",
             "utteranceUntilInterrupt": cut.utterance,

@@ -7,14 +7,15 @@ use bytes::BytesMut;
 use futures_util::{SinkExt as _, StreamExt as _};
 
 use super::{CloseCode, CloseReason, Frame, Lost, Message};
-use crate::caller::wire::Frames;
+use crate::caller::{
+    reconnect::{MAX_REPLAY, Replay},
+    wire::Frames,
+};
 
 /// A peer that takes no frame for so long is not there any more.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a peer may take to answer our close; then the connection is cut.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
-/// Twilio keeps as many events of a lost socket for its `applicationReconnect`.
-const MAX_REPLAY: usize = 500;
 /// A message in pieces is refused above this size, bytes.
 const MAX_MESSAGE: usize = 1024 * 1024;
 
@@ -35,10 +36,21 @@ pub(super) struct Socket {
     /// A message in pieces, as far as it has come.
     pieces: BytesMut,
     /// What is sent as soon as there is a socket again.
-    replay: VecDeque<Message>,
+    replay: VecDeque<String>,
+    /// The last events that were sent: they are replayed too.
+    tail: VecDeque<String>,
+    /// How many they are.
+    tail_length: usize,
+    /// Sockets that the network has lost and the engine still holds; nobody reads them.
+    left: Vec<Box<dyn Frames>>,
 }
 
 impl Socket {
+    /// No socket yet; so many events will be replayed though they were sent.
+    pub(super) fn remembering(tail_length: usize) -> Self {
+        Self { tail_length, ..Self::default() }
+    }
+
     pub(super) fn put(&mut self, frames: Box<dyn Frames>) {
         self.pieces.clear();
         self.frames = Some(frames);
@@ -51,6 +63,11 @@ impl Socket {
     /// Cuts the connection without a word.
     pub(super) fn cut(&mut self) {
         self.frames = None;
+    }
+
+    /// Leaves the connection as it is: the engine believes that it stands.
+    pub(super) fn leave(&mut self) {
+        self.left.extend(self.frames.take());
     }
 
     /// The next message. Without a socket there never is one.
@@ -111,26 +128,57 @@ impl Socket {
     }
 
     /// Sends now, or keeps it for replay when there is no socket and that was agreed.
-    pub(super) async fn send(&mut self, message: Message, replayed: bool) -> Result<(), Lost> {
+    /// Of more than Twilio keeps the last are dropped.
+    pub(super) async fn send(&mut self, event: String, replayed: bool) -> Result<(), Lost> {
         if self.is_open() {
-            return self.write(message).await;
-        }
-        if replayed && self.replay.len() < MAX_REPLAY {
-            self.replay.push_back(message);
+            if self.tail_length == 0 {
+                return self.write(Message::Text(event.into())).await;
+            }
+            self.write(Message::Text(event.clone().into())).await?;
+            self.remember(event);
             return Ok(());
         }
-        Err(Lost { reason: "there is no socket".to_owned(), code: None })
-    }
-
-    /// Sends what was kept.
-    pub(super) async fn replay(&mut self) -> Result<(), Lost> {
-        while let Some(message) = self.replay.pop_front() {
-            self.write(message).await?;
+        if !replayed {
+            return Err(Lost { reason: "there is no socket".to_owned(), code: None });
+        }
+        if self.replay.len() < MAX_REPLAY {
+            self.replay.push_back(event);
         }
         Ok(())
     }
 
-    async fn write(&mut self, message: Message) -> Result<(), Lost> {
+    fn remember(&mut self, event: String) {
+        if self.tail.len() >= self.tail_length {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(event);
+    }
+
+    /// Sends what was kept, and what was sent last; how many frames that were. A socket that fails
+    /// meanwhile loses none of them.
+    pub(super) async fn replay(&mut self, how: Replay) -> Result<usize, Lost> {
+        let events: Vec<_> = self.tail.iter().chain(&self.replay).cloned().collect();
+        let events: Vec<_> = match how {
+            Replay::Never => Vec::new(),
+            Replay::Once => events,
+            Replay::Doubles => {
+                events.into_iter().flat_map(|event| [event.clone(), event]).collect()
+            }
+            Replay::Twice => [events.clone(), events].concat(),
+        };
+        let count = events.len();
+        for event in events {
+            self.write(Message::Text(event.into())).await?;
+        }
+        let kept = std::mem::take(&mut self.replay);
+        if self.tail_length > 0 {
+            kept.into_iter().for_each(|event| self.remember(event));
+        }
+        Ok(count)
+    }
+
+    /// Sends now, and only now.
+    pub(super) async fn write(&mut self, message: Message) -> Result<(), Lost> {
         let lost = |reason: String| Lost { reason, code: None };
         let Some(frames) = &mut self.frames else {
             return Err(lost("there is no socket".to_owned()));

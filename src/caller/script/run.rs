@@ -135,6 +135,7 @@ impl<'a> Run<'a> {
             }
             Step::Drop => self.caller.drop_line().await?,
             Step::Reconnect => self.caller.reconnect().await?,
+            Step::Lose => self.caller.lose_line().await?,
             Step::Fail(code) => self.caller.fail(*code).await?,
         }
         Ok(())
@@ -181,6 +182,7 @@ impl<'a> Run<'a> {
                 | Step::HangUp
                 | Step::Drop
                 | Step::Reconnect
+                | Step::Lose
                 | Step::Fail(_) => {}
                 _ => self.fail(line, why.to_owned()),
             }
@@ -203,7 +205,7 @@ impl<'a> Run<'a> {
     /// Waits for the answer to the last prompt, once.
     async fn take_answer(&mut self) {
         let Some(asked) = self.awaited.take() else { return };
-        self.answer = self.caller.answer(ANSWER_DEADLINE).await;
+        self.answer = self.caller.whole_answer(ANSWER_DEADLINE).await;
         if !self.answer.complete {
             self.fail(asked, format!("no complete answer, only {:?}", self.answer.text));
         } else if self.answer.text.trim().is_empty() {

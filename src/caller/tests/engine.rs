@@ -1,7 +1,11 @@
 //! A server for the caller's own tests: answers webhooks with what it was given, and hands each
 //! WebSocket to the test, which plays the engine frame by frame.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -55,25 +59,34 @@ pub(super) struct Engine {
     pub(super) url: String,
     peers: mpsc::UnboundedReceiver<Peer>,
     posted: mpsc::UnboundedReceiver<Request>,
+    /// How many upgrades are still answered with 503.
+    refusals: Rc<Cell<u32>>,
 }
 
 impl Engine {
-    /// Answers the webhooks with these documents, then with 403.
+    /// Answers the webhooks with these documents, then with 403. "503" is none but that status.
     pub(super) async fn start(documents: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let documents: VecDeque<String> = documents.iter().map(|text| (*text).to_owned()).collect();
         let documents = Rc::new(RefCell::new(documents));
+        let refusals = Rc::new(Cell::new(0));
+        let refused = Rc::clone(&refusals);
         let (new_peers, peers) = mpsc::unbounded_channel();
         let (new_posted, posted) = mpsc::unbounded_channel();
         tokio::task::spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let serve =
-                    serve(stream, Rc::clone(&documents), new_peers.clone(), new_posted.clone());
+                let documents = (Rc::clone(&documents), Rc::clone(&refused));
+                let serve = serve(stream, documents, new_peers.clone(), new_posted.clone());
                 tokio::task::spawn_local(serve);
             }
         });
-        Self { url, peers, posted }
+        Self { url, peers, posted, refusals }
+    }
+
+    /// Answers the next so many upgrades with 503.
+    pub(super) fn refuse(&self, upgrades: u32) {
+        self.refusals.set(upgrades);
     }
 
     pub(super) async fn peer(&mut self) -> Peer {
@@ -87,7 +100,7 @@ impl Engine {
 
 async fn serve(
     mut stream: TcpStream,
-    documents: Rc<RefCell<VecDeque<String>>>,
+    (documents, refusals): (Rc<RefCell<VecDeque<String>>>, Rc<Cell<u32>>),
     peers: mpsc::UnboundedSender<Peer>,
     posted: mpsc::UnboundedSender<Request>,
 ) -> Option<()> {
@@ -95,13 +108,22 @@ async fn serve(
     if request.header("upgrade").is_empty() {
         let _ = posted.send(request);
         let document = documents.borrow_mut().pop_front();
-        let status = if document.is_some() { "200 OK" } else { "403 Forbidden" };
+        let status = match document.as_deref() {
+            Some("503") => "503 Service Unavailable",
+            Some(_) => "200 OK",
+            None => "403 Forbidden",
+        };
         let body = document.unwrap_or_default();
         let answer = format!(
             "HTTP/1.1 {status}\r\ncontent-type: text/xml\r\n\
              content-length: {}\r\n\r\n{body}",
             body.len()
         );
+        return stream.write_all(answer.as_bytes()).await.ok();
+    }
+    if let Some(left) = refusals.get().checked_sub(1) {
+        refusals.set(left);
+        let answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
         return stream.write_all(answer.as_bytes()).await.ok();
     }
     let accept = actix_http::ws::hash_key(request.header("sec-websocket-key").as_bytes());
@@ -136,6 +158,12 @@ impl Peer {
 
     pub(super) async fn send(&mut self, text: &str) {
         self.write(0x81, text.as_bytes()).await;
+    }
+
+    /// Closes with this code, and reads the answer.
+    pub(super) async fn close(&mut self, code: u16) {
+        self.write(0x88, &code.to_be_bytes()).await;
+        self.closed().await;
     }
 
     async fn write(&mut self, opcode: u8, payload: &[u8]) {
@@ -186,7 +214,8 @@ impl Peer {
             *byte ^= mask;
         }
         if opcode & 0x0f == 8 {
-            self.write(0x88, &payload).await;
+            // The caller may be the one who answers, and gone.
+            let _ = self.stream.write_all(&[0x88, 0]).await;
             return Message::Closed(payload.first_chunk().copied().map(u16::from_be_bytes));
         }
         Message::Text(serde_json::from_slice(&payload).unwrap())
