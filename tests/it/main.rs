@@ -7,6 +7,7 @@
 )]
 
 mod checking;
+mod cluster;
 mod doors;
 #[path = "../fake_twilio/server.rs"]
 mod fake_twilio;

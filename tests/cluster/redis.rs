@@ -1,0 +1,240 @@
+//! Redis servers with the configuration and the users of `deploy/`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use super::{
+    DEPLOY, free_port,
+    process::{Running, guarded, need},
+    waiting::{STARTS_WITHIN, answer, wait_for},
+};
+
+/// The password of the engines; the other users have ones that begin with their names.
+pub(crate) const PASSWORD: &str = "switchhook-secret";
+
+/// The user that may do everything.
+const ADMIN: (&str, &str) = ("admin", "admin-secret");
+
+/// Longer than any order of a story takes, seconds: a stopped server answers nothing.
+const PATIENCE: &str = "5";
+
+/// A server of the test's own.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    running: Running,
+    /// Where it listens, on loopback.
+    pub(crate) port: u16,
+    master: Option<u16>,
+    settings: String,
+    dir: TempDir,
+}
+
+impl Redis {
+    /// One server without replicas, with these settings on top of the deployment's.
+    pub(crate) fn single(settings: &[(&str, &str)]) -> Self {
+        Self::start(None, &[&[("min-replicas-to-write", "0")], settings].concat())
+    }
+
+    /// A master, or the replica of the master at that port. It answers when this returns.
+    pub(crate) fn start(master: Option<u16>, settings: &[(&str, &str)]) -> Self {
+        for program in ["redis-server", "redis-cli"] {
+            need(program, if program == "redis-cli" { "redis-tools" } else { "redis-server" });
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        let settings: Vec<_> =
+            settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let settings = format!("bind 127.0.0.1\n{}", settings.join("\n"));
+        let port = free_port();
+        let running = run(dir.path(), port, master, &settings);
+        let mut server = Self { running, port, master, settings, dir };
+        server.wait_until_ready();
+        server
+    }
+
+    fn wait_until_ready(&mut self) {
+        let ready = answer(STARTS_WITHIN, || {
+            let pong = self.try_order(&["PING"]).is_ok_and(|answer| answer == "PONG");
+            (pong || self.running.ended().is_some()).then_some(pong)
+        });
+        assert!(ready == Some(true), "redis-server does not start: {}", self.log());
+    }
+
+    /// Its folder: what it writes at rest.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(log(self.dir.path())).unwrap_or_default()
+    }
+
+    /// For `REDIS_URL`.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://switchhook:{PASSWORD}@127.0.0.1:{}/0", self.port)
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.running.kill();
+    }
+
+    /// SIGSTOP.
+    pub(crate) fn stop(&self) {
+        self.running.stop();
+    }
+
+    /// SIGCONT.
+    pub(crate) fn cont(&self) {
+        self.running.cont();
+    }
+
+    /// Starts it again, after a kill if it still runs: same port, same folder.
+    pub(crate) fn restart(&mut self) {
+        self.running.kill();
+        self.running = run(self.dir.path(), self.port, self.master, &self.settings);
+        self.wait_until_ready();
+    }
+
+    /// An order of the user who may do everything; its answer, a line each.
+    #[track_caller]
+    pub(crate) fn order(&self, words: &[&str]) -> String {
+        self.try_order(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// The same, refused or not.
+    pub(crate) fn try_order(&self, words: &[&str]) -> Result<String, String> {
+        self.order_as(ADMIN, words)
+    }
+
+    /// An order of the engines' user.
+    pub(crate) fn order_as_engine(&self, words: &[&str]) -> Result<String, String> {
+        self.order_as(("switchhook", PASSWORD), words)
+    }
+
+    /// An order of that user with that password.
+    pub(crate) fn order_as(
+        &self,
+        (user, password): (&str, &str),
+        words: &[&str],
+    ) -> Result<String, String> {
+        ask(self.port, Some((user, password)), words)
+    }
+
+    /// A line of `INFO`.
+    pub(crate) fn fact(&self, name: &str) -> Option<String> {
+        let info = self.try_order(&["INFO"]).ok()?;
+        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(known, _)| *known == name).map(|(_, value)| value.trim().to_owned())
+    }
+
+    /// Whether it is a master now.
+    pub(crate) fn is_master(&self) -> bool {
+        self.fact("role").as_deref() == Some("master")
+    }
+}
+
+/// A question to a server or a Sentinel.
+pub(super) fn ask(
+    port: u16,
+    login: Option<(&str, &str)>,
+    words: &[&str],
+) -> Result<String, String> {
+    let mut command = Command::new("timeout");
+    command.args([PATIENCE, "redis-cli", "-e", "-p", &port.to_string()]);
+    if let Some((user, password)) = login {
+        command.args(["--user", user, "--pass", password, "--no-auth-warning"]);
+    }
+    let done = command.args(words).output().expect("redis-cli");
+    let said = String::from_utf8_lossy(&done.stdout).trim().to_owned();
+    if done.status.success() {
+        return Ok(said);
+    }
+    Err(format!("{said}{}", String::from_utf8_lossy(&done.stderr).trim()))
+}
+
+fn run(dir: &Path, port: u16, master: Option<u16>, settings: &str) -> Running {
+    let mut command = script("server", dir, port);
+    let master = master.map(|port| format!("127.0.0.1 {port}"));
+    command.env("REDIS_REPLICA_OF", master.unwrap_or_default());
+    command.env("REDIS_SETTINGS", settings);
+    Running::start(command, &log(dir))
+}
+
+/// `redis.sh`, as the deployment calls it.
+pub(super) fn script(what: &str, dir: &Path, port: u16) -> Command {
+    let mut command = guarded("sh");
+    command.arg(format!("{DEPLOY}/redis.sh")).arg(what);
+    command.env("REDIS_DIR", dir).env("REDIS_PORT", port.to_string());
+    command.env("REDIS_PASSWORD", PASSWORD).env("REDIS_ADMIN_PASSWORD", ADMIN.1);
+    command.env("REDIS_REPLICA_PASSWORD", "replica-secret");
+    command.env("REDIS_SENTINEL_PASSWORD", "sentinel-secret");
+    command
+}
+
+pub(super) fn log(dir: &Path) -> PathBuf {
+    dir.join("log")
+}
+
+/// A master and two replicas.
+#[derive(Debug)]
+pub(crate) struct Replicated {
+    /// All three; the first is the master at the start.
+    pub(crate) servers: Vec<Redis>,
+}
+
+impl Replicated {
+    /// Starts them, with these settings on top of the deployment's. The replicas have caught up,
+    /// and the master takes writes.
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
+        let master = Redis::start(None, settings);
+        let replica = || Redis::start(Some(master.port), settings);
+        let replicas = [replica(), replica()];
+        let servers: Vec<_> = [master].into_iter().chain(replicas).collect();
+        let set = Self { servers };
+        set.wait_for_replicas(2);
+        set
+    }
+
+    /// The one at that port.
+    pub(crate) fn at(&mut self, port: u16) -> &mut Redis {
+        let mut servers = self.servers.iter_mut();
+        servers.find(|server| server.port == port).expect("a server at that port")
+    }
+
+    /// The one that says it is the master; after a failover and before the old one learns of it, two
+    /// say so, and [`Sentinels`](super::Sentinels) know better.
+    pub(crate) fn master(&self) -> &Redis {
+        self.servers.iter().find(|server| server.is_master()).expect("a master")
+    }
+
+    /// Those that say they are replicas.
+    pub(crate) fn replicas(&self) -> Vec<&Redis> {
+        self.servers.iter().filter(|server| !server.is_master()).collect()
+    }
+
+    /// Waits until so many replicas follow the master closely enough for it to take writes.
+    #[track_caller]
+    pub(crate) fn wait_for_replicas(&self, count: usize) {
+        self.wait_for_replicas_of(self.master(), count);
+    }
+
+    /// The same for a server that is known to be the master.
+    #[track_caller]
+    pub(crate) fn wait_for_replicas_of(&self, master: &Redis, count: usize) {
+        wait_for("the replicas follow", Duration::from_secs(30), || {
+            let good = master.fact("min_slaves_good_slaves")?;
+            (good.parse() == Ok(count)).then_some(())
+        });
+    }
+}
