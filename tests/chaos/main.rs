@@ -1,0 +1,238 @@
+//! Breaks a whole cluster under many calls, by a plan that a seed gives, and compares what every
+//! caller heard with what is kept. See `tests/chaos/run`.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what cannot be done fails the run"
+)]
+
+mod callers;
+mod checker;
+#[path = "../cluster/parts.rs"]
+mod cluster;
+mod faults;
+mod house;
+mod model;
+
+use std::{
+    cell::Cell,
+    path::PathBuf,
+    process::{Command, ExitCode},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use serde_json::Value;
+
+use self::{
+    callers::{Crowd, Story},
+    checker::Verdict,
+    faults::Counts,
+    house::House,
+    model::Model,
+};
+
+/// How long calls may go on without a fault at the end: all that heals has healed by then.
+const CALM: Duration = Duration::from_secs(15);
+
+/// Calls that begin in one second at the start.
+const RINGS: u64 = 25;
+
+#[derive(Debug, Parser)]
+#[command(name = "chaos")]
+struct Options {
+    /// Calls at the same time.
+    #[arg(long, default_value_t = 60)]
+    calls: u64,
+    /// Length of the run, minutes.
+    #[arg(long, default_value_t = 3.0)]
+    minutes: f64,
+    /// Orders the faults and the callers.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// kill -9 of an engine.
+    #[arg(long, default_value_t = 3)]
+    kills: usize,
+    /// SIGSTOP and SIGCONT of an engine.
+    #[arg(long, default_value_t = 2)]
+    zombies: usize,
+    /// kill -9 of the Redis master.
+    #[arg(long, default_value_t = 1)]
+    failovers: usize,
+    /// The Redis master cut off, until it comes back and still believes in itself.
+    #[arg(long, default_value_t = 1)]
+    partitions: usize,
+    /// SIGTERM of an engine.
+    #[arg(long, default_value_t = 1)]
+    drains: usize,
+    /// All of Redis silent for ten seconds.
+    #[arg(long, default_value_t = 1)]
+    outages: usize,
+    /// FLUSHALL.
+    #[arg(long, default_value_t = 1)]
+    flushes: usize,
+    /// How long an engine that ends serves its calls before it moves them, seconds.
+    #[arg(long, default_value_t = 3)]
+    drain_seconds: u64,
+    /// Prints what happened to calls with a violation.
+    #[arg(long)]
+    verbose: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let program = build();
+    actix_web::rt::System::new().block_on(run(options, program))
+}
+
+async fn run(options: Options, program: PathBuf) -> ExitCode {
+    let model = Model::start().expect("a model");
+    let mut house = House::start(&program, &model.url, options.drain_seconds);
+    let counts = Counts {
+        kills: options.kills,
+        zombies: options.zombies,
+        failovers: options.failovers,
+        partitions: options.partitions,
+        drains: options.drains,
+        outages: options.outages,
+        flushes: options.flushes,
+    };
+    let plan = counts.plan(options.seed);
+    println!("seed {}: {} calls, {} faults", options.seed, options.calls, plan.len());
+    let length = Duration::from_secs_f64(options.minutes * 60.0);
+    let until = Instant::now() + length;
+    let crowd = Crowd {
+        url: house.balancer.url(),
+        seed: options.seed,
+        until,
+        client: switchhook::caller::client(),
+        talking: Rc::new(Cell::new(0)),
+    };
+    let callers: Vec<_> = (0..options.calls)
+        .map(|number| {
+            let crowd = crowd.clone();
+            actix_web::rt::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(number * 1_000 / RINGS)).await;
+                callers::call(crowd, number).await
+            })
+        })
+        .collect();
+    let warm = Duration::from_secs(options.calls / RINGS + 8);
+    tokio::time::sleep(warm).await;
+    println!("{} callers talk", crowd.talking.get());
+    let seed = options.seed;
+    let faults_until = until - CALM;
+    let broken = tokio::task::spawn_blocking(move || {
+        let done = faults::perform(&mut house, &plan, seed, faults_until);
+        (house, done)
+    });
+    let (house, done) = broken.await.expect("the faults");
+    let mut stories = Vec::new();
+    let mut never = Vec::new();
+    for caller in callers {
+        match caller.await.expect("a caller") {
+            Ok(story) => stories.push(story),
+            Err(error) => never.push(error),
+        }
+    }
+    let house = tokio::task::spawn_blocking(move || {
+        house.calm();
+        house
+    });
+    let house = house.await.expect("a calm house");
+    let verdict = check(&house, &stories, &crowd.client).await;
+    let code = report(&options, &verdict, &stories, &never, done);
+    model.stop().await;
+    drop(house);
+    code
+}
+
+async fn check(house: &House, stories: &[Story], client: &awc::Client) -> Verdict {
+    let mut verdict = Verdict::default();
+    let url = house.engines.first().expect("an engine").url();
+    for story in stories {
+        let path = format!("{url}/api/transcript/{}", story.sid);
+        let kept: Value = match client.get(path).timeout(Duration::from_secs(10)).send().await {
+            Ok(mut answer) => answer.json().limit(4 << 20).await.unwrap_or_default(),
+            Err(_) => Value::Null,
+        };
+        verdict.look(story, &kept, &house.marks(&story.sid));
+    }
+    verdict.owners(&house.claims());
+    verdict
+}
+
+fn report(
+    options: &Options,
+    verdict: &Verdict,
+    stories: &[Story],
+    never: &[String],
+    faults: usize,
+) -> ExitCode {
+    let Verdict { calls, said, answered, hit, resumed, gaps, late, apologies, .. } = verdict;
+    println!("\n{calls} calls, {faults} faults, {said} turns said, {answered} answered to the end");
+    println!("{hit} calls hit, {resumed} of them went on, {gaps} sockets lost");
+    println!("{late} turns came late, {apologies} apologies or bridge phrases heard");
+    tell("answer after a new socket, engine and model (100 ms)", &verdict.shares);
+    tell("first word after the caller's", &verdict.first_words);
+    let mut violations = never.len();
+    println!("{:>6}  calls that never began", never.len());
+    for (what, found) in verdict.violations() {
+        println!("{:>6}  {what}", found.len());
+        violations += found.len();
+        for one in found.iter().take(5) {
+            println!("          {one}");
+        }
+    }
+    if options.verbose {
+        tell_stories(verdict, stories);
+    }
+    if violations == 0 {
+        println!("chaos: clean");
+        return ExitCode::SUCCESS;
+    }
+    println!("chaos: {violations} violations; again with --seed {} --verbose", options.seed);
+    ExitCode::FAILURE
+}
+
+fn tell(what: &str, millis: &[u64]) {
+    let mut sorted = millis.to_vec();
+    sorted.sort_unstable();
+    let at = |share: usize| sorted.get(sorted.len() * share / 100).copied().unwrap_or_default();
+    let most = sorted.last().copied().unwrap_or_default();
+    println!("{what}: n {} p50 {} p99 {} max {most} ms", sorted.len(), at(50), at(99));
+}
+
+/// The shortest call with a violation, whole.
+fn tell_stories(verdict: &Verdict, stories: &[Story]) {
+    let named = |story: &&Story| {
+        let mut found = verdict.violations().into_iter().flat_map(|(_, found)| found);
+        found.any(|one| one.starts_with(&story.sid))
+    };
+    if let Some(story) = stories.iter().filter(named).min_by_key(|story| story.log.len()) {
+        println!("\nthe shortest of them, {}:\n{}", story.sid, story.log);
+    }
+}
+
+/// Builds the engine as this program was built; cargo builds none for an example.
+#[expect(clippy::disallowed_methods, reason = "it is cargo's environment, not the engine's")]
+fn build() -> PathBuf {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--locked", "--quiet", "--bin", "switchhook"]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_")) {
+        if !matches!(name.as_str(), "CARGO_HOME" | "CARGO_TARGET_DIR") {
+            build.env_remove(name);
+        }
+    }
+    let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(built.is_ok_and(|status| status.success()), "the engine cannot be built");
+    let here = std::env::current_exe().expect("this program");
+    let beside = here.parent().and_then(std::path::Path::parent).expect("its folder");
+    beside.join("switchhook")
+}
