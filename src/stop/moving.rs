@@ -27,7 +27,7 @@ pub(super) const LEAVE: Duration = Duration::from_secs(2);
 pub(super) async fn move_calls(directory: &Directory<CallSession>) {
     let mut waiting: VecDeque<CallSid> = directory.calls().into();
     let mut asked: VecDeque<(Instant, CallSid)> = VecDeque::new();
-    while !(directory.is_empty() || (waiting.is_empty() && asked.is_empty())) {
+    while !(directory.is_empty() || waiting.is_empty() && asked.is_empty()) {
         if let Some(sid) = waiting.pop_front()
             && let Some(session) = directory.find(sid)
         {

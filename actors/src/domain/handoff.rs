@@ -257,6 +257,9 @@ fn after_failure(lasted: Option<Millis>, record: Option<&CallRecord>, now: Times
     if !hopeless {
         return rejoin(record);
     }
+    if record.is_none() {
+        return Next::GiveUp;
+    }
     // Who was sent to a person for it before, and is back, has waited in vain.
     let sought = record.and_then(|record| record.escalation.as_ref());
     let in_vain = |known: &Escalation| {

@@ -5,17 +5,18 @@
 //! Evidence comes in three grades: `tokensPlayed` proves words, `agentSpeaking` proves moments, and
 //! between them time is counted at the pace of a voice.
 
+mod pace;
+
 use std::collections::VecDeque;
 
+pub(super) use self::pace::spoken_in;
+use self::pace::{backward, chars, duration, forward};
 use super::{
     heard::{floor_word, follows, is_sure, locate, played},
     ids::TurnId,
     relay::Interrupted,
     time::{Millis, Timestamp},
 };
-
-/// Pace of a synthetic voice, characters a second (measured on Google and ElevenLabs voices).
-const CHARS_PER_SECOND: u64 = 14;
 
 /// How many utterances are remembered: an interrupt speaks of the latest, or of one that was still
 /// in Twilio's queue behind them.
@@ -371,34 +372,6 @@ impl Utterance {
     fn ahead(&self) -> &str {
         self.text.get(self.heard.max(self.past)..).unwrap_or_default()
     }
-}
-
-fn chars(text: &str) -> u64 {
-    text.chars().count() as u64
-}
-
-/// Characters that a voice speaks in that time.
-pub(super) fn spoken_in(time: Millis) -> u64 {
-    time * CHARS_PER_SECOND / 1_000
-}
-
-fn duration(chars: u64) -> Millis {
-    chars * 1_000 / CHARS_PER_SECOND
-}
-
-/// The byte `count` characters after `from`.
-fn forward(text: &str, from: usize, count: u64) -> usize {
-    let rest = text.get(from..).unwrap_or_default();
-    let steps = usize::try_from(count).unwrap_or(usize::MAX);
-    rest.char_indices().nth(steps).map_or(text.len(), |(at, _)| from + at)
-}
-
-/// The byte before the last `count` characters.
-fn backward(text: &str, count: u64) -> usize {
-    let Some(before) = usize::try_from(count).ok().and_then(|count| count.checked_sub(1)) else {
-        return text.len();
-    };
-    text.char_indices().rev().nth(before).map_or(0, |(at, _)| at)
 }
 
 #[cfg(test)]

@@ -318,12 +318,14 @@ fn trouble(dice: &mut Rng) -> Vec<Step> {
 }
 
 fn rare(dice: &mut Rng) -> Vec<Step> {
-    match dice.u32(0..7) {
+    match dice.u32(0..12) {
         0 => vec![Step::Concluded { completed: dice.bool() }],
         1 => vec![Step::Setup { foreign: true }],
         2 => vec![Step::Attach, Step::Setup { foreign: false }],
         3 => vec![Step::SessionFailed, Step::SessionFailed],
         4 | 5 => vec![Step::Order],
+        6..=9 => vec![Step::Move],
+        10 => line_break(dice, Step::LetGo),
         _ => vec![Step::PlayedAgain, Step::Setup { foreign: false }],
     }
 }

@@ -50,6 +50,8 @@ pub(crate) enum Invariant {
     Escalated,
     /// Who is handed over has heard so, or had their say, and does not wait for it.
     Bridged,
+    /// Who is moved to another engine hears nothing of it.
+    Moved,
     /// Nothing follows the end.
     Over,
     /// Effects and ticks stay bounded.

@@ -1,6 +1,7 @@
 //! The oracle on trial: machines that are broken on purpose. Each one has to be found within the
 //! schedules of the normal run, and the broken promise named.
 
+mod moving;
 mod people;
 
 use switchhook_actors::domain::{

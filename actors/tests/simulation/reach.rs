@@ -21,7 +21,7 @@ use super::{
 const LOOKED_AT: u64 = 3_000;
 
 /// What has to happen in them.
-const PLACES: [&str; 37] = [
+const PLACES: [&str; 39] = [
     "asked",
     "asked again",
     "stopped",
@@ -59,6 +59,8 @@ const PLACES: [&str; 37] = [
     "second wish",
     "no person",
     "with a person",
+    "moved",
+    "replayed",
 ];
 
 static SEEN: [AtomicU64; PLACES.len()] = [const { AtomicU64::new(0) }; PLACES.len()];
@@ -94,6 +96,7 @@ fn places(effect: &Effect) -> Vec<&'static str> {
         Effect::Say { text, .. } if text.is_empty() => vec!["an empty end"],
         Effect::Say { .. } => vec!["said"],
         Effect::End { handoff } if handoff.contains("escalate") => vec!["end", "handed over"],
+        Effect::End { handoff } if handoff.contains("move") => vec!["end", "moved"],
         Effect::End { .. } => vec!["end", "goodbye"],
         Effect::Escalate(escalation) if escalation.is_under_way() => vec!["escalated"],
         Effect::Escalate(_) => vec!["no desk"],
@@ -135,6 +138,7 @@ fn observed(observation: Observation) -> Vec<&'static str> {
         Observation::Ignored("backchannel") => vec!["backchannel"],
         Observation::CallRefused(_) => vec!["refused call"],
         Observation::Ignored("escalation" | "order") => vec!["second wish"],
+        Observation::Ignored("replay") => vec!["replayed"],
         Observation::Ignored("prompt_after_end") => vec!["after the end"],
         _ => Vec::new(),
     }

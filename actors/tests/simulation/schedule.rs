@@ -100,6 +100,10 @@ pub(crate) enum Step {
     SessionFailed,
     /// The engine dies; another goes on from what is durable. `lost`: with a new session.
     TakeOver { lost: bool },
+    /// The engine is to stop: the call shall go to another one.
+    Move,
+    /// It stops, and another one goes on with the call.
+    LetGo,
     /// Another engine owns the call, and goes on with it.
     Fence,
     /// A webhook: the call is over.

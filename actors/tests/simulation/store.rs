@@ -59,6 +59,14 @@ impl Store {
         self.waiting.retain(|(_, entry)| matches!(entry, Entry::Turn(_)));
     }
 
+    /// An engine that takes leave writes what it has to write.
+    pub(crate) fn flush(&mut self, now: Timestamp) {
+        for (at, _) in self.waiting.iter_mut().filter(|_| !self.stalled) {
+            *at = now;
+        }
+        while self.written(now).is_some() {}
+    }
+
     /// The engine died with what it had not written.
     pub(crate) fn lose(&mut self) {
         self.waiting.clear();

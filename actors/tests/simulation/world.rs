@@ -4,6 +4,7 @@
 
 mod happening;
 mod line;
+mod moving;
 mod people;
 
 use switchhook_actors::domain::{
@@ -60,6 +61,10 @@ pub(crate) struct World<'a> {
     greeted_at: Option<Timestamp>,
     /// The engine before this one had no time to note the greeting: this one takes it for spoken now.
     greeting_lost: bool,
+    /// The machine has let the call go, and another one shall have it.
+    let_go: bool,
+    /// The caller was moved here and the record says all of it: they hear nothing about that.
+    unnoticed: bool,
     idle_ticks: u32,
     /// Since the last tick nothing was done.
     ticked_for_nothing: bool,
@@ -100,6 +105,8 @@ impl<'a> World<'a> {
             greeted: setting.greeting != Greeting::Twilio,
             greeted_at: None,
             greeting_lost: false,
+            let_go: false,
+            unnoticed: false,
             idle_ticks: 0,
             ticked_for_nothing: false,
             effects: Vec::new(),
@@ -125,6 +132,7 @@ impl<'a> World<'a> {
             epoch: self.store.durable.epoch,
         };
         self.oracle.judge(&seen)?;
+        self.stays_unnoticed(&effects)?;
         self.ticked_for_nothing &= effects.is_empty();
         for effect in effects.drain(..) {
             self.perform(effect, &input);
@@ -161,12 +169,15 @@ impl<'a> World<'a> {
             Effect::End { handoff } => {
                 if let Some(note) = to_person(&handoff) {
                     self.whereabouts = Whereabouts::Leaving(note);
+                } else if moving::is_move(&handoff) {
+                    self.whereabouts = Whereabouts::Moving;
                 }
                 let spoken = self.line.voice.ends_at().unwrap_or(self.now);
                 let closes = self.setting.farewell != Farewell::Patience && self.line.is_up();
                 self.closes_at = closes.then_some(spoken + 500);
             }
             Effect::RefuseLine => {
+                self.unnoticed = false;
                 self.line.refused(self.now);
                 self.heard.line_lost(Some(self.now));
             }
@@ -194,6 +205,7 @@ impl<'a> World<'a> {
                     // None of us speaks any more, whether the call is over or not.
                     self.fall_silent();
                 }
+                self.let_go = self.whereabouts == Whereabouts::Moving || *input == Input::LetGo;
                 self.question = None;
                 self.closes_at = None;
             }
@@ -277,6 +289,10 @@ impl<'a> World<'a> {
         }
         if self.closes_at.is_some_and(|at| at <= self.now) {
             self.closes_at = None;
+            if self.whereabouts == Whereabouts::Moving {
+                self.move_on()?;
+                return Ok(true);
+            }
             if matches!(self.whereabouts, Whereabouts::Leaving(_)) {
                 self.leave()?;
                 return Ok(true);
@@ -292,6 +308,10 @@ impl<'a> World<'a> {
 
     /// The call ends, in one way or another, and everything is as it should be.
     fn end(&mut self) -> Verdict {
+        if self.whereabouts == Whereabouts::Moving {
+            self.wait(PATIENCE)?;
+        }
+        self.go_where_it_was_let_go()?;
         match self.setting.farewell {
             _ if !self.line.was_ever_up() => self.give(Input::Concluded(Status::Failed))?,
             Farewell::Webhook => self.give(Input::Concluded(Status::Completed))?,

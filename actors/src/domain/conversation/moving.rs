@@ -45,7 +45,10 @@ impl Conversation {
 
     /// The caller says something on the way to another engine, which answers it.
     pub(super) fn leave_words(&mut self, now: Timestamp, words: &str, effects: &mut Vec<Effect>) {
-        if let Some(id) = self.transcript.unanswered().map(|turn| turn.id) {
+        // Of what was said since the agent spoke the last is answered.
+        let since = self.transcript.turns().iter().rev();
+        let mut since = since.take_while(|turn| turn.role == Role::Customer);
+        if let Some(id) = since.find(|turn| turn.reason.is_none()).map(|turn| turn.id) {
             self.amend(id, Role::Customer, effects, |turn| turn.reason = Some(Reason::Superseded));
         }
         self.turn = self.turn.next();

@@ -36,8 +36,8 @@ impl Conversation {
         self.ask(now, true, effects);
     }
 
-    /// Says what the caller has not heard of an answer that is whole. True when nothing else needs
-    /// to be said about the break: also when the voice is still speaking.
+    /// Says what the caller has not heard of an answer that is whole. False when a word about the
+    /// break is all there is to say: if the voice is still speaking, behind what it says.
     pub(super) fn say_rest(
         &mut self,
         now: Timestamp,
@@ -61,7 +61,7 @@ impl Conversation {
             self.playback.resume(turn.id, spoken);
             self.playback.speak(now, turn.id, speaking);
         }
-        has_word(speaking)
+        false
     }
 
     /// What the caller heard of a turn, or will when our words begin.

@@ -49,8 +49,8 @@ fn a_call_of_which_nothing_is_known_is_not_connected_again_for_ever() {
     let next = |lasted| SessionOver::Failed { lasted }.next(None, Timestamp(0));
     assert_eq!(next(Some(30_000)), Next::Rejoin { greet: false });
     assert_eq!(next(Some(10_000)), Next::Rejoin { greet: false });
-    assert_eq!(next(Some(9_999)), seek_person());
-    assert_eq!(next(None), seek_person());
+    assert_eq!(next(Some(9_999)), Next::GiveUp);
+    assert_eq!(next(None), Next::GiveUp);
 }
 
 #[test]

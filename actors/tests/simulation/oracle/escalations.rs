@@ -360,13 +360,13 @@ impl Escalations {
     /// another engine has it.
     fn finished(&mut self, seen: &Seen<'_>) -> Verdict {
         let over = |effect: &Effect| matches!(effect, Effect::Settle(Change::Ended { .. }));
-        let elsewhere = matches!(seen.input, Input::HandedOver | Input::Fenced)
+        let elsewhere = matches!(seen.input, Input::HandedOver | Input::Fenced | Input::LetGo)
             || seen.effects.iter().any(over);
         if let Some(current) = self.under_way.take_if(|_| !elsewhere) {
             return broken(Invariant::Escalated, format!("{current:?} is lost"));
         }
-        // What a session that is fenced off had to say is for the next one to say.
-        self.owed = self.owed.filter(|_| *seen.input == Input::Fenced);
+        // What a session that is fenced off, or let go, had to say is for the next one to say.
+        self.owed = self.owed.filter(|_| matches!(seen.input, Input::Fenced | Input::LetGo));
         (self.plea, self.ended) = (None, None);
         (self.under_way, self.unsaid, self.line_since) = (None, None, None);
         Ok(())

@@ -25,8 +25,11 @@ use super::{
 
 impl World<'_> {
     pub(super) fn step(&mut self, step: &Step) -> Verdict {
+        self.go_where_it_was_let_go()?;
         match step {
             Step::Wait(millis) => self.wait(*millis),
+            Step::Move => self.give(Input::Move),
+            Step::LetGo => self.let_go(),
             Step::Jump(millis) => self.jump(*millis),
             Step::Attach => self.attach(),
             Step::Setup { foreign } => self.set_up(*foreign),
@@ -149,7 +152,7 @@ impl World<'_> {
         self.hear(Inbound::Prompt(Prompted { text, lang: None, last }))
     }
 
-    fn attach(&mut self) -> Verdict {
+    pub(super) fn attach(&mut self) -> Verdict {
         if self.is_over() {
             return Ok(());
         }
@@ -183,6 +186,7 @@ impl World<'_> {
         if !self.line.is_up() {
             return Ok(());
         }
+        self.unnoticed = false;
         self.line.lose(self.now, clean);
         self.oracle.spoken.line_lost();
         self.heard.line_lost(Some(self.now));
@@ -194,6 +198,7 @@ impl World<'_> {
         if !self.line.is_up() {
             return Ok(());
         }
+        self.unnoticed = false;
         self.line.lose(self.now, true);
         self.oracle.spoken.line_lost();
         self.heard.line_lost(Some(self.now));
@@ -205,6 +210,7 @@ impl World<'_> {
         if self.is_over() || !self.line.was_ever_up() {
             return Ok(());
         }
+        self.unnoticed = false;
         self.line.lose(self.now, false);
         self.heard.line_lost(Some(self.now));
         self.fall_silent();
@@ -239,7 +245,7 @@ impl World<'_> {
     /// Another engine begins with what is durable.
     pub(super) fn go_on_elsewhere(&mut self, lost: bool) -> Verdict {
         self.store.lose();
-        self.greeted = true;
+        (self.greeted, self.let_go, self.unnoticed) = (true, false, false);
         let record = &mut self.store.durable;
         record.epoch = Epoch(record.epoch.0 + 1);
         if record.status == Status::Ringing {

@@ -23,6 +23,8 @@ pub(super) enum Whereabouts {
     WithUs,
     /// `end` was sent with this note.
     Leaving(HandoffNote),
+    /// `end` was sent, for another engine.
+    Moving,
     /// Twilio was told to put them in a queue.
     Queued,
     /// The call is over.

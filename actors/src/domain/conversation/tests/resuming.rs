@@ -123,9 +123,10 @@ fn a_whole_answer_whose_voice_speaks_on_is_left_to_it() {
     let (mut talk, turn) = half_said();
     talk.done(turn);
     let mut next = go_on(&talk, None);
-    assert_eq!(next.heard(), "");
+    assert_eq!(next.heard(), BREAK, "behind what it says");
     next.interrupt("Fourteen letters in a second. And then");
     assert_eq!(next.agent(turn).text, "Fourteen letters in a second. And then");
+    assert_eq!(next.agent(TurnId(turn.0 + 1)).text, "");
     // Once it has been heard to its end, the break is spoken of.
     talk.now = talk.now + 10_000;
     assert_eq!(go_on(&talk, None).heard(), BREAK);
