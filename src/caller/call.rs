@@ -213,7 +213,12 @@ impl Phone {
         let mut line = Line::new(self, target, relay, session_id, action);
         let outcome = line.run().await;
         let session_id = line.into_session_id();
-        self.shared.change(|history| history.place = Place::Between);
+        self.shared.change(|history| {
+            history.place = Place::Between;
+            if matches!(outcome, Outcome::Failed { .. }) {
+                history.fail_session();
+            }
+        });
         let seconds = began.elapsed().as_secs();
         Ended { session_id, seconds, outcome }
     }

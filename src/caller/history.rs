@@ -180,6 +180,13 @@ impl History {
         self.ending = Some(ending);
     }
 
+    /// The session has failed: what its voice had still to say is not said. Whether it is while Twilio
+    /// connects the same session again is not documented; here it is.
+    pub(super) fn fail_session(&mut self) {
+        let now = self.clock(Instant::now());
+        self.voice.stop(now);
+    }
+
     /// Twilio says something by itself, outside of a session.
     pub(super) fn speak(&mut self, text: &str) {
         self.record(Happening::Said(text.to_owned()));

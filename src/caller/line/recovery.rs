@@ -6,6 +6,7 @@ use std::pin::Pin;
 use super::*;
 use crate::caller::{
     WireError,
+    history::History,
     reconnect::{Clean, Way},
     record::What,
     wire::{Frames, Wire},
@@ -207,6 +208,7 @@ impl Line<'_> {
         let seconds = self.began.elapsed().as_secs();
         let ended = Ended { session_id: self.session_id.clone(), seconds, outcome };
         let fields = ended.told(self.phone);
+        self.phone.shared.change(History::fail_session);
         let asked = self.phone.follow(action.url, action.document, action.method, &fields).await;
         asked.inspect_err(|error| self.broken(error.to_string())).ok()
     }

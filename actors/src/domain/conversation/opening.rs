@@ -48,7 +48,8 @@ impl Conversation {
     pub(super) fn attached(&mut self, now: Timestamp) {
         let lost = self.line_lost.take();
         self.quiet.stir(now);
-        if !self.moved {
+        // The call's first line has nothing to say again.
+        if !self.moved && self.opening != Opening::Fresh {
             self.replays.expect(now);
         }
         self.playback.go_on(now);

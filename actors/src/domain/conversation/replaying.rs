@@ -2,7 +2,8 @@
 //!
 //! Twilio keeps events of a lost socket and says them again on the next one; whether it does, and
 //! which, is not documented. The first frames of a line that equal, in their order, the last ones of
-//! the call are dropped, until the first that does not: the caller may truly say "yes" twice.
+//! the call are dropped, until the first that does not: the caller may truly say "yes" twice. It may
+//! also say each of them twice, new or old: a sentence that comes again in the same go is dropped.
 
 use std::{
     collections::{VecDeque, hash_map::DefaultHasher},
@@ -26,6 +27,10 @@ const REMEMBERED: Millis = 30_000;
 /// them come in one go, and a caller takes longer to say the same once more.
 const AT_ONCE: Millis = 2_000;
 
+/// Words that a sentence has at least: "yes" and "no, no" are said twice, one like this is not, and
+/// not at once.
+const SENTENCE: usize = 3;
+
 /// Events that are remembered at most: those of a caller who presses two keys a second.
 const KEPT: usize = 64;
 
@@ -38,6 +43,10 @@ pub(super) struct Replays {
     inherited: bool,
     /// While the frames of this line may be old ones.
     matching: Option<Matching>,
+    /// The sentences of this line, while they come in one go.
+    here: Vec<u64>,
+    /// Until when they do.
+    here_until: Option<Timestamp>,
 }
 
 struct Matching {
@@ -67,7 +76,7 @@ impl Replays {
         }
         let inherited = !seen.is_empty();
         seen.drain(..seen.len().saturating_sub(KEPT));
-        Self { seen, inherited, matching: None }
+        Self { seen, inherited, ..Self::default() }
     }
 
     /// A line is there that may begin with old events.
@@ -76,6 +85,8 @@ impl Replays {
             self.seen.pop_front();
         }
         let until = now + AT_ONCE;
+        self.here.clear();
+        self.here_until = Some(until);
         let expected = !self.seen.is_empty();
         self.matching = expected.then_some(Matching { until, next: None, in_keys: false });
     }
@@ -98,6 +109,19 @@ impl Replays {
         matching.next = Some(next);
         (matching.until, matching.in_keys) = (now + AT_ONCE, key.is_some());
         repeats
+    }
+
+    /// Whether this sentence has come on this line before, in the same go.
+    fn comes_again(&mut self, now: Timestamp, sentence: u64) -> bool {
+        if self.here_until.is_none_or(|until| now > until) {
+            return false;
+        }
+        self.here_until = Some(now + AT_ONCE);
+        let again = self.here.contains(&sentence);
+        if !again && self.here.len() < KEPT {
+            self.here.push(sentence);
+        }
+        again
     }
 
     /// The caller has done something new.
@@ -150,6 +174,10 @@ impl Conversation {
                 let words = prompt.text.trim();
                 if self.replays.inherited && consists_of(words, &self.persona.backchannel) {
                     return false;
+                }
+                let sentence = words.split_whitespace().nth(SENTENCE - 1).is_some();
+                if sentence && self.replays.comes_again(now, print(words)) {
+                    return true;
                 }
                 (print(words), None)
             }

@@ -133,3 +133,22 @@ fn a_question_that_is_asked_again_by_the_next_engine_is_not_one_more_turn() {
     let asked: Vec<_> = next.questions().into_iter().map(|(turn, _)| turn).collect();
     assert_eq!((asked, customers(&next)), (vec![turn], vec!["The fee?"]));
 }
+
+#[test]
+fn a_sentence_that_comes_twice_in_one_go_on_a_new_line_was_said_once() {
+    let (old, new) = ("What is the late fee?", "And when is it due?");
+    let mut talk = Talk::greeted();
+    answered(&mut talk, old);
+    let frames = [[old, old, new, new], [old, new, old, new]];
+    for frames in frames {
+        let mut next = elsewhere(&talk);
+        for words in frames {
+            next.say(words);
+        }
+        assert_eq!(customers(&next), [old, new]);
+        // Later it is a question again.
+        next.wait(3_000);
+        next.say(new);
+        assert_eq!(customers(&next), [old, new, new]);
+    }
+}
