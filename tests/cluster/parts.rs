@@ -13,6 +13,7 @@
     reason = "each of its users needs a part of it, and a part that does not start fails them"
 )]
 
+mod engines;
 mod haproxy;
 mod ports;
 mod process;
@@ -20,6 +21,7 @@ mod redis;
 mod sentinels;
 mod waiting;
 
+pub(crate) use engines::Engine;
 pub(crate) use haproxy::Haproxy;
 pub(crate) use ports::free_port;
 pub(crate) use process::{Running, guarded, need};
