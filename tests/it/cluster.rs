@@ -1,7 +1,8 @@
 //! What `deploy/` promises of Redis, its Sentinels and the balancer: each is started with its very
 //! files.
 
-mod redis;
-
+mod balancer;
 #[path = "../cluster/parts.rs"]
-mod parts;
+pub(crate) mod parts;
+mod redis;
+mod upstream;

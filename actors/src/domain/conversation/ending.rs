@@ -23,7 +23,7 @@ const ENGINE_FAILED: &str = "the assistant could not answer several times in a r
 const PAUSE: &str = "\u{2013} ";
 
 /// What ends a sentence, in the scripts that the voices speak.
-pub(super) const SENTENCE_ENDS: [char; 9] = ['.', '!', '?', '…', '。', '！', '？', '।', '؟'];
+const SENTENCE_ENDS: [char; 9] = ['.', '!', '?', '…', '。', '！', '？', '।', '؟'];
 
 /// What may stand behind the end of a sentence.
 const CLOSING_SIGNS: [char; 9] = [' ', '\n', '"', '\'', ')', ']', '”', '’', '»'];

@@ -3,7 +3,7 @@
 //! The first spoken word waits until the caller's words are durable, which runs beside the model's
 //! own time to the first token; and while a caller who has just cut in may be about to speak.
 
-use super::{Conversation, Effect, Observation, answering::Answer, ending::SENTENCE_ENDS};
+use super::{Conversation, Effect, Observation, answering::Answer};
 use crate::domain::{
     ids::TurnId,
     playback::Cut,
@@ -78,16 +78,16 @@ impl Conversation {
         effects.push(Effect::Say { turn: answer.turn, text: words, last });
     }
 
-    /// When the answer is to be stored as far as it has been said: with its first sentence, then now
-    /// and then, as long as there is more of it than is stored.
+    /// When the answer is to be stored as far as it has been said: with its first word, so that none
+    /// that has begun is given from the start again, then now and then, as long as there is more of it
+    /// than is stored.
     pub(super) fn keep_at(&self) -> Option<Timestamp> {
         let answer = self.answer.as_ref().filter(|answer| answer.has_spoken())?;
         let sent = self.playback.sent(answer.turn);
         if sent.len() <= answer.kept {
             return None;
         }
-        let first = answer.kept == 0 && sent.contains(SENTENCE_ENDS);
-        Some(if first { answer.kept_at } else { answer.kept_at + KEEP_EVERY })
+        Some(if answer.kept == 0 { answer.kept_at } else { answer.kept_at + KEEP_EVERY })
     }
 
     /// Stores the answer as far as it has been said, if that is due.
