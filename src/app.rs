@@ -146,9 +146,9 @@ pub fn start(
 /// The store that the configuration names.
 fn open_store(config: &Config, engine: redis::Engine) -> Result<Store, StartError> {
     let now = clock::now();
-    let own = Embedded::open(&config.store.data_dir, now)?;
+    let vault = vault(config);
+    let own = Embedded::open(&config.store.data_dir, vault.clone(), now)?;
     let Some(address) = config.store.redis.clone() else { return Ok(Store::Own(Arc::new(own))) };
-    let vault = Vault::new(&config.store.transcript_keys);
     let shared = Redis::start(address, vault, engine, now).map_err(StartError::Thread)?;
     Ok(Store::Shared(Arc::new(Sheltered::new(shared, own))))
 }
@@ -260,12 +260,17 @@ pub fn persona(config: &Config) -> Result<Persona, StartError> {
     Persona::parse(&text).map_err(StartError::Persona)
 }
 
+/// The keys with which calls are sealed.
+fn vault(config: &Config) -> Vault {
+    Vault::new(&config.store.transcript_keys)
+}
+
 /// Opens the store as [`start`] would, and closes it again.
 ///
 /// # Errors
 /// When it cannot be opened, or a running engine has it.
 pub async fn try_store(config: &Config) -> Result<(), StartError> {
-    Embedded::open(&config.store.data_dir, clock::now())?.close().await;
+    Embedded::open(&config.store.data_dir, vault(config), clock::now())?.close().await;
     Ok(())
 }
 
