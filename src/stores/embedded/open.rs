@@ -85,7 +85,7 @@ pub(super) fn open_file(dir: &Path) -> Result<Database, OpenError> {
 
 /// Opens or creates a file of calls.
 pub(super) fn create(path: &Path) -> Result<Database, DatabaseError> {
-    let file = private().open(path).map_err(|error| StorageError::Io(error))?;
+    let file = private().open(path).map_err(StorageError::Io)?;
     drop(file);
     Database::builder().set_cache_size(CACHE).create(path)
 }

@@ -17,12 +17,14 @@ use super::{
     writer::{self, Job},
 };
 
+type Jobs = SyncSender<Box<dyn Job>>;
+
 /// Takes operations, until it is closed. Clones share it.
 #[derive(Clone)]
-pub(super) struct Queue(Arc<Mutex<Option<SyncSender<Box<dyn Job>>>>>);
+pub(super) struct Queue(Arc<Mutex<Option<Jobs>>>);
 
 impl Queue {
-    pub(super) fn new(jobs: SyncSender<Box<dyn Job>>) -> Self {
+    pub(super) fn new(jobs: Jobs) -> Self {
         Self(Arc::new(Mutex::new(Some(jobs))))
     }
 
