@@ -36,6 +36,7 @@ pub use redis::RedisAddress;
 pub use relay::RelayConfig;
 pub use store::Store;
 pub use twilio::Twilio;
+pub(crate) use values::is_phone;
 pub use variables::{VARIABLES, Variable};
 
 /// Everything an operator decides. Secrets in it are redacted in `Debug`.
@@ -92,7 +93,6 @@ impl Config {
             }
         }
         known.retain(|_, value: &mut String| !value.is_empty());
-        warnings.extend(known.keys().filter_map(|name| variables::without_effect(name)));
         let mut problems = Problems::default();
         let config = Self::parse(&Pairs(known), &mut problems, warnings);
         if problems.0.is_empty() { Ok(config) } else { Err(problems) }

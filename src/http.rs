@@ -7,6 +7,7 @@
 
 mod access;
 mod admission;
+mod callers;
 mod conversation;
 mod error;
 mod line;
@@ -138,6 +139,9 @@ pub fn routes(app: &mut web::ServiceConfig) {
             resource("/api/transcript/{id}", "GET, DELETE")
                 .route(web::get().to(transcript::read))
                 .route(web::delete().to(transcript::erase)),
+        )
+        .service(
+            resource("/api/callers/{number}", "DELETE").route(web::delete().to(callers::erase)),
         )
         .service(
             resource("/api/calls/{call_sid}/escalate", "POST")

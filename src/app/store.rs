@@ -20,9 +20,9 @@ use crate::{
 /// The store that the configuration names.
 pub(super) fn open(config: &Config, engine: redis::Engine) -> Result<Store, StartError> {
     let now = clock::now();
-    let own = Embedded::open(&config.store.data_dir, now)?;
-    let Some(address) = config.store.redis.clone() else { return Ok(Store::Own(Arc::new(own))) };
     let vault = Vault::new(&config.store.transcript_keys);
+    let own = Embedded::open(&config.store.data_dir, vault.clone(), now)?;
+    let Some(address) = config.store.redis.clone() else { return Ok(Store::Own(Arc::new(own))) };
     let shared = Redis::start(address, vault, engine, now).map_err(StartError::Thread)?;
     Ok(Store::Shared(Arc::new(Sheltered::new(shared, own))))
 }
@@ -45,7 +45,8 @@ pub async fn try_redis(config: &Config) -> Result<(), StartError> {
 /// # Errors
 /// When it cannot be opened, or a running engine has it.
 pub async fn try_store(config: &Config) -> Result<(), StartError> {
-    Embedded::open(&config.store.data_dir, clock::now())?.close().await;
+    let vault = Vault::new(&config.store.transcript_keys);
+    Embedded::open(&config.store.data_dir, vault, clock::now())?.close().await;
     Ok(())
 }
 

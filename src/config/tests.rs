@@ -171,14 +171,6 @@ fn the_readme_names_every_variable_with_its_default() {
 }
 
 #[test]
-fn a_setting_without_effect_in_this_version_is_not_taken_in_silence() {
-    let key = format!("k:{}=", "A".repeat(43));
-    let warnings = config(&[("TRANSCRIPT_KEYS", key.as_str()), ("PORT", "4000")]).warnings;
-    let told = "TRANSCRIPT_KEYS has no effect in this version: transcripts are stored readable";
-    assert_eq!(warnings, [told]);
-}
-
-#[test]
 fn a_peer_is_pinged_before_it_counts_as_silent() {
     assert_eq!(variables(&problems(&[("LINE_PING_SECONDS", "25")])), ["LINE_SILENT_SECONDS"]);
     let quick = config(&[("LINE_PING_SECONDS", "1"), ("LINE_SILENT_SECONDS", "2")]).limits;

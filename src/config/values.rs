@@ -144,7 +144,7 @@ pub(super) fn sid(
 }
 
 /// Whether it is a number in E.164, as Twilio reads it.
-pub(super) fn is_phone(text: &str) -> bool {
+pub(crate) fn is_phone(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
         PHONE_DIGITS.contains(&digits.len())
             && !digits.starts_with('0')

@@ -147,18 +147,6 @@ pub(super) fn warning(name: &str) -> Option<String> {
     })
 }
 
-/// Variables that are read and checked, and that nothing in this version uses yet.
-const WITHOUT_EFFECT: [&str; 1] = ["TRANSCRIPT_KEYS"];
-
-/// What to say about a variable that is set and changes nothing.
-pub(super) fn without_effect(name: &str) -> Option<String> {
-    if !WITHOUT_EFFECT.contains(&name) {
-        return None;
-    }
-    let more = if name == "TRANSCRIPT_KEYS" { ": transcripts are stored readable" } else { "" };
-    Some(format!("{name} has no effect in this version{more}"))
-}
-
 /// How many letters must be added, removed or replaced to make `b` of `a` (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -92,6 +92,9 @@ impl CallStore for Broken {
     fn erase(&self, _: CallSid) -> Stored<bool> {
         self.answer()
     }
+    fn erase_caller(&self, _: String) -> Stored<usize> {
+        self.answer()
+    }
     fn sweep(&self, _: Sweep) -> Stored<Swept> {
         self.answer()
     }

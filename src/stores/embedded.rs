@@ -1,9 +1,17 @@
 //! The embedded store: calls in one redb file of one engine, nothing else to install.
 //!
 //! The registry asks; a thread of its own writes (`embedded/writer.rs`); lists and the feed come
-//! from memory (`embedded/index.rs`). An operation is answered when it is on the disk.
+//! from memory (`stores/index.rs`). An operation is answered when it is on the disk. Calls are sealed
+//! with a key each (`embedded/keyring.rs`), and what is erased leaves the file
+//! (`embedded/compaction.rs`).
 
+mod compaction;
+mod keyring;
+mod links;
+mod open;
 mod operations;
+mod queue;
+mod replies;
 mod tables;
 mod writer;
 
@@ -12,19 +20,15 @@ mod tests;
 
 use std::{
     fmt,
-    fs::{DirBuilder, OpenOptions},
-    io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        mpsc::sync_channel,
     },
-    time::Duration,
 };
 
 use futures_util::{FutureExt, future::ready};
-use redb::{Database, DatabaseError};
 use switchhook_actors::{
     domain::{
         ids::{Alias, CallSid, Epoch, InstanceId},
@@ -39,54 +43,15 @@ use switchhook_actors::{
 };
 use tokio::sync::watch;
 
-use super::index::Index;
-use operations::Round;
-use writer::{Job, Opener, Writer};
-
-/// The file within the data directory.
-const FILE: &str = "calls.redb";
-
-/// Memory for pages of the file, bytes: those of the calls that are being written. What is read, an
-/// index in memory finds; more pages were measured to save no time. The library's own default is a
-/// gibibyte.
-const CACHE: usize = 2 << 20;
-
-/// The store could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The directory cannot be created, or the file in it not be opened.
-    #[error("the data directory {path} cannot be used: {source}")]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// One directory belongs to one engine.
-    #[error("the data directory {0} is in use by another engine")]
-    InUse(PathBuf),
-    /// A newer engine wrote it: reading it as something else would destroy it.
-    #[error("{path} was written by a newer engine: its format is {found}, this one knows {known}")]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The format of the file.
-        found: u64,
-        /// The newest format that this engine knows.
-        known: u64,
-    },
-    /// It is damaged, or no call store at all.
-    #[error("{path} cannot be read as a call store: {why}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// The system gives no thread to write with.
-    #[error("the call store's thread cannot be started: {0}")]
-    Thread(io::Error),
-}
+pub use self::open::OpenError;
+use self::{
+    keyring::Keyring,
+    open::{FILE, create, open_file},
+    operations::{Round, Scanned},
+    queue::{Queue, gone},
+    writer::{Disk, Writer},
+};
+use super::{index::Index, sealed::Vault};
 
 /// Why an operation came to nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -130,7 +95,7 @@ impl From<Trouble> for StoreError {
 /// The embedded store. Dropping it lets its thread finish what was accepted, without waiting.
 pub struct Embedded {
     /// None once it is closed.
-    jobs: Mutex<Option<SyncSender<Box<dyn Job>>>>,
+    jobs: Queue,
     index: Arc<Mutex<Index>>,
     /// Whether the last commit came to nothing.
     failing: Arc<AtomicBool>,
@@ -140,26 +105,27 @@ pub struct Embedded {
 
 impl Embedded {
     /// Opens the store in that directory, which is created if need be, readable by its owner
-    /// alone. `now` is when live calls begin to count as silent.
+    /// alone; what is said is sealed with the keys of that vault. `now` is when live calls begin to
+    /// count as silent.
     ///
     /// # Errors
     ///
     /// When another engine uses the directory, when it cannot be used, and when the file in it was
     /// written by a newer engine or cannot be read.
-    pub fn open(dir: &Path, now: Timestamp) -> Result<Self, OpenError> {
-        let dir = dir.to_owned();
-        Self::with_opener(Box::new(move || open_file(&dir)), now)
+    pub fn open(dir: &Path, vault: Vault, now: Timestamp) -> Result<Self, OpenError> {
+        let (dir, file) = (dir.to_owned(), dir.join(FILE));
+        let open = Box::new(move || open_file(&dir));
+        Self::on_disk(Disk { open, file: Some(file) }, vault, now)
     }
 
-    fn with_opener(opener: Opener, now: Timestamp) -> Result<Self, OpenError> {
-        let database = opener()?;
-        let live = tables::live_calls(&database).map_err(|trouble| OpenError::Unreadable {
-            path: FILE.into(),
-            why: trouble.to_string(),
+    fn on_disk(disk: Disk, vault: Vault, now: Timestamp) -> Result<Self, OpenError> {
+        let (database, keys) = ((disk.open)()?, Keyring::new(vault));
+        let live = tables::live_calls(&database, &keys).map_err(|trouble| {
+            OpenError::Unreadable { path: FILE.into(), why: trouble.to_string() }
         })?;
         let index = Arc::new(Mutex::new(Index::new(live, now)));
         let failing = Arc::new(AtomicBool::new(false));
-        let writer = Writer::new(opener, database, Arc::clone(&index), Arc::clone(&failing));
+        let writer = Writer::new(disk, keys, database, Arc::clone(&index), Arc::clone(&failing));
         let (jobs, asked) = sync_channel(writer::QUEUE);
         let (end, ended) = watch::channel(());
         let work = move || {
@@ -172,7 +138,7 @@ impl Embedded {
             .name("call-store".into())
             .spawn(work)
             .map_err(OpenError::Thread)?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), index, failing, ended })
+        Ok(Self { jobs: Queue::new(jobs), index, failing, ended })
     }
 
     /// Whether the store still works. Once false, it stays so.
@@ -190,10 +156,15 @@ impl Embedded {
     /// Takes no more operations, and resolves when all that were accepted are durable and the
     /// directory is free for another engine.
     pub async fn close(&self) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.jobs.close();
         let mut ended = self.ended.clone();
         // Nothing is ever sent: it resolves when the thread is over.
         while ended.changed().await.is_ok() {}
+    }
+
+    /// Deletes a call that another store has by now. It leaves the file with the last of them.
+    pub(super) fn discard(&self, sid: CallSid) -> Stored<bool> {
+        self.ask(move |round| round.discard(sid))
     }
 
     /// All calls that are kept, live or over.
@@ -207,32 +178,7 @@ impl Embedded {
         T: Send + 'static,
         F: FnMut(&mut Round<'_>) -> Result<T, Trouble> + Send + 'static,
     {
-        self.queue(Duration::ZERO, work)
-    }
-
-    /// Queues an operation that may wait so long for others, at once: the order of the calls is the order of their effects.
-    fn queue<T, F>(&self, patience: Duration, work: F) -> Stored<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&mut Round<'_>) -> Result<T, Trouble> + Send + 'static,
-    {
-        let (job, answer) = writer::job(patience, work);
-        match self.enqueue(job) {
-            Ok(()) => answer.map(|answer| answer.unwrap_or_else(|_| Err(gone()))).boxed(),
-            Err(error) => ready(Err(error)).boxed(),
-        }
-    }
-
-    fn enqueue(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let jobs = jobs.as_ref().ok_or_else(gone)?;
-        jobs.try_send(job).map_err(|refused| match refused {
-            TrySendError::Disconnected(_) => gone(),
-            TrySendError::Full(_) => StoreError::Unavailable(format!(
-                "the call store is behind: {} operations wait for the disk",
-                writer::QUEUE
-            )),
-        })
+        self.jobs.ask(work)
     }
 
     /// Reads from memory: what is committed.
@@ -245,8 +191,22 @@ impl Embedded {
     }
 }
 
-fn gone() -> StoreError {
-    StoreError::Unavailable("the call store is closed".into())
+/// Looks through all calls, some at a time: others are served in between. All that are found go in
+/// one step, so that the file is written anew once.
+async fn erase_caller(jobs: Queue, number: String) -> Result<usize, StoreError> {
+    let number: Arc<str> = number.into();
+    let (mut theirs, mut after) = (Vec::new(), String::new());
+    loop {
+        let (number, behind) = (Arc::clone(&number), after);
+        let Scanned { last, found } =
+            jobs.ask(move |round| round.calls_of(&number, &behind)).await?;
+        theirs.extend(found);
+        match last {
+            Some(last) => after = last.to_string(),
+            None => break,
+        }
+    }
+    jobs.ask(move |round| round.erase_all(&theirs)).await
 }
 
 impl fmt::Debug for Embedded {
@@ -269,7 +229,7 @@ impl CallStore for Embedded {
             Role::Customer => writer::CALLERS_WORDS,
             Role::Agent => writer::AGENTS_WORDS,
         };
-        self.queue(patience, move |round| round.append(sid, epoch, seq, &turn))
+        self.jobs.queue(patience, move |round| round.append(sid, epoch, seq, &turn))
     }
 
     fn settle(&self, sid: CallSid, epoch: Epoch, change: Change, at: Timestamp) -> Stored<Settled> {
@@ -319,6 +279,10 @@ impl CallStore for Embedded {
         self.ask(move |round| round.erase(sid))
     }
 
+    fn erase_caller(&self, number: String) -> Stored<usize> {
+        erase_caller(self.jobs.clone(), number).boxed()
+    }
+
     fn sweep(&self, sweep: Sweep) -> Stored<Swept> {
         self.ask(move |round| round.sweep(&sweep))
     }
@@ -326,39 +290,4 @@ impl CallStore for Embedded {
     fn flush(&self) -> Stored<()> {
         self.ask(|_| Ok(()))
     }
-}
-
-/// Opens or creates the file of calls in that directory.
-fn open_file(dir: &Path) -> Result<Database, OpenError> {
-    let path = dir.join(FILE);
-    create_private(dir, &path)
-        .map_err(|source| OpenError::Directory { path: dir.to_owned(), source })?;
-    let unreadable =
-        |why: &dyn fmt::Display| OpenError::Unreadable { path: path.clone(), why: why.to_string() };
-    let opened = Database::builder().set_cache_size(CACHE).create(&path);
-    let database = opened.map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            OpenError::InUse(dir.to_owned())
-        }
-        other => unreadable(&other),
-    })?;
-    match tables::prepare(&database).map_err(|trouble| unreadable(&trouble))? {
-        found if found > tables::FORMAT => {
-            Err(OpenError::Newer { path, found, known: tables::FORMAT })
-        }
-        _ => Ok(database),
-    }
-}
-
-/// Creates what is missing so that only the owner can read it: callers' words are in it.
-fn create_private(dir: &Path, file: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    builder.recursive(true).create(dir)?;
-    options.read(true).write(true).create(true).truncate(false).open(file).map(drop)
 }

@@ -216,6 +216,11 @@ impl Index {
         self.events.push_back(CallEvent { position: self.head, kind, call });
     }
 
+    /// Whether no call is live.
+    pub(super) fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
     /// All live calls, by start.
     pub(super) fn calls(&self) -> Vec<CallSummary> {
         let mut calls: Vec<_> = self.live.values().map(Live::summary).collect();

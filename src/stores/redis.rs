@@ -269,6 +269,10 @@ impl CallStore for Redis {
         self.spawn(Arc::clone(&self.core).erase(sid))
     }
 
+    fn erase_caller(&self, number: String) -> Stored<usize> {
+        self.spawn(Arc::clone(&self.core).erase_caller(number))
+    }
+
     fn sweep(&self, sweep: Sweep) -> Stored<Swept> {
         self.spawn(Arc::clone(&self.core).sweep(sweep))
     }

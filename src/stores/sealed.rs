@@ -7,7 +7,7 @@
 //! be taken for another turn, another call or another side. Without keys values are kept readable.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{fmt, sync::Arc};
 
@@ -200,6 +200,12 @@ impl Vault {
 }
 
 impl CallKey {
+    /// Whether there is none: the call is kept readable.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.cipher.is_none()
+    }
+
     /// A value as it is to be kept in that place.
     #[must_use]
     pub fn seal(&self, place: &Place, plain: &[u8]) -> Vec<u8> {

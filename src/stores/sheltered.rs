@@ -285,6 +285,24 @@ impl CallStore for Sheltered {
         })
     }
 
+    /// Calls that are on their way back are of the journal's as well: they count once.
+    fn erase_caller(&self, number: String) -> Stored<usize> {
+        let inner = Arc::clone(&self.inner);
+        self.spawn(async move {
+            let held = inner.calls.from(&number);
+            let mut erased = inner.redis.erase_caller(number.clone()).await?;
+            for call in held {
+                let _turn = inner.calls.turn(call.sid()).await;
+                // Redis has never known that one.
+                erased += usize::from(call.is_journaled() && call.is_born_here());
+                call.erase();
+            }
+            let here = inner.journal.erase_caller(number).await?;
+            // More are of an earlier run.
+            Ok(erased.max(here))
+        })
+    }
+
     fn sweep(&self, sweep: Sweep) -> Stored<Swept> {
         let inner = Arc::clone(&self.inner);
         self.spawn(async move {

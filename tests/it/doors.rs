@@ -1,6 +1,7 @@
 //! Who gets in: what Twilio signed, and people with a token.
 
 mod access;
+mod at_rest;
 mod secrets;
 mod upgrades;
 

@@ -112,6 +112,9 @@ impl CallStore for Memory {
     fn follow(&self, _: Option<Position>) -> Stored<Feed> {
         future::pending().boxed()
     }
+    fn erase_caller(&self, _: String) -> Stored<usize> {
+        self.answer(0)
+    }
     fn erase(&self, _: CallSid) -> Stored<bool> {
         self.answer(false)
     }

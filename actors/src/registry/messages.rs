@@ -1,7 +1,7 @@
 //! What the registry can be asked: one message for each operation of the store. Every part of a
 //! call sends them; answers come back as the message's result.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use actix::Message;
 
@@ -148,6 +148,21 @@ pub struct Erase {
     pub sid: CallSid,
 }
 
+/// Deletes all calls from a number; how many.
+#[derive(Message)]
+#[rtype(result = "Result<usize, StoreError>")]
+pub struct EraseCaller {
+    /// Whose.
+    pub number: String,
+}
+
+/// It names nobody.
+impl fmt::Debug for EraseCaller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EraseCaller").finish_non_exhaustive()
+    }
+}
+
 /// Resolves when everything accepted before is durable.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
@@ -286,6 +301,15 @@ impl Operation for Erase {
 
     fn ask(self, store: &dyn CallStore) -> Stored<bool> {
         store.erase(self.sid)
+    }
+}
+
+impl Operation for EraseCaller {
+    type Answer = usize;
+    const NAME: &'static str = "erase_caller";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<usize> {
+        store.erase_caller(self.number)
     }
 }
 

@@ -222,6 +222,10 @@ pub trait CallStore: Send + Sync + 'static {
     /// Deletes the call, its words and its links. False when there is no such call.
     fn erase(&self, sid: CallSid) -> Stored<bool>;
 
+    /// Erases every call from that number; how many. One that begins meanwhile may stay, and so may
+    /// one that cannot be read.
+    fn erase_caller(&self, number: String) -> Stored<usize>;
+
     /// Tidies up.
     fn sweep(&self, sweep: Sweep) -> Stored<Swept>;
 

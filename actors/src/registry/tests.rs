@@ -79,6 +79,9 @@ impl CallStore for Watched {
     fn follow(&self, _: Option<Position>) -> Stored<Feed> {
         unavailable()
     }
+    fn erase_caller(&self, _: String) -> Stored<usize> {
+        unavailable()
+    }
     fn erase(&self, _: CallSid) -> Stored<bool> {
         unavailable()
     }

@@ -84,9 +84,19 @@ async fn store(config: &Config) -> Finding {
         }
     }
     match tokio::time::timeout(STORE_PATIENCE, app::try_store(config)).await {
-        Ok(Ok(())) => Finding::good("store", format!("{} can be written", dir.display())),
+        Ok(Ok(())) => {
+            Finding::good("store", format!("{} can be written, {}", dir.display(), sealed(config)))
+        }
         Ok(Err(error)) => Finding::bad("store", error.to_string(), "mend or change DATA_DIR"),
         Err(_) => Finding::bad("store", "it does not open in time", "look at the disk of DATA_DIR"),
+    }
+}
+
+/// Whether somebody who gets at the disk can read what was said.
+fn sealed(config: &Config) -> String {
+    match config.store.transcript_keys.first() {
+        Some(key) => format!("and transcripts are encrypted under {}", key.kid),
+        None => "and transcripts are stored readable".to_owned(),
     }
 }
 

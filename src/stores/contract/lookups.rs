@@ -76,6 +76,23 @@ pub(crate) async fn an_erased_call_leaves_no_trace(home: Home) {
     assert_eq!((anew.next_seq, anew.transcript.turns().len()), (1, 0));
 }
 
+pub(crate) async fn all_calls_from_a_number_are_erased_and_no_others(home: Home) {
+    for (n, caller) in [(1, "+15550009999"), (2, "+15550001111"), (3, "+15550009999")] {
+        let call = NewCall { caller: caller.into(), ..ringing(n) };
+        home.store.open(call).await.unwrap();
+        let epoch = home.claim(n, "a").await.epoch;
+        home.append(n, epoch, 1, caller_says(1, "my card number")).await;
+    }
+    home.settle(1, home.epoch(1).await, ended(Status::Completed), BEGIN + 1).await;
+    let erase = |number: &str| home.store.erase_caller(number.into());
+    assert_eq!(erase("+15550009").await, Ok(0));
+    assert_eq!(erase("+15550009999").await, Ok(2));
+    assert_eq!((home.find(1).await, home.find(3).await), (None, None));
+    assert_eq!(home.words(2).await, ["my card number"]);
+    assert_eq!(home.store.live().await.unwrap().len(), 1);
+    assert_eq!(erase("+15550009999").await, Ok(0));
+}
+
 pub(crate) async fn flush_resolves_after_what_was_accepted_before(home: Home) {
     home.claim(1, "a").await;
     let epoch = home.epoch(1).await;

@@ -17,12 +17,25 @@ use switchhook_actors::{
     registry::store::{Appended, Claimed, Key, Opened, Restored, Settled, Sweep, Swept},
 };
 
-use super::{Trouble, tables::Tables};
+use super::{Trouble, compaction::Stale, tables::Tables};
 use crate::stores::index::{Effect, Index, Said};
 
 /// How many calls, and how many replies, one round of tidying deletes at most: it holds up every
 /// write that waits behind it. At a round every 15 s it keeps up with 60 calls a second.
 const DELETED_AT_ONCE: usize = 1_000;
+
+/// How many keys of calls one round of tidying looks at after a start.
+const REWRAPPED_AT_ONCE: usize = 200;
+
+/// How many calls one look for a caller's reads: about 5 ms.
+const SCANNED_AT_ONCE: usize = 1_000;
+
+/// What a look at some calls found.
+pub(super) struct Scanned {
+    /// Where to go on; none: that was all.
+    pub(super) last: Option<CallSid>,
+    pub(super) found: Vec<CallSid>,
+}
 
 /// One transaction, and what follows from it once it is committed.
 pub(super) struct Round<'a> {
@@ -33,17 +46,26 @@ pub(super) struct Round<'a> {
     pub(super) effects: Vec<Effect>,
     /// How often something was written: without that there is nothing to commit or to undo.
     pub(super) writes: usize,
+    /// What was deleted, and is still in the file.
+    pub(super) stale: Option<Stale>,
 }
 
 impl<'a> Round<'a> {
     pub(super) fn new(tables: Tables<'a>, index: &'a Mutex<Index>) -> Self {
-        Self { tables, index, effects: Vec::new(), writes: 0 }
+        Self { tables, index, effects: Vec::new(), writes: 0, stale: None }
     }
 
     /// The tables, to write to.
     fn write(&mut self) -> &Tables<'a> {
         self.writes += 1;
         &self.tables
+    }
+
+    /// Notes that something which was deleted is still to be read in the file.
+    fn leave(&mut self, stale: Stale) -> Result<(), Trouble> {
+        self.write().mark_stale()?;
+        self.stale = self.stale.max(Some(stale));
+        Ok(())
     }
 
     /// Notes an event. The words of an ended call are not in the index, so they are counted here.
@@ -66,6 +88,7 @@ impl<'a> Round<'a> {
             return Ok(Opened { record, fresh: false });
         }
         let record = CallRecord::ringing(call.clone());
+        self.write().put_key(call.sid)?;
         self.write().put_new(&record)?;
         self.event(CallEventKind::Opened, record.clone(), Said::Nothing)?;
         Ok(Opened { record, fresh: true })
@@ -91,6 +114,7 @@ impl<'a> Round<'a> {
             record.status = Status::Active;
         }
         self.write().put(&record)?;
+        self.write().rewrap(sid)?;
         self.event(CallEventKind::Claimed, record.clone(), Said::Nothing)?;
         Ok(Claimed::Yours(Box::new(record)))
     }
@@ -117,7 +141,7 @@ impl<'a> Round<'a> {
         }
         record.next_seq = seq.saturating_add(1);
         record.seen_at = record.seen_at.max(turn.at);
-        self.write().put_turn(sid, seq, turn)?;
+        self.write().put_turn(sid, epoch, seq, turn)?;
         self.write().put(&record)?;
         self.event(CallEventKind::Turn, record, Said::Turn(turn.id, turn.role))?;
         Ok(Appended::Appended)
@@ -166,6 +190,9 @@ impl<'a> Round<'a> {
             return Ok(Restored::Newer);
         }
         let kind = if known.is_none() { CallEventKind::Opened } else { CallEventKind::Claimed };
+        if known.is_none() {
+            self.write().put_key(copy.sid)?;
+        }
         let mut record = known.unwrap_or_else(|| copy.clone());
         record.epoch = copy.epoch;
         record.instance.clone_from(&copy.instance);
@@ -234,6 +261,48 @@ impl<'a> Round<'a> {
 
     /// Works on a record that cannot be read, too: erasure must not depend on what is erased.
     pub(super) fn erase(&mut self, sid: CallSid) -> Result<bool, Trouble> {
+        let there = self.delete(sid)?;
+        if there {
+            self.leave(Stale::Erased)?;
+        }
+        Ok(there)
+    }
+
+    /// Erases those of the calls that are still there; how many.
+    pub(super) fn erase_all(&mut self, sids: &[CallSid]) -> Result<usize, Trouble> {
+        let mut erased = 0;
+        for &sid in sids {
+            erased += usize::from(self.erase(sid)?);
+        }
+        Ok(erased)
+    }
+
+    /// Deletes a call that is kept elsewhere. With the last of them all is gone from the file.
+    pub(super) fn discard(&mut self, sid: CallSid) -> Result<bool, Trouble> {
+        let there = self.delete(sid)?;
+        if there {
+            let is_last = self.tables.is_empty()?;
+            self.leave(if is_last { Stale::Erased } else { Stale::Swept })?;
+        }
+        Ok(there)
+    }
+
+    /// Some calls behind that one, and those of them that this number made.
+    pub(super) fn calls_of(&self, number: &str, after: &str) -> Result<Scanned, Trouble> {
+        let sids = self.tables.calls_behind(after, SCANNED_AT_ONCE)?;
+        let mut found = Vec::new();
+        for &sid in &sids {
+            match self.tables.record(sid) {
+                Ok(Some(record)) if record.caller == number => found.push(sid),
+                // Whose it is nobody can tell.
+                Ok(_) | Err(Trouble::Unreadable(_)) => {}
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Ok(Scanned { last: sids.last().copied(), found })
+    }
+
+    fn delete(&mut self, sid: CallSid) -> Result<bool, Trouble> {
         if !self.tables.knows(sid)? {
             return Ok(false);
         }
@@ -274,8 +343,24 @@ impl<'a> Round<'a> {
             self.write().delete(sid, Some(at))?;
             swept.deleted += 1;
         }
-        self.writes += self.tables.delete_replies(sweep.now, DELETED_AT_ONCE)?;
+        let replies = self.tables.delete_replies(sweep.now, DELETED_AT_ONCE)?;
+        self.writes += replies;
+        if swept.deleted + replies > 0 {
+            self.leave(Stale::Swept)?;
+        }
+        self.rewrap_some()?;
         Ok(swept)
+    }
+
+    /// Wraps the keys of some calls anew, where an older key of ours wraps them: once after a start.
+    fn rewrap_some(&mut self) -> Result<(), Trouble> {
+        let Some(after) = self.tables.keys.rewrapped() else { return Ok(()) };
+        let sids = self.tables.with_key(&after, REWRAPPED_AT_ONCE)?;
+        for sid in &sids {
+            self.writes += usize::from(self.tables.rewrap(*sid)?);
+        }
+        self.tables.keys.rewrapped_until(sids.last());
+        Ok(())
     }
 
     /// The record to close, unless this very transaction has seen the call alive.

@@ -1,47 +1,52 @@
 //! How calls lie in the file: tables, keys, values, and the version of that layout.
 //!
-//! Records and turns are JSON, so that an engine of another version reads what it knows. Nothing
-//! here decides; `operations.rs` does.
+//! Records and turns are JSON, so that an engine of another version reads what it knows, sealed with
+//! the call's own key (`keyring.rs`). A call that has none is readable. Nothing here decides;
+//! `operations.rs` does.
+
+use std::ops::Bound;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use switchhook_actors::domain::{
-    ids::{Alias, CallSid},
+    ids::{CallSid, Epoch},
     record::CallRecord,
     time::Timestamp,
-    transcript::{LateTurn, Transcript, Turn},
+    transcript::{LateTurn, Role, Transcript, Turn},
 };
 
-use super::Trouble;
+use super::{Trouble, keyring::Keyring, replies};
+use crate::stores::sealed::{CallKey, Place};
 
 /// Version of the layout. A file of a higher one is refused: tables may mean something else there.
-pub(super) const FORMAT: u64 = 1;
+/// 1 had no keys, and replies in another table.
+pub(super) const FORMAT: u64 = 2;
 
 /// Version of a stored turn.
 const TURN_VERSION: u32 = 1;
 
+/// What stands before a sealed turn of the caller's, and of the agent's.
+const CUSTOMER: u8 = b'c';
+const AGENT: u8 = b'a';
+
 /// The version of the layout, under [`FORMAT_KEY`].
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const FORMAT_KEY: &str = "format";
+/// Under this name: something was deleted, and may still be read in pages that are free.
+pub(super) const STALE_KEY: &str = "stale";
 
 /// Sid to record.
-const CALLS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("calls");
+pub(super) const CALLS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("calls");
 /// Sid and sequence number to turn: an append never reads what was said before.
-const TURNS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("turns");
+pub(super) const TURNS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("turns");
 /// The sids of live calls, so that a start does not read the ended ones.
-const LIVE: TableDefinition<'_, &str, ()> = TableDefinition::new("live");
+pub(super) const LIVE: TableDefinition<'_, &str, ()> = TableDefinition::new("live");
 /// End and sid of the ended calls, oldest first, for their deletion.
-const ENDED: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("ended");
-/// Linked id to sid.
-const ALIASES: TableDefinition<'_, &str, &str> = TableDefinition::new("aliases");
-/// Sid and linked id: what to unlink when the call goes.
-const LINKS: TableDefinition<'_, (&str, &str), ()> = TableDefinition::new("links");
+pub(super) const ENDED: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("ended");
 /// Sid, epoch and sequence number to a turn that came when the call had moved on.
-const LATE: TableDefinition<'_, (&str, u64, u64), &[u8]> = TableDefinition::new("late");
-/// Sid, space and key to expiry and reply.
-const REPLIES: TableDefinition<'_, &str, (u64, &str)> = TableDefinition::new("replies");
-/// Expiry and name of the replies, for their deletion.
-const EXPIRIES: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("expiries");
+pub(super) const LATE: TableDefinition<'_, (&str, u64, u64), &[u8]> = TableDefinition::new("late");
+/// Sid to the call's key, wrapped.
+pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
 
 #[derive(Serialize)]
 struct TurnOut<'a> {
@@ -58,60 +63,125 @@ pub(super) fn prepare(database: &Database) -> Result<u64, Trouble> {
         write.abort()?;
         return Ok(found);
     }
+    if known == Some(1) && replies::bring_up(&write)? > 0 {
+        write.open_table(META)?.insert(STALE_KEY, 1)?;
+    }
     write.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
     // A table exists from its first opening for writing on.
     write.open_table(CALLS)?;
     write.open_table(TURNS)?;
     write.open_table(LATE)?;
     write.open_table(LIVE)?;
+    write.open_table(KEYS)?;
     write.commit()?;
     Ok(FORMAT)
 }
 
+/// Whether something that was deleted may still be in the file.
+pub(super) fn is_stale(database: &Database) -> Result<bool, Trouble> {
+    Ok(database.begin_read()?.open_table(META)?.get(STALE_KEY)?.is_some())
+}
+
 /// The live calls with their transcripts. One that cannot be read is logged and left alone: it
 /// must not keep the engine from starting.
-pub(super) fn live_calls(database: &Database) -> Result<Vec<CallRecord>, Trouble> {
-    let read = database.begin_read()?;
-    let (live, calls, turns) =
-        (read.open_table(LIVE)?, read.open_table(CALLS)?, read.open_table(TURNS)?);
-    let mut found = Vec::new();
-    for row in live.iter()? {
-        let (sid, ()) = row.map(|(sid, there)| (sid, there.value()))?;
-        match read_call(&calls, &turns, sid.value()) {
-            Ok(Some(record)) => found.push(record),
-            Ok(None) => {}
-            Err(Trouble::Unreadable(why)) => {
-                tracing::error!(call.sid = sid.value(), %why, "a live call cannot be read");
-            }
-            Err(trouble) => return Err(trouble),
-        }
-    }
-    Ok(found)
+pub(super) fn live_calls(database: &Database, keys: &Keyring) -> Result<Vec<CallRecord>, Trouble> {
+    let write = database.begin_write()?;
+    let found = Tables { write: &write, keys }.live();
+    write.abort()?;
+    found
 }
 
 /// The tables within one transaction.
-pub(super) struct Tables<'a>(pub(super) &'a WriteTransaction);
+pub(super) struct Tables<'a> {
+    pub(super) write: &'a WriteTransaction,
+    pub(super) keys: &'a Keyring,
+}
 
 impl Tables<'_> {
+    fn live(&self) -> Result<Vec<CallRecord>, Trouble> {
+        let mut found = Vec::new();
+        for row in self.write.open_table(LIVE)?.iter()? {
+            let sid = parse_sid(row?.0.value())?;
+            match self.call(sid) {
+                Ok(Some(record)) => found.push(record),
+                Ok(None) => {}
+                Err(Trouble::Unreadable(why)) => {
+                    tracing::error!(call.sid = %sid, %why, "a live call cannot be read");
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The key of a call; of one that is kept readable, none.
+    pub(super) fn key(&self, sid: CallSid) -> Result<CallKey, Trouble> {
+        if let Some(key) = self.keys.known(sid) {
+            return Ok(key);
+        }
+        let keys = self.write.open_table(KEYS)?;
+        let wrapped = keys.get(sid.as_str())?;
+        let wrapped = wrapped.as_ref().map_or(&[][..], |wrapped| wrapped.value());
+        self.keys.unwrap(sid, wrapped)
+    }
+
+    /// Notes that something which was deleted may still be in the file.
+    pub(super) fn mark_stale(&self) -> Result<(), Trouble> {
+        self.write.open_table(META)?.insert(STALE_KEY, 1)?;
+        Ok(())
+    }
+
+    /// Whether no call is kept.
+    pub(super) fn is_empty(&self) -> Result<bool, Trouble> {
+        Ok(self.write.open_table(CALLS)?.first()?.is_none())
+    }
+
     /// The record, without its words.
     pub(super) fn record(&self, sid: CallSid) -> Result<Option<CallRecord>, Trouble> {
-        read_record(&self.0.open_table(CALLS)?, sid.as_str())
+        let calls = self.write.open_table(CALLS)?;
+        let Some(sealed) = calls.get(sid.as_str())? else { return Ok(None) };
+        self.read(&Place::Record(sid), sid, sealed.value()).map(Some)
     }
 
     /// The record with its words.
     pub(super) fn call(&self, sid: CallSid) -> Result<Option<CallRecord>, Trouble> {
-        let call = read_call(&self.0.open_table(CALLS)?, &self.0.open_table(TURNS)?, sid.as_str())?;
-        let Some(mut record) = call else { return Ok(None) };
-        record.late = self.late(sid.as_str())?;
+        let Some(mut record) = self.record(sid)? else { return Ok(None) };
+        record.transcript = self.transcript(sid)?;
+        record.late = self.late(sid)?;
         Ok(Some(record))
     }
 
+    fn seal(
+        &self,
+        place: &Place,
+        sid: CallSid,
+        value: &impl Serialize,
+    ) -> Result<Vec<u8>, Trouble> {
+        let json = serde_json::to_vec(value).map_err(|error| Trouble::unreadable(&error))?;
+        Ok(self.key(sid)?.seal(place, &json))
+    }
+
+    /// The words of a call are not repeated in the error.
+    fn read<T: for<'de> Deserialize<'de>>(
+        &self,
+        place: &Place,
+        sid: CallSid,
+        sealed: &[u8],
+    ) -> Result<T, Trouble> {
+        let json = self.key(sid)?.open(place, sealed).map_err(|error| unreadable(sid, &error))?;
+        serde_json::from_slice(&json)
+            .map_err(|error| unreadable(sid, &format_args!("{:?} error", error.classify())))
+    }
+
     /// What earlier owners stored too late, by its time.
-    fn late(&self, sid: &str) -> Result<Vec<LateTurn>, Trouble> {
-        let table = self.0.open_table(LATE)?;
+    fn late(&self, sid: CallSid) -> Result<Vec<LateTurn>, Trouble> {
+        let table = self.write.open_table(LATE)?;
         let mut late = Vec::new();
-        for row in table.range((sid, 0, 0)..=(sid, u64::MAX, u64::MAX))? {
-            late.push(parse::<LateTurn>(row?.1.value(), sid)?);
+        for row in table.range((sid.as_str(), 0, 0)..=(sid.as_str(), u64::MAX, u64::MAX))? {
+            let (place, sealed) = row?;
+            let (_, epoch, seq) = place.value();
+            let place = Place::Late { sid, epoch: Epoch(epoch), seq };
+            late.push(self.read::<LateTurn>(&place, sid, sealed.value())?);
         }
         late.sort_by_key(|late| late.turn.at);
         Ok(late)
@@ -119,33 +189,47 @@ impl Tables<'_> {
 
     /// Stores a turn beside the transcript, once.
     pub(super) fn put_late(&self, sid: CallSid, late: &LateTurn) -> Result<(), Trouble> {
-        let json = serde_json::to_vec(late).map_err(|error| Trouble::unreadable(&error))?;
+        let place = Place::Late { sid, epoch: late.epoch, seq: late.seq };
+        let sealed = self.seal(&place, sid, late)?;
         let place = (sid.as_str(), late.epoch.0, late.seq);
-        self.0.open_table(LATE)?.insert(place, json.as_slice())?;
+        self.write.open_table(LATE)?.insert(place, sealed.as_slice())?;
         Ok(())
     }
 
     /// Who said what in that call.
     pub(super) fn transcript(&self, sid: CallSid) -> Result<Transcript, Trouble> {
-        read_transcript(&self.0.open_table(TURNS)?, sid.as_str())
+        let turns = self.write.open_table(TURNS)?;
+        let is_readable = self.key(sid)?.is_readable();
+        let mut transcript = Transcript::default();
+        for row in turns.range((sid.as_str(), 0)..=(sid.as_str(), u64::MAX))? {
+            let (place, value) = row?;
+            let (seq, value) = (place.value().1, value.value());
+            // Of a readable call only the value is looked at.
+            let (epoch, role, sealed) = match split_turn(value) {
+                Some(split) if !is_readable => split,
+                _ => (Epoch(0), Role::Agent, value),
+            };
+            transcript.put(self.read(&Place::Turn { sid, epoch, seq, role }, sid, sealed)?);
+        }
+        Ok(transcript)
     }
 
     /// Whether there is such a call, readable or not.
     pub(super) fn knows(&self, sid: CallSid) -> Result<bool, Trouble> {
-        Ok(self.0.open_table(CALLS)?.get(sid.as_str())?.is_some())
+        Ok(self.write.open_table(CALLS)?.get(sid.as_str())?.is_some())
     }
 
     /// Stores the record, without its words.
     pub(super) fn put(&self, record: &CallRecord) -> Result<(), Trouble> {
-        let json = serde_json::to_vec(record).map_err(|error| Trouble::unreadable(&error))?;
-        self.0.open_table(CALLS)?.insert(record.sid.as_str(), json.as_slice())?;
+        let sealed = self.seal(&Place::Record(record.sid), record.sid, record)?;
+        self.write.open_table(CALLS)?.insert(record.sid.as_str(), sealed.as_slice())?;
         Ok(())
     }
 
     /// Stores the record of a call that begins.
     pub(super) fn put_new(&self, record: &CallRecord) -> Result<(), Trouble> {
         self.put(record)?;
-        self.0.open_table(LIVE)?.insert(record.sid.as_str(), ())?;
+        self.write.open_table(LIVE)?.insert(record.sid.as_str(), ())?;
         Ok(())
     }
 
@@ -153,160 +237,86 @@ impl Tables<'_> {
     pub(super) fn put_copy(&self, record: &CallRecord) -> Result<(), Trouble> {
         self.delete_turns(record.sid.as_str())?;
         for (seq, turn) in (1..).zip(record.transcript.turns()) {
-            self.put_turn(record.sid, seq, turn)?;
+            self.put_turn(record.sid, record.epoch, seq, turn)?;
         }
         if record.status.is_final() { self.put_ended(record) } else { self.put_new(record) }
     }
 
     fn delete_turns(&self, sid: &str) -> Result<(), Trouble> {
-        Ok(self.0.open_table(TURNS)?.retain_in((sid, 0)..=(sid, u64::MAX), |_, _| false)?)
+        Ok(self.write.open_table(TURNS)?.retain_in((sid, 0)..=(sid, u64::MAX), |_, _| false)?)
     }
 
     /// Stores the record of a call that is over now.
     pub(super) fn put_ended(&self, record: &CallRecord) -> Result<(), Trouble> {
         self.put(record)?;
-        self.0.open_table(LIVE)?.remove(record.sid.as_str())?;
-        self.0.open_table(ENDED)?.insert((ended_at(record), record.sid.as_str()), ())?;
+        self.write.open_table(LIVE)?.remove(record.sid.as_str())?;
+        self.write.open_table(ENDED)?.insert((ended_at(record), record.sid.as_str()), ())?;
         Ok(())
     }
 
-    /// Stores a turn under its sequence number.
-    pub(super) fn put_turn(&self, sid: CallSid, seq: u64, turn: &Turn) -> Result<(), Trouble> {
-        let json = serde_json::to_vec(&TurnOut { v: TURN_VERSION, turn })
-            .map_err(|error| Trouble::unreadable(&error))?;
-        self.0.open_table(TURNS)?.insert((sid.as_str(), seq), json.as_slice())?;
+    /// Stores a turn under its sequence number. A sealed one has side and epoch before it.
+    pub(super) fn put_turn(
+        &self,
+        sid: CallSid,
+        epoch: Epoch,
+        seq: u64,
+        turn: &Turn,
+    ) -> Result<(), Trouble> {
+        let place = Place::Turn { sid, epoch, seq, role: turn.role };
+        let sealed = self.seal(&place, sid, &TurnOut { v: TURN_VERSION, turn })?;
+        let value = if self.key(sid)?.is_readable() {
+            sealed
+        } else {
+            let side = match turn.role {
+                Role::Customer => CUSTOMER,
+                Role::Agent => AGENT,
+            };
+            [&[side][..], &epoch.0.to_be_bytes(), &sealed].concat()
+        };
+        self.write.open_table(TURNS)?.insert((sid.as_str(), seq), value.as_slice())?;
         Ok(())
     }
 
     /// Deletes the call with its words and links. `ended` is its place among the ended calls.
     pub(super) fn delete(&self, sid: CallSid, ended: Option<Timestamp>) -> Result<(), Trouble> {
+        self.keys.forget(sid);
         let sid = sid.as_str();
-        self.0.open_table(CALLS)?.remove(sid)?;
-        self.0.open_table(LIVE)?.remove(sid)?;
+        self.write.open_table(KEYS)?.remove(sid)?;
+        self.write.open_table(CALLS)?.remove(sid)?;
+        self.write.open_table(LIVE)?.remove(sid)?;
         self.delete_turns(sid)?;
         let late = (sid, 0, 0)..=(sid, u64::MAX, u64::MAX);
-        self.0.open_table(LATE)?.retain_in(late, |_, _| false)?;
+        self.write.open_table(LATE)?.retain_in(late, |_, _| false)?;
         self.delete_replies_of(sid)?;
         if let Some(at) = ended {
-            self.0.open_table(ENDED)?.remove((at.0, sid))?;
+            self.write.open_table(ENDED)?.remove((at.0, sid))?;
         }
         self.unlink_all(sid)
     }
 
     /// Takes the call from the ended ones without knowing its place: reads all of them.
     pub(super) fn forget_end(&self, sid: CallSid) -> Result<(), Trouble> {
-        Ok(self.0.open_table(ENDED)?.retain(|(_, ended), ()| ended != sid.as_str())?)
+        Ok(self.write.open_table(ENDED)?.retain(|(_, ended), ()| ended != sid.as_str())?)
     }
 
-    fn unlink_all(&self, sid: &str) -> Result<(), Trouble> {
-        let mut links = self.0.open_table(LINKS)?;
-        let mut aliases = self.0.open_table(ALIASES)?;
-        let mut gone = Vec::new();
-        for row in links.range((sid, "")..)? {
-            let (key, _) = row?;
-            let (owner, alias) = key.value();
-            if owner != sid {
-                break;
-            }
-            gone.push(alias.to_owned());
+    /// Up to `most` calls that are kept, behind that one.
+    pub(super) fn calls_behind(&self, after: &str, most: usize) -> Result<Vec<CallSid>, Trouble> {
+        let calls = self.write.open_table(CALLS)?;
+        let mut found = Vec::new();
+        for row in calls.range::<&str>((Bound::Excluded(after), Bound::Unbounded))?.take(most) {
+            found.push(parse_sid(row?.0.value())?);
         }
-        for alias in gone {
-            links.remove((sid, alias.as_str()))?;
-            aliases.remove(alias.as_str())?;
-        }
-        Ok(())
-    }
-
-    /// Makes the call findable under that id; the id's older link goes.
-    pub(super) fn link(&self, alias: &Alias, sid: CallSid) -> Result<(), Trouble> {
-        let mut links = self.0.open_table(LINKS)?;
-        let mut aliases = self.0.open_table(ALIASES)?;
-        if let Some(old) = aliases.insert(alias.as_str(), sid.as_str())? {
-            links.remove((old.value(), alias.as_str()))?;
-        }
-        links.insert((sid.as_str(), alias.as_str()), ())?;
-        Ok(())
+        Ok(found)
     }
 
     /// Every call that is kept.
     pub(super) fn all(&self) -> Result<Vec<CallSid>, Trouble> {
-        let calls = self.0.open_table(CALLS)?;
+        let calls = self.write.open_table(CALLS)?;
         let mut sids = Vec::new();
         for row in calls.iter()? {
-            sids.push(row?.0.value().parse().map_err(|error| Trouble::unreadable(&error))?);
+            sids.push(parse_sid(row?.0.value())?);
         }
         Ok(sids)
-    }
-
-    /// The call that is linked to that id.
-    pub(super) fn linked(&self, alias: &Alias) -> Result<Option<CallSid>, Trouble> {
-        let aliases = self.0.open_table(ALIASES)?;
-        let Some(sid) = aliases.get(alias.as_str())? else { return Ok(None) };
-        sid.value().parse().map(Some).map_err(|error| Trouble::unreadable(&error))
-    }
-
-    /// A reply and when its time is over.
-    pub(super) fn reply(
-        &self,
-        sid: CallSid,
-        key: &str,
-    ) -> Result<Option<(Timestamp, String)>, Trouble> {
-        let replies = self.0.open_table(REPLIES)?;
-        Ok(replies.get(reply_name(sid, key).as_str())?.map(|row| {
-            let (expires, reply) = row.value();
-            (Timestamp(expires), reply.to_owned())
-        }))
-    }
-
-    /// Stores a reply in place of any older one under that key.
-    pub(super) fn put_reply(
-        &self,
-        sid: CallSid,
-        key: &str,
-        reply: &str,
-        expires: Timestamp,
-    ) -> Result<(), Trouble> {
-        let name = reply_name(sid, key);
-        let name = name.as_str();
-        let mut expiries = self.0.open_table(EXPIRIES)?;
-        if let Some(old) = self.0.open_table(REPLIES)?.insert(name, (expires.0, reply))? {
-            expiries.remove((old.value().0, name))?;
-        }
-        expiries.insert((expires.0, name), ())?;
-        Ok(())
-    }
-
-    fn delete_replies_of(&self, sid: &str) -> Result<(), Trouble> {
-        let mut replies = self.0.open_table(REPLIES)?;
-        let mut gone = Vec::new();
-        // `!` is the character behind the space.
-        for row in replies.range(format!("{sid} ").as_str()..format!("{sid}!").as_str())? {
-            let (name, reply) = row?;
-            gone.push((reply.value().0, name.value().to_owned()));
-        }
-        let mut expiries = self.0.open_table(EXPIRIES)?;
-        for (expires, name) in gone {
-            replies.remove(name.as_str())?;
-            expiries.remove((expires, name.as_str()))?;
-        }
-        Ok(())
-    }
-
-    /// Deletes up to `most` replies whose time was over at `now`.
-    pub(super) fn delete_replies(&self, now: Timestamp, most: usize) -> Result<usize, Trouble> {
-        let mut expiries = self.0.open_table(EXPIRIES)?;
-        let mut replies = self.0.open_table(REPLIES)?;
-        let mut over = Vec::new();
-        for row in expiries.range(..(now.0.saturating_add(1), ""))?.take(most) {
-            let (key, _) = row?;
-            let (expires, name) = key.value();
-            over.push((expires, name.to_owned()));
-        }
-        for (expires, name) in &over {
-            expiries.remove((*expires, name.as_str()))?;
-            replies.remove(name.as_str())?;
-        }
-        Ok(over.len())
     }
 
     /// Up to `most` calls that ended at `until` or before, oldest first.
@@ -315,20 +325,15 @@ impl Tables<'_> {
         until: Timestamp,
         most: usize,
     ) -> Result<Vec<(Timestamp, CallSid)>, Trouble> {
-        let ended = self.0.open_table(ENDED)?;
+        let ended = self.write.open_table(ENDED)?;
         let mut found = Vec::new();
         for row in ended.range(..(until.0.saturating_add(1), ""))?.take(most) {
             let (key, _) = row?;
             let (at, sid) = key.value();
-            found.push((Timestamp(at), sid.parse().map_err(|e| Trouble::unreadable(&e))?));
+            found.push((Timestamp(at), parse_sid(sid)?));
         }
         Ok(found)
     }
-}
-
-/// How a reply about that call is named.
-fn reply_name(sid: CallSid, key: &str) -> String {
-    format!("{sid} {key}")
 }
 
 /// Where the call stands among the ended ones.
@@ -336,38 +341,24 @@ fn ended_at(record: &CallRecord) -> u64 {
     record.ended_at.unwrap_or(record.seen_at).0
 }
 
-fn read_record(
-    calls: &impl ReadableTable<&'static str, &'static [u8]>,
-    sid: &str,
-) -> Result<Option<CallRecord>, Trouble> {
-    let Some(json) = calls.get(sid)? else { return Ok(None) };
-    parse(json.value(), sid).map(Some)
+/// Epoch, side and the rest of a sealed turn.
+fn split_turn(value: &[u8]) -> Option<(Epoch, Role, &[u8])> {
+    let (side, rest) = value.split_first()?;
+    let role = match *side {
+        CUSTOMER => Role::Customer,
+        AGENT => Role::Agent,
+        _ => return None,
+    };
+    let (epoch, sealed) = rest.split_first_chunk()?;
+    Some((Epoch(u64::from_be_bytes(*epoch)), role, sealed))
 }
 
-fn read_call(
-    calls: &impl ReadableTable<&'static str, &'static [u8]>,
-    turns: &impl ReadableTable<(&'static str, u64), &'static [u8]>,
-    sid: &str,
-) -> Result<Option<CallRecord>, Trouble> {
-    let Some(mut record) = read_record(calls, sid)? else { return Ok(None) };
-    record.transcript = read_transcript(turns, sid)?;
-    Ok(Some(record))
+/// A sid as it lies in the file.
+pub(super) fn parse_sid(sid: &str) -> Result<CallSid, Trouble> {
+    sid.parse().map_err(|error| Trouble::unreadable(&error))
 }
 
-fn read_transcript(
-    turns: &impl ReadableTable<(&'static str, u64), &'static [u8]>,
-    sid: &str,
-) -> Result<Transcript, Trouble> {
-    let mut transcript = Transcript::default();
-    for row in turns.range((sid, 0)..=(sid, u64::MAX))? {
-        let (_, json) = row?;
-        transcript.put(parse::<Turn>(json.value(), sid)?);
-    }
-    Ok(transcript)
-}
-
-/// The words of a call are not repeated in the error.
-fn parse<T: for<'de> Deserialize<'de>>(json: &[u8], sid: &str) -> Result<T, Trouble> {
-    serde_json::from_slice(json)
-        .map_err(|error| Trouble::Unreadable(format!("call {sid}: {:?} error", error.classify())))
+/// Something of a call cannot be read.
+pub(super) fn unreadable(sid: CallSid, why: &dyn std::fmt::Display) -> Trouble {
+    Trouble::Unreadable(format!("call {sid}: {why}"))
 }

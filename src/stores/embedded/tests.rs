@@ -1,26 +1,45 @@
 use std::io::{BufRead, BufReader, Write};
 
-use redb::TableDefinition;
+use redb::{Database, TableDefinition};
 use switchhook_actors::{
     domain::{ids::TurnId, record::Status, transcript::Role},
     registry::store::News,
 };
 
 use super::*;
-use crate::stores::contract::{BEGIN, Home, contract};
+use crate::stores::{
+    contract::{BEGIN, Home, contract},
+    sealed::tests::vault,
+};
 
 #[cfg(unix)]
 mod faults;
+mod secrecy;
 
 async fn home() -> Home {
     let dir = tempfile::tempdir().unwrap();
-    let store = Embedded::open(dir.path(), BEGIN).unwrap();
+    let store = open(dir.path(), BEGIN).unwrap();
     Home { store: Arc::new(store), _keep: Box::new(dir) }
 }
 
 mod rules {
     use super::*;
     contract!(home);
+}
+
+async fn sealed_home() -> Home {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Embedded::open(dir.path(), vault(&["a"]), BEGIN).unwrap();
+    Home { store: Arc::new(store), _keep: Box::new(dir) }
+}
+
+mod sealed_rules {
+    use super::*;
+    contract!(sealed_home);
+}
+
+fn open(dir: &Path, now: Timestamp) -> Result<Embedded, OpenError> {
+    Embedded::open(dir, Vault::new(&[]), now)
 }
 
 fn sid() -> CallSid {
@@ -32,7 +51,6 @@ fn says(seq: u64) -> Turn {
     Turn::new(exchange, Role::Customer, format!("words {seq}"), BEGIN)
 }
 
-/// A call of epoch 1.
 /// The first claim of a call, at [`BEGIN`].
 const FIRST: Epoch = Epoch(BEGIN.0);
 
@@ -47,7 +65,7 @@ async fn found(store: &Embedded) -> CallRecord {
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Embedded::open(dir.path(), BEGIN).unwrap();
+    let store = open(dir.path(), BEGIN).unwrap();
     claimed(&store).await;
     store.append(sid(), FIRST, 1, says(1)).await.unwrap();
     store.link("WT1".parse().unwrap(), sid()).await.unwrap();
@@ -58,7 +76,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     assert!(matches!(store.live().await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.flush().await, Err(StoreError::Unavailable(_))));
 
-    let store = Embedded::open(dir.path(), BEGIN + 50).unwrap();
+    let store = open(dir.path(), BEGIN + 50).unwrap();
     assert_eq!(found(&store).await, before);
     assert_eq!(store.live().await, listed);
     assert_eq!(store.find(Key::Alias("WT1".parse().unwrap())).await, Ok(Some(before)));
@@ -72,13 +90,13 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 #[tokio::test]
 async fn after_a_restart_a_live_call_is_given_its_time_anew() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Embedded::open(dir.path(), BEGIN).unwrap();
+    let store = open(dir.path(), BEGIN).unwrap();
     claimed(&store).await;
     let position = store.follow(None).await.unwrap().position;
     store.close().await;
 
     let start = BEGIN + 86_400_000;
-    let store = Embedded::open(dir.path(), start).unwrap();
+    let store = open(dir.path(), start).unwrap();
     let sweep = |now| Sweep { attended: vec![], now, silence: 1_000, retention: 1_000 };
     assert_eq!(store.sweep(sweep(start + 999)).await, Ok(Swept::default()));
     // A reader of the run before is not taken for one of this run, however much happens in it.
@@ -90,19 +108,19 @@ async fn after_a_restart_a_live_call_is_given_its_time_anew() {
     assert_eq!(store.sweep(sweep(start + 1_000)).await.unwrap().closed, [sid()]);
     assert_eq!(found(&store).await.status, Status::Failed);
     store.close().await;
-    let store = Embedded::open(dir.path(), start).unwrap();
+    let store = open(dir.path(), start).unwrap();
     assert_eq!(store.live().await, Ok(vec![]));
 }
 
 #[tokio::test]
 async fn a_directory_belongs_to_one_engine() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Embedded::open(dir.path(), BEGIN).unwrap();
-    let refused = Embedded::open(dir.path(), BEGIN).unwrap_err();
+    let store = open(dir.path(), BEGIN).unwrap();
+    let refused = open(dir.path(), BEGIN).unwrap_err();
     let line = format!("the data directory {} is in use by another engine", dir.path().display());
     assert_eq!(refused.to_string(), line);
     store.close().await;
-    assert!(Embedded::open(dir.path(), BEGIN).is_ok());
+    assert!(open(dir.path(), BEGIN).is_ok());
 }
 
 #[cfg(unix)]
@@ -111,7 +129,7 @@ fn only_the_owner_can_read_what_callers_said() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let inner = dir.path().join("a/b");
-    let _store = Embedded::open(&inner, BEGIN).unwrap();
+    let _store = open(&inner, BEGIN).unwrap();
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&inner), mode(&inner.join(FILE))), (0o700, 0o600));
 }
@@ -121,11 +139,11 @@ fn a_directory_that_cannot_be_used_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let inner = dir.path().join("file/data");
     std::fs::write(dir.path().join("file"), "").unwrap();
-    let refused = Embedded::open(&inner, BEGIN).unwrap_err().to_string();
+    let refused = open(&inner, BEGIN).unwrap_err().to_string();
     assert!(refused.contains(&inner.display().to_string()), "{refused}");
 
     std::fs::write(dir.path().join(FILE), "no store at all").unwrap();
-    let refused = Embedded::open(dir.path(), BEGIN).unwrap_err().to_string();
+    let refused = open(dir.path(), BEGIN).unwrap_err().to_string();
     assert!(refused.contains("cannot be read as a call store"), "{refused}");
 }
 
@@ -143,16 +161,16 @@ fn a_file_of_a_newer_engine_is_refused_and_left_alone() {
     };
     let newer = tables::FORMAT + 1;
     write(newer);
-    let refused = Embedded::open(dir.path(), BEGIN).unwrap_err();
+    let refused = open(dir.path(), BEGIN).unwrap_err();
     assert!(matches!(refused, OpenError::Newer { found, .. } if found == newer), "{refused}");
     assert_eq!(write(tables::FORMAT), Some(newer));
-    assert!(Embedded::open(dir.path(), BEGIN).is_ok());
+    assert!(open(dir.path(), BEGIN).is_ok());
 }
 
 #[tokio::test]
 async fn an_unreadable_call_harms_no_other_and_can_be_erased() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Embedded::open(dir.path(), BEGIN).unwrap();
+    let store = open(dir.path(), BEGIN).unwrap();
     claimed(&store).await;
     let other: CallSid = format!("CA{:032x}", 8).parse().unwrap();
     store.claim(other, InstanceId("a".into()), BEGIN).await.unwrap();
@@ -164,7 +182,7 @@ async fn an_unreadable_call_harms_no_other_and_can_be_erased() {
     write.commit().unwrap();
     drop(database);
 
-    let store = Embedded::open(dir.path(), BEGIN).unwrap();
+    let store = open(dir.path(), BEGIN).unwrap();
     let live: Vec<_> = store.live().await.unwrap().iter().map(|call| call.sid).collect();
     assert_eq!(live, [other]);
     let both = (store.find(Key::Sid(sid())), store.append(other, FIRST, 1, says(1)));
@@ -185,7 +203,7 @@ async fn an_engine_that_is_going_to_be_killed() {
     if dir.trim().is_empty() {
         return;
     }
-    let store = Embedded::open(Path::new(dir.trim()), BEGIN).unwrap();
+    let store = open(Path::new(dir.trim()), BEGIN).unwrap();
     claimed(&store).await;
     for seq in 1.. {
         assert_eq!(store.append(sid(), FIRST, seq, says(seq)).await, Ok(Appended::Appended));
@@ -212,14 +230,14 @@ async fn nothing_acknowledged_is_lost_when_the_engine_is_killed() {
         // The pipe may end in the middle of the last number.
         stored = seq.parse::<u64>().unwrap().max(stored);
         if stored == 100 {
-            let refused = Embedded::open(dir.path(), BEGIN).unwrap_err();
+            let refused = open(dir.path(), BEGIN).unwrap_err();
             assert!(matches!(refused, OpenError::InUse(_)), "{refused}");
             child.kill().unwrap();
         }
     }
     child.wait().unwrap();
     assert!(stored >= 100, "the child stored {stored} turns");
-    let store = Embedded::open(dir.path(), BEGIN).unwrap();
+    let store = open(dir.path(), BEGIN).unwrap();
     let record = found(&store).await;
     assert!(record.next_seq > stored, "{stored} stored, {} is next", record.next_seq);
     let expected: Vec<_> = (1..record.next_seq).map(says).collect();

@@ -4,6 +4,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -18,6 +19,8 @@ use tokio::sync::oneshot;
 
 use super::{
     OpenError, Trouble,
+    compaction::{self, Compaction},
+    keyring::Keyring,
     operations::Round,
     tables::{self, Tables},
 };
@@ -49,6 +52,13 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Opens the file, at the start and again after an I/O error: redb refuses every write after one.
 pub(super) type Opener = Box<dyn Fn() -> Result<Database, OpenError> + Send>;
+
+/// Where the calls lie.
+pub(super) struct Disk {
+    pub(super) open: Opener,
+    /// The file, where there is one that can be replaced by another.
+    pub(super) file: Option<PathBuf>,
+}
 
 /// An operation that waits for its turn.
 pub(super) trait Job: Send {
@@ -114,7 +124,9 @@ where
 
 /// The state of the thread.
 pub(super) struct Writer {
-    opener: Opener,
+    disk: Disk,
+    keys: Keyring,
+    compaction: Compaction,
     /// None after an I/O error, until it could be opened again.
     database: Option<Database>,
     index: Arc<Mutex<Index>>,
@@ -126,12 +138,15 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
-        opener: Opener,
+        disk: Disk,
+        keys: Keyring,
         database: Database,
         index: Arc<Mutex<Index>>,
         failing: Arc<AtomicBool>,
     ) -> Self {
-        Self { opener, database: Some(database), index, failing, tried: None }
+        // Where that cannot be read, the next operation will say so.
+        let compaction = Compaction::new(tables::is_stale(&database).unwrap_or(false));
+        Self { disk, keys, compaction, database: Some(database), index, failing, tried: None }
     }
 
     /// Works until nobody can ask any more and everything that was asked is answered.
@@ -142,14 +157,16 @@ impl Writer {
     pub(super) fn run(mut self, asked: &Receiver<Box<dyn Job>>) {
         let mut committed = Stopwatch::start();
         loop {
-            let first = match &self.tried {
-                None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some((at, _)) => asked.recv_timeout(TRY_EVERY.saturating_sub(at.elapsed())),
-            };
-            let mut batch = match first {
+            let mut batch = match self.next(asked) {
                 Ok(first) => gather(first, asked),
+                Err(RecvTimeoutError::Timeout) if self.tried.is_none() => continue,
                 Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    if self.compaction.is_urgent() {
+                        self.compact();
+                    }
+                    return;
+                }
             };
             fail::fail_point!("store");
             if let Some(rest) = PACE.checked_sub(committed.elapsed()) {
@@ -162,10 +179,50 @@ impl Writer {
         }
     }
 
+    /// The next operation. While none waits and nothing is wrong, the file is written anew if that
+    /// is due.
+    fn next(&mut self, asked: &Receiver<Box<dyn Job>>) -> Result<Box<dyn Job>, RecvTimeoutError> {
+        if let Some((at, _)) = &self.tried {
+            return asked.recv_timeout(TRY_EVERY.saturating_sub(at.elapsed()));
+        }
+        let is_quiet = self.index.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        match self.compaction.due(is_quiet) {
+            None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(Duration::ZERO) => {
+                self.compact();
+                Err(RecvTimeoutError::Timeout)
+            }
+            Some(wait) => asked.recv_timeout(wait),
+        }
+    }
+
+    /// Writes the file anew, without what was deleted. In vain, the old one stands.
+    fn compact(&mut self) {
+        let began = Stopwatch::start();
+        let Some(old) = &self.database else { return };
+        let new = match &self.disk.file {
+            None => return self.compaction.done(Duration::ZERO, true),
+            Some(file) => compaction::rewrite(old, file),
+        };
+        self.compaction.done(began.elapsed(), new.is_ok());
+        match new {
+            Ok(new) => {
+                self.database = Some(new);
+                tracing::info!(took = ?began.elapsed(), "the call store was written anew");
+            }
+            Err(why) => tracing::error!(%why, "what was erased is still in the call store's file"),
+        }
+    }
+
     /// Does the batch and answers it. A batch in which one job failed half done is done again one
     /// by one, so that the failure is that asker's alone.
     fn settle(&mut self, mut batch: Vec<Box<dyn Job>>) {
-        match self.attempt(&mut batch) {
+        let done = self.attempt(&mut batch);
+        if done.is_err() {
+            // Keys of calls that were not written after all.
+            self.keys.forget_all();
+        }
+        match done {
             Ok(()) => batch.into_iter().for_each(|job| job.answer(Ok(()))),
             Err(Trouble::Disk(why)) => {
                 self.fail(&why, batch.len());
@@ -195,9 +252,13 @@ impl Writer {
     /// Does all jobs within one transaction and brings the index up to what was committed.
     fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Trouble> {
         let index = Arc::clone(&self.index);
-        let mut write = self.database()?.begin_write()?;
+        self.open()?;
+        let database = self.database.as_ref();
+        let database = database.ok_or_else(|| Trouble::Disk("the file is not open".into()))?;
+        let mut write = database.begin_write()?;
         write.set_durability(Durability::Immediate).map_err(|error| Trouble::disk(&error))?;
-        let mut round = Round::new(Tables(&write), &index);
+        let tables = Tables { write: &write, keys: &self.keys };
+        let mut round = Round::new(tables, &index);
         for job in jobs {
             let before = round.writes;
             let run = AssertUnwindSafe(|| job.run(&mut round));
@@ -212,7 +273,7 @@ impl Writer {
                 Err(trouble) => return Err(trouble),
             }
         }
-        let Round { effects, writes, .. } = round;
+        let Round { effects, writes, stale, .. } = round;
         fail::fail_point!("disk", |_| Err(Trouble::Disk("no space left, on order".into())));
         if writes > 0 || self.tried.is_some() {
             write.commit()?;
@@ -221,24 +282,27 @@ impl Writer {
         } else {
             write.abort()?;
         }
+        if let Some(stale) = stale {
+            self.compaction.leave(stale);
+        }
         let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
         effects.into_iter().for_each(|effect| index.apply(effect));
         Ok(())
     }
 
     /// The open file; after an I/O error it is opened again, and the index is read from it anew.
-    fn database(&mut self) -> Result<&Database, Trouble> {
+    fn open(&mut self) -> Result<(), Trouble> {
         if self.database.is_none() {
             if let Some((_, why)) = self.tried.as_ref().filter(|tried| is_recent(tried)) {
                 return Err(Trouble::Disk(why.clone()));
             }
-            let database = (self.opener)().map_err(|error| Trouble::disk(&error))?;
-            let live = tables::live_calls(&database)?;
+            let database = (self.disk.open)().map_err(|error| Trouble::disk(&error))?;
+            let live = tables::live_calls(&database, &self.keys)?;
             self.index.lock().unwrap_or_else(PoisonError::into_inner).reload(live);
             tracing::warn!("the call store was opened again after a failure");
             self.database = Some(database);
         }
-        self.database.as_ref().ok_or_else(|| Trouble::Disk("the file is not open".into()))
+        Ok(())
     }
 }
 

@@ -9,7 +9,12 @@ use switchhook_actors::{domain::ids::InstanceId, registry::store::CallStore};
 use tempfile::TempDir;
 
 use super::*;
-use crate::stores::contract::{BEGIN, Home, contract};
+use crate::stores::{
+    contract::{BEGIN, Home, contract},
+    sealed::tests::vault,
+};
+
+mod secrecy;
 
 /// A server of the test's own. Dropping it kills it.
 pub(crate) struct Server {
@@ -33,6 +38,16 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.child = run(self.port, &self.dir);
+    }
+
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn answer(&self, words: &[&str]) -> Vec<u8> {
+        let port = self.port.to_string();
+        let raw = ["-p", &port, "--raw"];
+        Command::new("redis-cli").args(raw).args(words).output().unwrap().stdout
     }
 
     pub(crate) fn order(&self, words: &[&str]) {

@@ -130,6 +130,24 @@ impl Core {
         Ok(there)
     }
 
+    /// A call that was deleted otherwise may still be in the lists of its caller's: they go.
+    pub(super) async fn erase_caller(self: Arc<Self>, number: String) -> Result<usize, StoreError> {
+        let mut erased = 0;
+        for name in self.vault.caller_names(&number) {
+            let mut pipe = redis::pipe();
+            pipe.smembers(keys::caller(&name));
+            let (sids,): (Vec<String>,) = self.ask(&pipe).await?;
+            for sid in &sids {
+                let Ok(call) = sid.parse() else { continue };
+                erased += usize::from(Arc::clone(&self).erase(call).await?);
+                let mut pipe = redis::pipe();
+                pipe.srem(keys::caller(&name), sid).ignore();
+                self.ask::<()>(&pipe).await?;
+            }
+        }
+        Ok(erased)
+    }
+
     /// Deletes a call with all that belongs to it.
     async fn delete(
         &self,

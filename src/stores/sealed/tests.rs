@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Config;
 
-fn vault(names: &[&str]) -> Vault {
+/// A vault of keys with these names.
+pub(crate) fn vault(names: &[&str]) -> Vault {
     let key = |name: &&str| {
         let letter = name.bytes().next().map_or('A', char::from);
         format!("{name}:{}A=", letter.to_ascii_uppercase().to_string().repeat(42))

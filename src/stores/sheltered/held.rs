@@ -336,6 +336,13 @@ impl Calls {
         locked(&self.held).values().cloned().collect()
     }
 
+    /// Those that came from that number.
+    pub(super) fn from(&self, number: &str) -> Vec<Arc<Held>> {
+        let mut calls = self.all();
+        calls.retain(|held| held.state().copy.caller == number);
+        calls
+    }
+
     /// How many calls are in the journal.
     pub(super) fn journaled(&self) -> usize {
         let journaled = locked(&self.held).values().filter(|held| held.is_journaled()).count();

@@ -213,7 +213,7 @@ impl Inner {
 
     /// The journal need not have it any more.
     async fn clear(&self, sid: CallSid) -> Result<(), StoreError> {
-        self.journal.erase(sid).await.map(drop)
+        self.journal.discard(sid).await.map(drop)
     }
 
     /// A call of an earlier run: nobody holds it here, its owner of then is gone.

@@ -35,7 +35,7 @@ async fn open(address: RedisAddress, name: &str, dir: &std::path::Path) -> Shelt
     let engine = Engine { instance: InstanceId(name.into()), calls: Load(Arc::new(|| 0)) };
     let redis = Redis::start(address, Vault::new(&[]), engine, BEGIN).unwrap();
     redis.ready().await.unwrap();
-    Sheltered::new(redis, Embedded::open(dir, BEGIN).unwrap())
+    Sheltered::new(redis, Embedded::open(dir, Vault::new(&[]), BEGIN).unwrap())
 }
 
 async fn home() -> Home {

@@ -24,7 +24,7 @@ enum For {
 }
 
 /// Every route, and what is answered to those who may ask: of a call that nobody knows.
-const ROUTES: [(&str, &str, For, u16); 16] = [
+const ROUTES: [(&str, &str, For, u16); 17] = [
     ("GET", "/", For::All, 200),
     ("GET", "/livez", For::All, 200),
     ("GET", "/readyz", For::All, 200),
@@ -32,6 +32,7 @@ const ROUTES: [(&str, &str, For, u16); 16] = [
     ("GET", "/monitor", For::Viewer, 200),
     ("GET", "/api/transcript/{id}", For::Viewer, 404),
     ("DELETE", "/api/transcript/{id}", For::Admin, 404),
+    ("DELETE", "/api/callers/{number}", For::Admin, 200),
     ("POST", "/voice/incoming", For::Twilio, 200),
     ("GET", "/voice/incoming", For::Twilio, 400),
     ("POST", "/voice/handoff", For::Twilio, 200),
@@ -69,6 +70,7 @@ fn expected(who: For, token: Option<&str>, fine: u16) -> u16 {
 fn ask(number: u32, method: &str, route: &str) -> Ask {
     let sid = sid(number);
     let path = route.replace("{id}", &sid).replace("{call_sid}", &sid);
+    let path = path.replace("{number}", "+15550009999");
     if method == "POST" {
         Ask::post(&path, &call(&sid, "completed"))
     } else {

@@ -11,7 +11,7 @@ use switchhook::{
     clock,
     config::Config,
     limits::Descriptors,
-    stores::{Store, embedded::Embedded},
+    stores::{Store, embedded::Embedded, sealed::Vault},
     telemetry::Metrics,
 };
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ impl Pair {
     pub(crate) async fn start(env: &[(&str, &str)]) -> Self {
         provider();
         let home = TempDir::new().expect("a directory");
-        let store = Embedded::open(home.path(), clock::now()).expect("a store");
+        let store = Embedded::open(home.path(), Vault::new(&[]), clock::now()).expect("a store");
         let store = Store::Own(Arc::new(store));
         // Where the events go is known only when an engine listens, and that only when there is a Twilio.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

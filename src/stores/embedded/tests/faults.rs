@@ -1,7 +1,8 @@
 //! A disk that fails, a queue that is full, an operation that panics.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
+    io,
     os::unix::fs::FileExt,
     sync::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,13 +11,13 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use redb::StorageBackend;
+use redb::{Database, StorageBackend};
 
 use super::*;
 
 /// What the test does to the disk, and sees of it.
 #[derive(Debug, Default)]
-struct Disk {
+struct FaultyDisk {
     broken: AtomicBool,
     syncs: AtomicUsize,
     /// Opening panics, as nothing ever should.
@@ -24,7 +25,7 @@ struct Disk {
 }
 
 #[derive(Debug)]
-struct FaultyFile(File, Arc<Disk>);
+struct FaultyFile(File, Arc<FaultyDisk>);
 
 impl StorageBackend for FaultyFile {
     fn len(&self) -> io::Result<u64> {
@@ -53,8 +54,8 @@ impl StorageBackend for FaultyFile {
 }
 
 /// A store on a disk that can be broken. The file goes with the directory.
-fn on_a_faulty_disk() -> (Embedded, Arc<Disk>, tempfile::TempDir) {
-    let (disk, dir) = (Arc::new(Disk::default()), tempfile::tempdir().unwrap());
+fn on_a_faulty_disk() -> (Embedded, Arc<FaultyDisk>, tempfile::TempDir) {
+    let (disk, dir) = (Arc::new(FaultyDisk::default()), tempfile::tempdir().unwrap());
     let (shared, path) = (Arc::clone(&disk), dir.path().join(FILE));
     let opener = move || {
         assert!(!shared.cursed.load(Ordering::SeqCst), "the disk is cursed");
@@ -70,7 +71,8 @@ fn on_a_faulty_disk() -> (Embedded, Arc<Disk>, tempfile::TempDir) {
         tables::prepare(&database).map_err(|trouble| unreadable(&trouble))?;
         Ok(database)
     };
-    (Embedded::with_opener(Box::new(opener), BEGIN).unwrap(), disk, dir)
+    let home = Disk { open: Box::new(opener), file: None };
+    (Embedded::on_disk(home, Vault::new(&[]), BEGIN).unwrap(), disk, dir)
 }
 
 /// Stops the store's thread; resolves when it stands still. Dropping the sender lets it go on.

@@ -159,7 +159,7 @@ fn a_long_answer_is_stored_as_far_as_it_went() {
     assert!(
         open.iter()
             .all(|(id, role, text)| (*id, *role) == (turn.0, Role::Agent)
-                && text.starts_with("word "))
+                && text.starts_with("word"))
     );
     assert!(talk.agent(turn).open);
     talk.done(turn);
