@@ -178,24 +178,22 @@ impl Vault {
         key.as_slice().try_into().map_err(|_| SealError::Damaged)
     }
 
-    /// The names under which a caller's calls are found by the number, the current one first: the
-    /// number itself is in none of them.
+    /// The names under which a caller's calls are found by the number, the current one first, the one
+    /// of calls from before the first key last: the number itself is in none of them.
     #[must_use]
     pub fn caller_names(&self, number: &str) -> Vec<String> {
         let named = |mut digits: String| {
             digits.truncate(NAME_DIGITS);
             digits
         };
-        if self.keys.is_empty() {
-            return vec![named(hex(&Sha256::digest(number.as_bytes())))];
-        }
+        let readable = named(hex(&Sha256::digest(number.as_bytes())));
         let name = |key: &Key| {
             let mut mac =
                 <hmac::Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key.expose()).ok()?;
             mac.update(number.as_bytes());
             Some(named(hex(&mac.finalize().into_bytes())))
         };
-        self.keys.iter().filter_map(name).collect()
+        self.keys.iter().filter_map(name).chain([readable]).collect()
     }
 }
 

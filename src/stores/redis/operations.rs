@@ -189,9 +189,24 @@ impl Core {
                 order.arg(wrapped).arg(anew);
                 // Who does not succeed leaves it to the next claim or round of tidying.
                 let _ = self.writes.put(order).await;
+                self.rename_caller(sid).await;
             }
             Err(error) => tracing::error!(call.sid = %sid, "a key cannot be wrapped anew: {error}"),
         }
+    }
+
+    /// Has the call found under its caller's newest name: the older ones go with their keys.
+    async fn rename_caller(&self, sid: CallSid) {
+        let Ok(Some(kept)) = self.record(sid).await else { return };
+        if kept.record.caller.is_empty() {
+            return;
+        }
+        let mut lists = redis::pipe();
+        for name in self.vault.caller_names(&kept.record.caller).iter().skip(1) {
+            lists.srem(keys::caller(name), sid.as_str()).ignore();
+        }
+        self.add_caller(&mut lists, &kept.record);
+        self.note(&lists).await;
     }
 
     pub(super) fn ask_append(

@@ -200,3 +200,27 @@ async fn the_journal_of_an_engine_that_died_is_copied_back_by_the_next() {
     shelter.all_back().await;
     assert_eq!(shelter.words(1).await, ["one"]);
 }
+
+#[tokio::test]
+async fn a_caller_who_is_erased_is_gone_from_the_journal_too_and_does_not_come_back() {
+    let server = Server::start();
+    let shelter = shelter(address(server.port), "a").await;
+    // This engine is cut off: one call is in Redis, the other begins in the journal.
+    let call = |n| NewCall {
+        sid: sid(n),
+        caller: "+15557770001".into(),
+        called: "+2".into(),
+        greeting: None,
+        at: BEGIN,
+    };
+    assert!(shelter.store.open(call(1)).await.unwrap().fresh);
+    shelter.store.inner.misses.store(MISSES, Ordering::Relaxed);
+    assert!(shelter.store.open(call(2)).await.unwrap().fresh);
+    assert_eq!(shelter.store.erase_caller("+15557770001".into()).await, Ok(2));
+    shelter.all_back().await;
+    for n in [1, 2] {
+        assert_eq!(shelter.store.find(Key::Sid(sid(n))).await, Ok(None));
+    }
+    let all = std::fs::read(shelter.dir.path().join("calls.redb")).unwrap();
+    assert!(!all.windows(12).any(|window| window == b"+15557770001"));
+}

@@ -25,8 +25,12 @@ fn sid() -> CallSid {
 }
 
 async fn store(server: &Server) -> Redis {
+    with_keys(server, &["a"]).await
+}
+
+async fn with_keys(server: &Server, names: &[&str]) -> Redis {
     let engine = Engine { instance: InstanceId("me".into()), calls: Calls(Arc::new(|| 0)) };
-    let store = Redis::start(address(server.port), vault(&["a"]), engine, BEGIN).unwrap();
+    let store = Redis::start(address(server.port), vault(names), engine, BEGIN).unwrap();
     store.ready().await.unwrap();
     store
 }
@@ -134,4 +138,18 @@ async fn a_flipped_byte_in_redis_is_an_error_and_never_wrong_text() {
         write.exec_async(&mut wire).await.unwrap();
     }
     assert!(store.find(Key::Sid(sid())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_caller_is_found_by_the_number_after_keys_have_changed() {
+    let server = Server::start();
+    confide(&with_keys(&server, &[]).await).await;
+    let keyed = with_keys(&server, &["a"]).await;
+    assert_eq!(keyed.erase_caller(CALLER.into()).await, Ok(1), "from before the first key");
+    confide(&keyed).await;
+    let rotating = with_keys(&server, &["b", "a"]).await;
+    let claimed = rotating.claim(sid(), InstanceId("me".into()), BEGIN + 1).await;
+    assert!(matches!(claimed, Ok(Claimed::Yours(_))));
+    let rotated = with_keys(&server, &["b"]).await;
+    assert_eq!(rotated.erase_caller(CALLER.into()).await, Ok(1), "the old key is gone");
 }
