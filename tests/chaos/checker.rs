@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use switchhook::caller::record::{Account, What};
+use switchhook::caller::record::{Account, Fact, What};
 
 use crate::{
     callers::Story,
@@ -21,6 +21,8 @@ pub(crate) struct Verdict {
     pub(crate) resumed: usize,
     pub(crate) gaps: usize,
     pub(crate) late: usize,
+    /// Things said as the socket broke, which no engine was told and nobody answered.
+    pub(crate) into_a_break: usize,
     pub(crate) apologies: usize,
     /// From the opening of the next socket to the first word on it, ms, where a caller waited for one.
     pub(crate) shares: Vec<u64>,
@@ -36,6 +38,9 @@ pub(crate) struct Verdict {
     pub(crate) dropped: Vec<String>,
     pub(crate) protocol: Vec<String>,
 }
+
+/// How near the loss of a socket words may be lost with it, ms.
+const BREAK_MS: u64 = 2_000;
 
 /// Phrases of the persona's that say that something went wrong.
 const APOLOGIES: [&str; 2] =
@@ -75,6 +80,8 @@ impl Verdict {
             let (here, beside) = (kept(transcript), kept(late));
             match here + beside {
                 0 if begun => self.acknowledged_lost.push(told()),
+                // Twilio gave them to a socket that was gone, and connected the caller anew.
+                0 if is_at_a_break(story, &said) => self.into_a_break += 1,
                 // The last words before a call ended may not have been heard by anybody.
                 0 if nth + 1 < story.matters.len() => self.unacknowledged_lost.push(told()),
                 0 | 1 => {}
@@ -160,4 +167,16 @@ impl Verdict {
             ("frames that Twilio would refuse", &self.protocol),
         ]
     }
+}
+
+/// Whether something was said within two seconds of the loss of a socket, or while there was none.
+fn is_at_a_break(story: &Story, said: &str) -> bool {
+    let at = story.facts.iter().find_map(|fact| match &fact.what {
+        What::Said { words, socket, .. } if words == said => Some((fact.ms, *socket)),
+        _ => None,
+    });
+    let Some((at, socket)) = at else { return false };
+    let near =
+        |fact: &Fact| matches!(fact.what, What::Lost { .. }) && fact.ms.abs_diff(at) <= BREAK_MS;
+    socket == 0 || story.facts.iter().any(near)
 }

@@ -171,10 +171,14 @@ fn report(
     never: &[String],
     faults: usize,
 ) -> ExitCode {
-    let Verdict { calls, said, answered, hit, resumed, gaps, late, apologies, .. } = verdict;
+    let Verdict { calls, said, answered, hit, resumed, gaps, .. } = verdict;
+    let Verdict { late, apologies, into_a_break, .. } = verdict;
     println!("\n{calls} calls, {faults} faults, {said} turns said, {answered} answered to the end");
     println!("{hit} calls hit, {resumed} of them went on, {gaps} sockets lost");
-    println!("{late} turns came late, {apologies} apologies or bridge phrases heard");
+    println!(
+        "{late} turns came late, {apologies} apologies or bridge phrases heard, {into_a_break} things \
+         said into a break that no engine was told"
+    );
     tell("answer after a new socket, engine and model (100 ms)", &verdict.shares);
     tell("first word after the caller's", &verdict.first_words);
     let mut violations = never.len();
@@ -205,12 +209,17 @@ fn tell(what: &str, millis: &[u64]) {
     println!("{what}: n {} p50 {} p99 {} max {most} ms", sorted.len(), at(50), at(99));
 }
 
-/// The shortest call with a violation, whole.
+/// The calls with a violation: all into files, the shortest of them whole.
 fn tell_stories(verdict: &Verdict, stories: &[Story]) {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/chaos"));
+    std::fs::create_dir_all(&folder).expect("a folder");
     let named = |story: &&Story| {
         let mut found = verdict.violations().into_iter().flat_map(|(_, found)| found);
         found.any(|one| one.starts_with(&story.sid))
     };
+    for story in stories.iter().filter(named) {
+        std::fs::write(folder.join(format!("{}.log", story.sid)), &story.log).expect("a file");
+    }
     if let Some(story) = stories.iter().filter(named).min_by_key(|story| story.log.len()) {
         println!("\nthe shortest of them, {}:\n{}", story.sid, story.log);
     }
