@@ -180,8 +180,7 @@ impl History {
         self.ending = Some(ending);
     }
 
-    /// The session has failed: what its voice had still to say is not said. Whether it is while Twilio
-    /// connects the same session again is not documented; here it is.
+    /// The session has failed: what its voice had still to say is not said.
     pub(super) fn fail_session(&mut self) {
         let now = self.clock(Instant::now());
         self.voice.stop(now);

@@ -365,14 +365,6 @@ impl Core {
         let kept = record::read(&self.vault, sid, &fields, &turns, &late)?;
         Ok(Some(kept.record))
     }
-
-    /// Where a caller's calls are found by the number, which is in none of the names.
-    pub(super) fn add_caller(&self, lists: &mut redis::Pipeline, record: &CallRecord) {
-        let names = self.vault.caller_names(&record.caller);
-        if let Some(name) = names.first().filter(|_| !record.caller.is_empty()) {
-            lists.sadd(keys::caller(name), record.sid.as_str()).ignore();
-        }
-    }
 }
 
 /// An order to one of our functions.
