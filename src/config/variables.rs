@@ -94,7 +94,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LINE_PING_SECONDS", Some("10"), "how often a line's peer is pinged, 1 to 60"),
     variable("LINE_SILENT_SECONDS", Some("25"), "a peer that answers no ping for so long is dead, 1 to 600, more than LINE_PING_SECONDS"),
     variable("LINE_STALL_SECONDS", Some("20"), "how long a peer may leave unread what it is sent, 1 to 600"),
-    variable("DRAIN_SECONDS", Some("1800"), "how long a stop waits for calls to end"),
+    variable("DRAIN_SECONDS", Some("1800"), "how long a stop waits for calls to end; with REDIS_URL those that are left are moved to other engines then"),
     variable("MAX_CALLS", None, "calls at the same time; unset: what the file descriptors allow"),
     // What is kept.
     variable("REDIS_URL", None, "where several engines share their calls: redis://[user:password@]host:6379/db, rediss:// for TLS, or redis+sentinel://[user:password@]host:26379,host:26379/master/db; unset: this engine keeps its own"),

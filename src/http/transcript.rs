@@ -122,6 +122,9 @@ struct Line<'a> {
     interrupted: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     estimated: bool,
+    /// The agent is saying it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unfinished: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
     /// Turns that were said before this one and could not be stored.
@@ -138,6 +141,7 @@ impl<'a> Line<'a> {
             turn: turn.id.0,
             interrupted: turn.interrupted,
             estimated: turn.estimated,
+            unfinished: turn.open,
             reason: turn.reason,
             lost_before: Some(turn.lost_before).filter(|&lost| lost > 0),
         }

@@ -5,7 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use switchhook_actors::{domain::ids::InstanceId, registry::store::CallStore};
+use switchhook_actors::{
+    domain::{
+        ids::{InstanceId, TurnId},
+        transcript::Role,
+    },
+    registry::store::CallStore,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -95,4 +101,36 @@ async fn home() -> Home {
 
 mod rules {
     super::contract! { super::home }
+}
+
+/// Twenty questions and answers as they are said on the telephone.
+#[tokio::test]
+async fn forty_turns_take_less_than_fifteen_kilobytes() {
+    let server = Server::start();
+    let engine = Engine { instance: InstanceId("me".into()), calls: Calls(Arc::new(|| 0)) };
+    let store = Redis::start(address(server.port), vault(&["a"]), engine, BEGIN).unwrap();
+    store.ready().await.unwrap();
+    // As in deploy/redis.conf.
+    server.order(&["CONFIG", "SET", "hash-max-listpack-entries", "512"]);
+    server.order(&["CONFIG", "SET", "hash-max-listpack-value", "2048"]);
+    let sid: CallSid = format!("CA{:032x}", 1).parse().unwrap();
+    let claimed = store.claim(sid, InstanceId("me".into()), BEGIN).await.unwrap();
+    let Claimed::Yours(record) = claimed else { panic!("it is over") };
+    let question = "What do I pay when I take cash out of a machine with the Eagle card?";
+    let answer = "For cash from a machine the fee is five percent of the amount, ten dollars at \
+                  least, and interest runs from the day on which you take it. ";
+    let turns = (1..=20).flat_map(|id| {
+        [(id, Role::Customer, question.to_owned()), (id, Role::Agent, answer.repeat(2))]
+    });
+    for (seq, (id, role, words)) in (1..).zip(turns) {
+        let turn = Turn::new(TurnId(id), role, words, BEGIN);
+        assert_eq!(store.append(sid, record.epoch, seq, turn).await, Ok(Appended::Appended));
+    }
+    let size = |key: String| {
+        let told = String::from_utf8(server.answer(&["MEMORY", "USAGE", &key])).unwrap();
+        told.trim().parse::<u64>().unwrap()
+    };
+    let bytes = size(keys::call(sid)) + size(keys::turns(sid));
+    println!("forty turns take {bytes} bytes");
+    assert!((7_000..15_000).contains(&bytes), "{bytes}");
 }

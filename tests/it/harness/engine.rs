@@ -320,5 +320,6 @@ pub(crate) fn words(transcript: &Value) -> Vec<(String, String)> {
 
 /// How many turns a transcript has.
 pub(crate) fn turns(transcript: &Value) -> usize {
-    transcript["transcript"].as_array().map_or(0, Vec::len)
+    let whole = |line: &&Value| line["unfinished"] != true;
+    transcript["transcript"].as_array().map_or(0, |lines| lines.iter().filter(whole).count())
 }
