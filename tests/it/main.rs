@@ -17,6 +17,7 @@ mod lines;
 mod marks;
 mod models;
 mod operators;
+mod sharing;
 mod talking;
 mod twilio_setup;
 mod unbroken;
