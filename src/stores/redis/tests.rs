@@ -8,6 +8,7 @@ use std::{
 use switchhook_actors::{
     domain::{
         ids::{InstanceId, TurnId},
+        record::Status,
         transcript::Role,
     },
     registry::store::CallStore,
@@ -20,6 +21,9 @@ use crate::stores::{
     sealed::tests::vault,
 };
 
+#[path = "../../../tests/cluster/parts.rs"]
+mod cluster;
+mod replicated;
 mod secrecy;
 
 /// A server of the test's own. Dropping it kills it.
