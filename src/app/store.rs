@@ -40,7 +40,7 @@ pub async fn try_redis(config: &Config) -> Result<(), StartError> {
     shared.ready().await.map_err(StartError::Redis)
 }
 
-/// Opens the store as [`start`] would, and closes it again.
+/// Opens the store as [`super::start`] would, and closes it again.
 ///
 /// # Errors
 /// When it cannot be opened, or a running engine has it.
