@@ -39,8 +39,9 @@ pub(crate) struct Verdict {
     pub(crate) protocol: Vec<String>,
 }
 
-/// How near the loss of a socket words may be lost with it, ms.
-const BREAK_MS: u64 = 2_000;
+/// How near the loss of a socket words may be lost with it, ms: a balancer takes an engine that stands
+/// still for dead after as long.
+const BREAK_MS: u64 = 4_000;
 
 /// Phrases of the persona's that say that something went wrong.
 const APOLOGIES: [&str; 2] =
@@ -169,7 +170,7 @@ impl Verdict {
     }
 }
 
-/// Whether something was said within two seconds of the loss of a socket, or while there was none.
+/// Whether something was said about when a socket was lost of a socket, or while there was none.
 fn is_at_a_break(story: &Story, said: &str) -> bool {
     let at = story.facts.iter().find_map(|fact| match &fact.what {
         What::Said { words, socket, .. } if words == said => Some((fact.ms, *socket)),

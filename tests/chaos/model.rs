@@ -88,10 +88,13 @@ fn rest(body: &Value) -> String {
     };
     let matter = matter.trim_end_matches(['.', '\n', ' ']);
     let all = answer(matter);
-    let heard = messages.iter().skip(asked + 1).map(text).next_back().unwrap_or_default();
-    let heard = heard.split(" [").next().unwrap_or_default().trim();
-    match all.strip_prefix(heard) {
-        Some(rest) if !heard.is_empty() => rest.trim_start().to_owned(),
-        _ => all,
-    }
+    // Behind what was heard stands why it broke off, in brackets, and perhaps a word about the break.
+    let mut said = messages.iter().skip(asked + 1).map(text);
+    let begun = said.find_map(|said| {
+        let heard = said.split(" [").next().unwrap_or_default().trim();
+        all.strip_prefix(heard)
+            .filter(|_| !heard.is_empty())
+            .map(|rest| rest.trim_start().to_owned())
+    });
+    begun.unwrap_or(all)
 }

@@ -206,6 +206,9 @@ impl CallSession {
                 tracing::warn!("another engine owns the call now: this session falls silent");
                 self.recording.disown();
                 self.give_up(ctx);
+                // A line that Twilio still uses came to an engine that had slept meanwhile: brought
+                // back, it finds a session that owns the call.
+                self.mouth.break_off();
                 self.happen(Input::Fenced, ctx);
             }
             Written::Expected(expected) => {
