@@ -159,7 +159,9 @@ impl Inner {
         if known.epoch == copy.epoch && known.instance == copy.instance {
             return Ok(true);
         }
-        let by = copy.instance.clone().filter(|_| known.epoch < copy.epoch);
+        // A claim of this engine's own, whose answer did not come in time, stands in nobody's way.
+        let ours = known.instance == copy.instance;
+        let by = copy.instance.clone().filter(|_| ours || known.epoch < copy.epoch);
         let claimed = match by {
             Some(by) => step(self.redis.claim(sid, by, clock::now())).await?,
             None => Claimed::Ended,

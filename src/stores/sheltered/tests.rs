@@ -224,3 +224,16 @@ async fn a_caller_who_is_erased_is_gone_from_the_journal_too_and_does_not_come_b
     let all = std::fs::read(shelter.dir.path().join("calls.redb")).unwrap();
     assert!(!all.windows(12).any(|window| window == b"+15557770001"));
 }
+
+#[tokio::test]
+async fn a_claim_whose_answer_came_too_late_is_this_engines_own_all_the_same() {
+    let server = Server::start();
+    let shelter = shelter(address(server.port), "a").await;
+    // Redis does not answer in time, and takes the claim when it is there again.
+    server.order(&["CLIENT", "PAUSE", "400"]);
+    let record = shelter.claim(1, "a").await;
+    assert_eq!(shelter.hear(1, record.epoch, 1, "one").await.0, Appended::Appended);
+    shelter.all_back().await;
+    assert_eq!(shelter.hear(1, record.epoch, 2, "two").await.0, Appended::Appended);
+    assert_eq!(shelter.words(1).await, ["one", "two"]);
+}
