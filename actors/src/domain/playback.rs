@@ -10,7 +10,7 @@ mod pace;
 use std::collections::VecDeque;
 
 pub(super) use self::pace::spoken_in;
-use self::pace::{backward, chars, duration, forward};
+use self::pace::{backward, chars, duration, forward, unspoken_in};
 use super::{
     heard::{floor_word, follows, is_sure, locate, played},
     ids::TurnId,
@@ -282,6 +282,8 @@ impl Playback {
             all.push_str(&utterance.text);
             all.push(' ');
         }
+        // What the voice has still to speak is counted from the last word's end.
+        all.pop();
         all
     }
 
@@ -332,7 +334,7 @@ impl Playback {
         }
         match self.stopped_just_now(now) {
             Some((_, unspoken)) => unspoken,
-            None => spoken_in(self.busy_until.since(now)),
+            None => unspoken_in(self.busy_until.since(now)),
         }
     }
 

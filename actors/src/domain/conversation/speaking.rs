@@ -121,8 +121,8 @@ impl Conversation {
     /// How far the voice is with the words of a turn; None when it has spoken them all.
     pub(super) fn played(&self, now: Timestamp, turn: TurnId, text: &str) -> Option<Played> {
         let unspoken = self.playback.unspoken_of(now, turn);
-        let spoken = (text.chars().count() as u64).saturating_sub(unspoken);
-        let chars = u32::try_from(spoken).unwrap_or(u32::MAX);
+        let sent = self.playback.sent(turn).chars().count().max(text.chars().count()) as u64;
+        let chars = u32::try_from(sent.saturating_sub(unspoken)).unwrap_or(u32::MAX);
         (unspoken > 0).then(|| Played { chars, at: self.line_lost.is_none().then_some(now) })
     }
 

@@ -14,6 +14,11 @@ pub(in super::super) fn spoken_in(time: Millis) -> u64 {
     time * CHARS_PER_SECOND / 1_000
 }
 
+/// Characters that a voice which has that time left has not spoken whole: the one it is at counts.
+pub(super) fn unspoken_in(time: Millis) -> u64 {
+    (time * CHARS_PER_SECOND).div_ceil(1_000)
+}
+
 pub(super) fn duration(chars: u64) -> Millis {
     chars * 1_000 / CHARS_PER_SECOND
 }

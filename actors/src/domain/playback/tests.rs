@@ -104,7 +104,7 @@ fn a_report_that_comes_again_is_not_of_the_same_words_further_on() {
     let mut playback = queue(&["We are closed.", "On Sundays, we are closed."]);
     playback.played(T + 800, "We are closed.");
     playback.played(T + 810, "We are closed.");
-    assert_eq!(playback.silenced(T + 820), [cut(1, "On", true)], "by the clock alone");
+    assert_eq!(playback.silenced(T + 1_000), [cut(1, "On", true)], "by the clock alone");
 }
 
 #[test]
@@ -218,4 +218,13 @@ proptest::proptest! {
             proptest::prop_assert!(sent.starts_with(&cut.heard));
         }
     }
+}
+
+#[test]
+fn a_word_that_has_just_been_given_to_the_voice_was_not_heard() {
+    for gone in [0, 1, 15, 100] {
+        let mut playback = queue(&["It"]);
+        assert_eq!(playback.silenced(T + gone), [cut(0, "", true)], "after {gone} ms");
+    }
+    assert_eq!(queue(&["It"]).silenced(T + 150), []);
 }

@@ -120,7 +120,7 @@ fn what_the_voice_of_a_failed_session_had_not_spoken_is_said_on_the_next_line() 
     let turn = talk.ask("Tell me all.");
     talk.tokens(turn, "Fourteen letters in a second and then some more.");
     talk.done(turn);
-    talk.wait(1_100);
+    talk.wait(1_200);
     talk.on(Input::LineLost { clean: false });
     talk.wait(3_000);
     talk.look();

@@ -66,7 +66,7 @@ fn a_voice_that_speaks_on_between_the_last_draft_and_the_end_of_its_session_is_c
     let (talk, turn) = half_said();
     let stored = talk.agent(turn).played;
     assert!(stored.is_some_and(|played| played.chars < 14), "it was stored before: {stored:?}");
-    let next = go_on(&talk, Some(talk.now + 1_000));
+    let next = go_on(&talk, Some(talk.now + 1_100));
     assert_eq!(next.agent(turn).text, "Fourteen letters in a second");
 }
 
