@@ -3,7 +3,9 @@
 //! Twilio keeps events of a lost socket and says them again on the next one; whether it does, and
 //! which, is not documented. The first frames of a line that equal, in their order, the last ones of
 //! the call are dropped, until the first that does not: the caller may truly say "yes" twice. It may
-//! also say each of them twice, new or old: a sentence that comes again in the same go is dropped.
+//! also say each of them twice, new or old, one by one or all of them: words that come again in the
+//! same go were said once. Keys are dropped only where words have shown that all is said twice: a
+//! number may have the same digit twice.
 
 use std::{
     collections::{VecDeque, hash_map::DefaultHasher},
@@ -27,6 +29,10 @@ const REMEMBERED: Millis = 30_000;
 /// them come in one go, and a caller takes longer to say the same once more.
 const AT_ONCE: Millis = 2_000;
 
+/// How soon behind each other the frames of a go come that Twilio sends without a pause, ms: nobody
+/// says two things, or one thing twice, so fast.
+const BURST: Millis = 100;
+
 /// Words that a sentence has at least: "yes" and "no, no" are said twice, one like this is not, and
 /// not at once.
 const SENTENCE: usize = 3;
@@ -47,6 +53,52 @@ pub(super) struct Replays {
     here: Vec<u64>,
     /// Until when they do.
     here_until: Option<Timestamp>,
+    /// What comes at the very beginning of the line, without a pause.
+    burst: Option<Burst>,
+}
+
+/// Frames that came without a pause, as often as Twilio sent each of them.
+struct Burst {
+    until: Timestamp,
+    events: Vec<u64>,
+    /// How far all of it has come again, once words have shown that it does.
+    pass: Option<usize>,
+    /// Words have shown that each frame comes twice in a row.
+    doubles: bool,
+    /// The last one has come twice.
+    paired: bool,
+}
+
+impl Burst {
+    /// Whether it is a frame of this go once more; one that is not is part of it from now on.
+    fn comes_again(&mut self, now: Timestamp, event: u64, is_key: bool) -> bool {
+        if self.pass.is_some_and(|at| self.events.get(at) == Some(&event)) {
+            self.pass = self.pass.map(|at| at + 1);
+            self.until = now + BURST;
+            return true;
+        }
+        let doubled = !self.paired && self.events.last() == Some(&event);
+        if doubled && (self.doubles || !is_key) {
+            (self.doubles, self.paired) = (true, true);
+            self.until = now + BURST;
+            return true;
+        }
+        if !is_key && !self.doubles && self.events.first() == Some(&event) {
+            self.pass = Some(1);
+            self.until = now + BURST;
+            return true;
+        }
+        self.push(now, event);
+        false
+    }
+
+    /// One more frame of this go.
+    fn push(&mut self, now: Timestamp, event: u64) {
+        (self.until, self.paired) = (now + BURST, false);
+        if self.events.len() < KEPT {
+            self.events.push(event);
+        }
+    }
 }
 
 struct Matching {
@@ -87,6 +139,13 @@ impl Replays {
         let until = now + AT_ONCE;
         self.here.clear();
         self.here_until = Some(until);
+        self.burst = Some(Burst {
+            until,
+            events: Vec::new(),
+            pass: None,
+            doubles: false,
+            paired: false,
+        });
         let expected = !self.seen.is_empty();
         self.matching = expected.then_some(Matching { until, next: None, in_keys: false });
     }
@@ -100,15 +159,26 @@ impl Replays {
             return true;
         }
         let fits = |at: &usize| self.seen.get(*at).is_some_and(|(_, seen)| *seen == event);
-        let mut next: Vec<usize> = match matching.next.take() {
-            Some(next) => next.into_iter().filter(fits).collect(),
+        let mut next: Vec<usize> = match &matching.next {
+            Some(next) => next.iter().copied().filter(fits).collect(),
             None => (0..self.seen.len()).filter(fits).collect(),
         };
-        let repeats = !next.is_empty();
+        if next.is_empty() {
+            return false;
+        }
         next.iter_mut().for_each(|at| *at += 1);
         matching.next = Some(next);
         (matching.until, matching.in_keys) = (now + AT_ONCE, key.is_some());
-        repeats
+        if let Some(burst) = &mut self.burst {
+            burst.push(now, event);
+        }
+        true
+    }
+
+    /// Whether this event has come on this line before, in a go without a pause.
+    fn comes_at_once(&mut self, now: Timestamp, event: u64, key: Option<char>) -> bool {
+        self.burst = self.burst.take().filter(|burst| now <= burst.until);
+        self.burst.as_mut().is_some_and(|burst| burst.comes_again(now, event, key.is_some()))
     }
 
     /// Whether this sentence has come on this line before, in the same go.
@@ -190,7 +260,8 @@ impl Conversation {
             }
             _ => return false,
         };
-        let replayed = self.replays.repeats(now, event, key);
+        let replayed = self.replays.repeats(now, event, key)
+            || self.replays.comes_at_once(now, event, key);
         if !replayed {
             self.replays.note(now, event);
         }

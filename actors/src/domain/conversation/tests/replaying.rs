@@ -41,9 +41,11 @@ fn the_last_words_of_the_call_on_its_next_line_are_old_ones_until_the_first_new_
         reconnect(&mut talk);
         talk
     }] {
-        for words in ["Two?", "Three?", "Four?", "Four?"] {
+        for words in ["Two?", "Three?", "Four?"] {
             next.say(words);
         }
+        next.wait(101);
+        next.say("Four?");
         assert_eq!(customers(&next), ["One?", "Two?", "Three?", "Four?", "Four?"]);
     }
 }
@@ -55,9 +57,10 @@ fn a_caller_may_say_the_same_twice_on_one_line_and_after_a_break_that_repeats_it
     answered(&mut talk, "Yes.");
     assert_eq!(customers(&talk), ["Yes."; 2]);
     reconnect(&mut talk);
-    // Two old ones, and one that was said meanwhile.
-    for _ in 0..3 {
+    // Two old ones, and a new one.
+    for pause in [0, 101, 0] {
         talk.say("Yes.");
+        talk.wait(pause);
     }
     assert_eq!(customers(&talk), ["Yes."; 3]);
 }
@@ -151,4 +154,45 @@ fn a_sentence_that_comes_twice_in_one_go_on_a_new_line_was_said_once() {
         next.say(new);
         assert_eq!(customers(&next), [old, new, new]);
     }
+}
+
+#[test]
+fn a_word_that_comes_twice_at_once_on_a_new_line_was_said_once() {
+    let mut talk = Talk::greeted();
+    answered(&mut talk, "Yes.");
+    for frames in [["Yes.", "Yes.", "No.", "No."], ["Yes.", "No.", "Yes.", "No."]] {
+        let mut next = elsewhere(&talk);
+        for words in frames {
+            next.say(words);
+        }
+        assert_eq!(customers(&next), ["Yes.", "No."], "{frames:?}");
+        next.wait(101);
+        next.say("No.");
+        assert_eq!(customers(&next), ["Yes.", "No.", "No."], "{frames:?}");
+    }
+}
+
+#[test]
+fn keys_are_dropped_only_where_words_have_shown_that_all_is_said_twice() {
+    let mut talk = Talk::greeted();
+    answered(&mut talk, "Yes.");
+    let keys = |talk: &mut Talk, keys: &str| keys.chars().for_each(|key| talk.press(key));
+    let mut once = elsewhere(&talk);
+    keys(&mut once, "1122#");
+    assert_eq!(customers(&once), ["Yes.", "[keys] 1122"]);
+    let mut after = elsewhere(&talk);
+    after.say("Yes.");
+    keys(&mut after, "1122#");
+    assert_eq!(customers(&after), ["Yes.", "[keys] 1122"]);
+    let mut doubled = elsewhere(&talk);
+    doubled.say("Yes.");
+    doubled.say("Yes.");
+    keys(&mut doubled, "111122##");
+    assert_eq!(customers(&doubled), ["Yes.", "[keys] 112"]);
+    let mut twice = elsewhere(&talk);
+    for _ in 0..2 {
+        twice.say("Yes.");
+        keys(&mut twice, "112#");
+    }
+    assert_eq!(customers(&twice), ["Yes.", "[keys] 112"]);
 }
