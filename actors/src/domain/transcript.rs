@@ -227,6 +227,13 @@ impl Transcript {
         said.map_or(TurnId(0), |turn| turn.id)
     }
 
+    /// The last exchange in which the caller said something.
+    #[must_use]
+    pub fn last_asked(&self) -> TurnId {
+        let asked = self.turns.iter().rfind(|turn| turn.role == Role::Customer);
+        asked.map_or(TurnId(0), |turn| turn.id)
+    }
+
     /// The caller's turn that still waits for an answer, if the last one does.
     #[must_use]
     pub fn unanswered(&self) -> Option<&Turn> {

@@ -149,6 +149,9 @@ impl<'a> World<'a> {
                 self.stopped = self.question.take().or(self.stopped);
             }
             Effect::Silence => {
+                if *input == Input::SessionFailed {
+                    self.heard.session_failed();
+                }
                 for (turn, from) in self.line.silence() {
                     self.heard.dropped(self.now, turn, from);
                 }

@@ -22,8 +22,8 @@ impl Conversation {
         }
     }
 
-    /// The old session's queue is gone with it: what the caller has not heard of the last words is
-    /// said again, on the next line.
+    /// The old session's queue is gone with it: what the caller has not heard of the words since they
+    /// said something last is said again, on the next line.
     pub(super) fn lose_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let (lost, _) = *self.line_lost.get_or_insert((now, false));
         self.playback.pause(lost);
@@ -39,29 +39,30 @@ impl Conversation {
             }
             return;
         }
-        let last = self.playback.last_turn();
-        let sent = last.map(|turn| self.playback.sent(turn).to_owned()).unwrap_or_default();
-        let mut unheard = None;
-        for cut in self.playback.silenced(lost) {
-            if Some(cut.turn) == last {
-                unheard = Some(cut);
-            } else {
-                self.cut_turn(cut, None, now, effects);
-            }
-        }
+        let (queue, last) = (self.playback.clone(), self.playback.last_turn());
+        let asked = self.transcript.last_asked();
+        let cuts = self.playback.silenced(lost);
+        let unheard = cuts.iter().any(|cut| Some(cut.turn) == last);
         let going_on = self.answer.as_mut().filter(|answer| Some(answer.turn) == last);
         let ends = going_on.is_none();
         if let Some(answer) = going_on {
-            answer.cycle_open = unheard.is_some();
+            answer.cycle_open = unheard;
         }
-        if let Some(Cut { turn, heard, .. }) = unheard {
-            let text = sent.get(heard.len()..).unwrap_or_default().to_owned();
+        for cut in cuts {
+            if cut.turn < asked && Some(cut.turn) != last {
+                // The caller has said something since.
+                self.cut_turn(cut, None, now, effects);
+                continue;
+            }
+            let Cut { turn, heard, .. } = cut;
+            let text = queue.sent(turn).get(heard.len()..).unwrap_or_default().to_owned();
             self.playback.resume(turn, &heard);
             self.playback.speak(now, turn, &text);
             // While it is still being written, its end closes the cycle.
-            effects.push(Effect::Say { turn, text, last: ends });
-        } else if let Some(turn) = last {
-            self.playback.resume(turn, &sent);
+            effects.push(Effect::Say { turn, text, last: ends || Some(turn) != last });
+        }
+        if let Some(turn) = last.filter(|_| !unheard) {
+            self.playback.resume(turn, queue.sent(turn));
         }
     }
 }

@@ -27,7 +27,7 @@ const REMEMBERED: Millis = 30_000;
 
 /// How soon after the line, or after the one before it, a frame that is said again comes, ms: all of
 /// them come in one go, and a caller takes longer to say the same once more.
-const AT_ONCE: Millis = 2_000;
+const AT_ONCE: Millis = 500;
 
 /// How soon behind each other the frames of a go come that Twilio sends without a pause, ms: nobody
 /// says two things, or one thing twice, so fast.
@@ -139,13 +139,8 @@ impl Replays {
         let until = now + AT_ONCE;
         self.here.clear();
         self.here_until = Some(until);
-        self.burst = Some(Burst {
-            until,
-            events: Vec::new(),
-            pass: None,
-            doubles: false,
-            paired: false,
-        });
+        self.burst =
+            Some(Burst { until, events: Vec::new(), pass: None, doubles: false, paired: false });
         let expected = !self.seen.is_empty();
         self.matching = expected.then_some(Matching { until, next: None, in_keys: false });
     }
@@ -260,8 +255,8 @@ impl Conversation {
             }
             _ => return false,
         };
-        let replayed = self.replays.repeats(now, event, key)
-            || self.replays.comes_at_once(now, event, key);
+        let replayed =
+            self.replays.repeats(now, event, key) || self.replays.comes_at_once(now, event, key);
         if !replayed {
             self.replays.note(now, event);
         }

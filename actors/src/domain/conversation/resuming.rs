@@ -25,6 +25,7 @@ impl Conversation {
             });
             return self.ask(now, true, effects);
         }
+        self.hear_on(now, turn, &heard);
         self.cut_off(turn, heard, effects);
         let phrase = self.persona.resume.clone();
         self.playback.speak(now, self.turn, &phrase);
@@ -55,13 +56,18 @@ impl Conversation {
             self.say_phrase(now, phrase, None, effects);
             return true;
         }
+        self.hear_on(now, turn, &turn.text);
+        false
+    }
+
+    /// The voice is still speaking what the session before this one gave it: these words of a turn.
+    fn hear_on(&mut self, now: Timestamp, turn: &Turn, given: &str) {
         let spoken = place(&turn.text, turn.spoken_by(now));
-        let (spoken, speaking) = turn.text.split_at(spoken);
+        let (spoken, speaking) = given.split_at(spoken.min(given.len()));
         if has_word(speaking) {
             self.playback.resume(turn.id, spoken);
             self.playback.speak(now, turn.id, speaking);
         }
-        false
     }
 
     /// What the caller heard of a turn, or will when our words begin.

@@ -4,14 +4,17 @@
 //! exact to the word. Everywhere else the engine counts time at the pace of a usual voice, and may
 //! be wrong by as much as this voice differs from it: that is the tolerance.
 
+mod said;
+
 use std::collections::BTreeMap;
 
 use switchhook_actors::domain::{
     ids::TurnId,
     time::{Millis, Timestamp},
-    transcript::{Role, Transcript, Turn},
+    transcript::{Role, Transcript},
 };
 
+use self::said::{Fate, Said};
 use super::{super::machine::GREETING, Invariant, Verdict, Violation, letters};
 
 /// Pace of a voice by the engine's count, characters a second.
@@ -27,23 +30,6 @@ const OFF_BY_INTERRUPT: Millis = 1_500;
 
 /// How many utterances the engine looks for Twilio's words in.
 const KNOWN: usize = 6;
-
-/// How much of a turn was heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// All of it, sooner or later.
-    Whole,
-    /// Up to this byte, give or take so many letters.
-    Cut { at: usize, off: u64 },
-    /// Nobody can know: the engine that said it is gone, or its words were lost on the way.
-    Vague,
-}
-
-#[derive(Debug)]
-struct Said {
-    sent: String,
-    fate: Fate,
-}
 
 #[derive(Debug)]
 pub(crate) struct Heard {
@@ -63,6 +49,8 @@ pub(crate) struct Heard {
     adrift: bool,
     /// A session failed, maybe within a word: the next one goes on in the middle of it.
     ragged: bool,
+    /// A session failed: the next that is said again is the first.
+    begins_again: bool,
     /// By how many letters it was wrong when the line was lost.
     off_at_loss: Option<u64>,
 }
@@ -79,6 +67,7 @@ impl Heard {
             astray: 0,
             adrift: false,
             ragged: false,
+            begins_again: false,
             off_at_loss: None,
         }
     }
@@ -165,17 +154,25 @@ impl Heard {
         self.astray += chars;
     }
 
+    /// The session has failed: what it had to say may be said again.
+    pub(crate) fn session_failed(&mut self) {
+        self.begins_again = true;
+    }
+
     /// The rest of a turn is said once more, in a new session: all before was heard or lost.
     pub(crate) fn say_again(&mut self, now: Timestamp, turn: TurnId, text: &str) {
-        let off = self.off_at_loss.unwrap_or_else(|| self.off(now));
         let sent = self.sent(turn).to_owned();
+        let takes = text.chars().count() as u64 * 1_000 / USUAL_PACE;
         if let Some(said) = self.said.get_mut(&turn).filter(|said| said.fate != Fate::Vague) {
             said.fate = Fate::Whole;
         }
-        self.known = vec![(Some(turn), sent)];
-        self.busy_until = now + text.chars().count() as u64 * 1_000 / USUAL_PACE;
-        self.speaking_since = now;
-        self.astray = off;
+        if std::mem::take(&mut self.begins_again) {
+            self.astray = self.off_at_loss.unwrap_or_else(|| self.off(now));
+            self.known.clear();
+            (self.busy_until, self.speaking_since) = (now, now);
+        }
+        self.known.push((Some(turn), sent));
+        self.busy_until = self.busy_until + takes;
     }
 
     /// By how many letters the engine's idea of the voice may be wrong.
@@ -324,77 +321,9 @@ impl Heard {
     }
 }
 
-impl Said {
-    /// Whether nothing is missing when it is not noted at all.
-    fn was_hardly_heard(&self) -> bool {
-        let heard = match self.fate {
-            Fate::Vague => return true,
-            Fate::Whole => &self.sent,
-            Fate::Cut { at, off } => {
-                let heard = self.sent.get(..at).unwrap_or_default();
-                if letters(heard).chars().count() as u64 <= off { "" } else { heard }
-            }
-        };
-        letters(heard).is_empty()
-    }
-
-    fn compare(&self, turn: &Turn) -> Verdict {
-        let (noted, sent) = (letters(&turn.text), letters(&self.sent));
-        let wrong = |why: &str| {
-            let heard = match self.fate {
-                Fate::Cut { at, .. } => self.sent.get(..at).unwrap_or_default(),
-                Fate::Whole | Fate::Vague => &self.sent,
-            };
-            let detail = format!("{why}: heard {heard:?} of {self:?}, noted {turn:?}");
-            Err(Violation::of(Invariant::Heard, detail))
-        };
-        let were_sent = match self.fate {
-            // Some of it may have been lost before the rest was said.
-            Fate::Vague => is_within(&noted, &sent),
-            Fate::Whole | Fate::Cut { .. } => sent.starts_with(&noted),
-        };
-        if !were_sent {
-            return wrong("words that were not sent");
-        }
-        let count = |text: &str| text.chars().count() as u64;
-        match self.fate {
-            Fate::Vague => Ok(()),
-            Fate::Whole if noted == sent => Ok(()),
-            Fate::Whole => wrong("all was heard"),
-            Fate::Cut { at, off } => {
-                let heard = self.sent.get(..at).unwrap_or_default();
-                // A word that was begun counts as unheard.
-                let words = match heard.rfind(char::is_whitespace) {
-                    _ if at == self.sent.len() => heard,
-                    Some(space) => heard.get(..space).unwrap_or_default(),
-                    None => "",
-                };
-                let most = count(&letters(heard)) + off;
-                let least = count(&letters(words)).saturating_sub(off);
-                let noted = count(&noted);
-                if noted > most {
-                    wrong("more than was heard")
-                } else if noted < least {
-                    wrong("less than was heard")
-                } else if off == 0 && turn.estimated {
-                    wrong("the place could be found")
-                } else {
-                    Ok(())
-                }
-            }
-        }
-    }
-}
-
 /// How many letters two texts end with alike.
 fn equal_end(one: &str, other: &str) -> u64 {
     let (one, other) = (letters(one), letters(other));
     one.chars().rev().zip(other.chars().rev()).take_while(|(one, other)| one == other).count()
         as u64
-}
-
-/// Whether the letters stand in `all` in this order.
-fn is_within(letters: &str, all: &str) -> bool {
-    let mut all = all.chars();
-    letters.chars().all(|letter| all.any(|other| other == letter))
 }

@@ -4,6 +4,7 @@ use switchhook_actors::domain::{
     conversation::{Effect, Input},
     ids::TurnId,
     relay::Inbound,
+    transcript::Role,
 };
 
 use super::{Invariant, Seen, Verdict, Violation, is_filler};
@@ -16,6 +17,8 @@ pub(crate) struct Spoken {
     newest: TurnId,
     /// Whose words were said last.
     last: TurnId,
+    /// The turn in which the caller said something last.
+    heard: TurnId,
     /// The turn whose last word was said, or that was given up: it says nothing more.
     closed: Option<TurnId>,
     /// The question that was asked last, until it is given up.
@@ -47,9 +50,10 @@ impl Spoken {
     }
 
     /// Another engine goes on. Whether a cycle of its predecessor's is open it cannot know: its own
-    /// next one ends that, too. `last`: whose words the voice was given last.
-    pub(crate) fn taken_over(&mut self, last: TurnId) {
-        *self = Self { last, ..Self::default() };
+    /// next one ends that, too. `last`: whose words the voice was given last; `heard`: the turn in which
+    /// the caller said something last.
+    pub(crate) fn taken_over(&mut self, last: TurnId, heard: TurnId) {
+        *self = Self { last, heard, ..Self::default() };
     }
 
     pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Verdict {
@@ -90,8 +94,10 @@ impl Spoken {
                 self.fill(*turn, text)
             }
             Effect::Say { turn, text, last } => {
-                // What a failed session had not spoken is said once more, in its turn's name.
-                let again = *seen.input == Input::SessionFailed && *turn == self.last;
+                // What a failed session had not spoken of the last words, and of those since the
+                // caller's, is said once more, in its turn's name.
+                let newest = *turn == self.last || *turn >= self.heard;
+                let again = *seen.input == Input::SessionFailed && newest;
                 self.say(*turn, text, *last, again)
             }
             Effect::Ask { turn, again, .. } => {
@@ -130,6 +136,10 @@ impl Spoken {
             }
             Effect::StopAsking => {
                 self.stopped = true;
+                Ok(())
+            }
+            Effect::Append(turn) if turn.role == Role::Customer => {
+                self.heard = self.heard.max(turn.id);
                 Ok(())
             }
             Effect::Append(_)

@@ -57,12 +57,13 @@ impl Words {
     }
 
     fn say(&mut self, seen: &Seen<'_>, turn: TurnId, new: &str) {
+        // What a failed session had not spoken is said once more, of an older turn too.
+        let again = *seen.input == Input::SessionFailed;
+        if again && (turn < self.spoke.0 || self.spoke.1.ends_with(new)) {
+            return;
+        }
         if self.spoke.0 != turn {
             self.spoke = (turn, String::new());
-        }
-        // What a failed session had not spoken is said once more.
-        if *seen.input == Input::SessionFailed && self.spoke.1.ends_with(new) {
-            return;
         }
         self.spoke.1.push_str(new);
         if self.turn == Some(turn) {

@@ -261,7 +261,7 @@ impl World<'_> {
             let all = turn.text.chars().count() as u64;
             self.heard.believed(self.now, &turn.text, all - turn.spoken_by(self.now));
         }
-        self.oracle.spoken.taken_over(transcript.last_said());
+        self.oracle.spoken.taken_over(transcript.last_said(), transcript.last_asked());
         self.oracle.waits = Default::default();
         self.oracle.words = Default::default();
         self.oracle.record.taken_over(transcript.clone());

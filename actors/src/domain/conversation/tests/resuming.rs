@@ -135,3 +135,19 @@ fn an_engine_that_dies_over_the_word_about_the_break_leaves_the_rest_to_the_next
     assert_eq!(last.heard(), BREAK);
     assert_eq!(last.questions().last().map(|(turn, _)| *turn), Some(TurnId(turn.0 + 2)));
 }
+
+#[test]
+fn a_socket_that_twilio_gives_up_after_all_leaves_what_its_voice_had_not_spoken_to_the_next() {
+    for whole in [false, true] {
+        let (mut talk, turn) = half_said();
+        if whole {
+            talk.done(turn);
+        }
+        // The voice has spoken for two seconds when the socket is given up.
+        let mut next = go_on(&talk, None);
+        next.on(Input::SessionFailed);
+        next.attach();
+        let rest = ". And then comes some more of it";
+        assert_eq!(next.heard().trim_end(), format!("{BREAK}{rest}{BREAK}"), "{whole}");
+    }
+}
