@@ -170,6 +170,20 @@ impl CallSession {
         self.set_alarm(ctx);
     }
 
+    /// Another engine has held the call meanwhile: what is known here is forgotten, and the call is
+    /// claimed as by a new session.
+    fn begin_anew(&mut self, ctx: &mut Context<Self>) {
+        tracing::warn!("another engine has held the call meanwhile: it is claimed anew");
+        metrics::counter!("switchhook_lines_total", "event" => "reclaimed").increment(1);
+        self.talk = None;
+        self.early.clear();
+        self.asking.stop(ctx);
+        self.mouth.forget(ctx);
+        self.recording.begin_anew();
+        self.claiming = Claiming::default();
+        self.claim(ctx);
+    }
+
     /// This session is at its end, its call is not: the line is closed at once, Twilio brings the
     /// caller back, and a new session goes on from what is stored.
     fn break_off(&mut self, ctx: &mut Context<Self>) {

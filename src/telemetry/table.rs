@@ -64,7 +64,7 @@ pub const METRICS: &[Metric] = &[
     metric("switchhook_calls_refused_total", &["reason"], Kind::Counter, "Calls not taken"),
     metric("switchhook_calls_abandoned_total", &[], Kind::Counter, "Calls of instances that are gone, ended by another"),
     metric("switchhook_call_seconds", &[], CALL, "Length of ended calls"),
-    metric("switchhook_lines_total", &["event"], Kind::Counter, "Sockets opened, closed and lost, calls connected again and moved"),
+    metric("switchhook_lines_total", &["event"], Kind::Counter, "Sockets opened, closed and lost, calls connected again, moved and claimed anew"),
     metric("switchhook_relay_frames_total", &["type"], Kind::Counter, "Messages from ConversationRelay"),
     metric("switchhook_relay_frames_rejected_total", &["reason"], Kind::Counter, "Messages from ConversationRelay that could not be read"),
     metric("switchhook_turns_total", &["outcome"], Kind::Counter, "Turns of callers, by what came of them"),

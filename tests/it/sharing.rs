@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use switchhook::caller::RingOptions;
 
 use crate::{
     cluster::parts::Redis,
     harness::{
         engine::{Engine, SOON},
         model::{ScriptedModel, echo_of},
+        proxy::Proxy,
     },
 };
 
@@ -93,4 +95,46 @@ async fn every_monitor_lists_the_calls_of_all_engines() {
             .when("/monitor", |calls| calls.as_array().is_some_and(|calls| calls.len() == 1))
             .await;
     }
+}
+
+#[actix_web::test]
+async fn a_caller_who_comes_back_to_an_engine_that_still_has_an_old_session_is_held_by_the_record()
+{
+    let redis = Redis::single(&[("min-replicas-to-write", "0")]);
+    let model = ScriptedModel::echoing();
+    let url = redis.url();
+    let engines = [0, 1].map(|_| Engine::with_model(&model, &[("REDIS_URL", &url)]));
+    for engine in &engines {
+        stands(engine, "ready").await;
+    }
+    let [one, other] = &engines;
+    let proxy = Proxy::before(one).await;
+    let caller = one.ring_as(RingOptions { reconnect: true, ..proxy.caller(one) }).await;
+    for (nth, words) in ["One.", "Two.", "Three."].into_iter().enumerate() {
+        caller.say(words).await.expect("a conversation");
+        let answered = |heard: &str| heard.contains(&echo_of(words));
+        assert!(caller.heard_until(SOON, answered).await, "{}", caller.log());
+        let said = |call: &Value| words_of(call).last() == Some(&words.to_owned());
+        other.transcript_when(caller.call_sid(), said).await;
+        if nth < 2 {
+            // To the other engine, and back to the first, whose session waits for its line.
+            proxy.lead_to(&engines[1 - nth]);
+            caller.lose_line().await.expect("a line");
+            let sessions = u32::try_from(nth).expect("few") + 1;
+            assert!(caller.session_after(sessions, SOON).await, "{}", caller.log());
+        }
+    }
+    let call = one.transcript(caller.call_sid()).await;
+    assert_eq!(words_of(&call), ["One.", "Two.", "Three."]);
+    assert!(!caller.log().contains("the engine closed"), "{}", caller.log());
+    let reclaimed = "another engine has held the call meanwhile";
+    assert_eq!(one.log().matches(reclaimed).count(), 1, "{}", one.log());
+    assert_eq!(caller.violations(), Vec::<String>::new());
+}
+
+/// What the caller has said, in order.
+fn words_of(call: &Value) -> Vec<String> {
+    let turns = call["transcript"].as_array().cloned().unwrap_or_default();
+    let said = turns.into_iter().filter(|turn| turn["role"] == "customer");
+    said.map(|turn| turn["text"].as_str().unwrap_or_default().to_owned()).collect()
 }

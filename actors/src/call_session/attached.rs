@@ -1,6 +1,6 @@
 //! The session and its line: what is said, what is heard, and which socket counts.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -9,10 +9,13 @@ use super::{
     CallSession,
     messages::{Attach, Heard, LineFrame, LineGone, Silenced},
 };
-use crate::domain::{
-    conversation::Input,
-    ids::{LineId, TurnId},
-    relay::{Inbound, Outbound},
+use crate::{
+    domain::{
+        conversation::Input,
+        ids::{LineId, TurnId},
+        relay::{Inbound, Outbound},
+    },
+    registry::{messages::Find, store::Key},
 };
 
 /// Words that wait for a line at most, bytes: an hour of speech. A line that is that far behind is
@@ -22,12 +25,17 @@ const UNSENT_MAX: usize = 64 * 1024;
 /// Frames that wait for a line at most: words of one talk cycle are joined into one.
 const UNSENT_FRAMES: usize = 64;
 
+/// How long a line that came back waits for the registry to say whose the call is.
+const OWNER_PATIENCE: Duration = Duration::from_millis(300);
+
 /// What the session speaks through.
 #[derive(Default)]
 pub(super) struct Mouth {
     line: Option<Seat>,
     /// The newest line, until it is gone: it may have been given up before.
     newest: Option<LineId>,
+    /// There was a line before: meanwhile the caller may have been on another engine.
+    had_line: bool,
     /// What waits for a line, or for room in its channel, in order.
     unsent: VecDeque<Unsent>,
     /// The wait for room, while there is one.
@@ -104,7 +112,15 @@ impl Mouth {
         self.stop_waiting(ctx);
         self.refuse();
         self.newest = Some(seat.id);
+        self.had_line = true;
         self.line = Some(seat);
+    }
+
+    /// Forgets all that was to be said.
+    pub(super) fn forget(&mut self, ctx: &mut Context<CallSession>) {
+        self.silence(ctx);
+        self.unsent.clear();
+        self.stop_waiting(ctx);
     }
 
     fn is(&self, line: LineId) -> bool {
@@ -209,16 +225,49 @@ impl CallSession {
     }
 }
 
-impl Handler<Attach> for CallSession {
-    type Result = ();
+impl CallSession {
+    /// A caller may have been on another engine since this one had a line: then what this session
+    /// knows is old, and it begins anew, from the record. Nothing else is done until that is known.
+    fn confirm(&mut self, new: Attach, ctx: &mut Context<Self>) {
+        let find = Find { key: Key::Sid(self.sid) };
+        let found = self.peers.registry.send(find).timeout(OWNER_PATIENCE);
+        let confirmed = found.into_actor(self).map(|found, this, ctx| {
+            let _in = this.span.clone().entered();
+            // Without an answer it goes on: the next write tells.
+            if let Ok(Ok(Some(record))) = found
+                && this.recording.epoch().is_some_and(|epoch| epoch < record.epoch)
+                && record.instance.as_ref() != Some(&this.peers.instance)
+            {
+                this.begin_anew(ctx);
+            }
+            this.take_line(new, ctx);
+        });
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "no line is listened to meanwhile, and the new one shall not be before"
+        )]
+        ctx.wait(confirmed);
+    }
 
-    fn handle(&mut self, new: Attach, ctx: &mut Self::Context) {
-        let _in = self.span.clone().entered();
+    fn take_line(&mut self, new: Attach, ctx: &mut Context<Self>) {
         tracing::info!(line = new.line.0, "a line is attached");
         metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
         self.mouth.take(Seat { id: new.line, out: new.out, silenced: new.silenced }, ctx);
         self.happen(Input::Attached, ctx);
         self.flush(ctx);
+    }
+}
+
+impl Handler<Attach> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, new: Attach, ctx: &mut Self::Context) {
+        let _in = self.span.clone().entered();
+        if self.mouth.had_line && self.recording.epoch().is_some() && !self.broken {
+            self.confirm(new, ctx);
+        } else {
+            self.take_line(new, ctx);
+        }
     }
 }
 

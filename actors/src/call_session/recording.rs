@@ -45,6 +45,8 @@ pub(super) struct Recording {
     pub(super) is_down: bool,
     /// The session stops when nothing waits.
     finishing: bool,
+    /// How often it has begun anew: an answer to a write of before is for nobody.
+    life: u32,
 }
 
 /// As whom the session writes.
@@ -86,6 +88,14 @@ impl Recording {
     /// The call will never be ours.
     pub(super) fn disown(&mut self) {
         self.owner = Owner::Nobody;
+    }
+
+    /// Another engine has owned the call: what waits would be refused.
+    pub(super) fn begin_anew(&mut self) {
+        let waiting = self.outbox.give_up();
+        let turns = waiting.iter().filter(|entry| matches!(entry, Entry::Turn(_))).count();
+        lost(u32::try_from(turns).unwrap_or(u32::MAX));
+        *self = Self { life: self.life + 1, ..Self::default() };
     }
 
     /// The next session of the call claims it: an answer that still comes is not for us.
@@ -163,7 +173,7 @@ impl CallSession {
         };
         let Some(entry) = self.recording.outbox.begin() else { return };
         self.recording.writing = true;
-        let (sid, registry) = (self.sid, &self.peers.registry);
+        let (sid, registry, life) = (self.sid, &self.peers.registry, self.recording.life);
         match entry {
             Entry::Turn(mut turn) => {
                 turn.id = TurnId(turn.id.0.saturating_add(ahead));
@@ -176,7 +186,9 @@ impl CallSession {
                     }
                 };
                 ctx.spawn(
-                    written.into_actor(self).map(|written, this, ctx| this.written(written, ctx)),
+                    written
+                        .into_actor(self)
+                        .map(move |written, this, ctx| this.written(life, written, ctx)),
                 );
             }
             Entry::Change(change, at) => {
@@ -190,14 +202,19 @@ impl CallSession {
                     }
                 };
                 ctx.spawn(
-                    written.into_actor(self).map(|written, this, ctx| this.written(written, ctx)),
+                    written
+                        .into_actor(self)
+                        .map(move |written, this, ctx| this.written(life, written, ctx)),
                 );
             }
         }
     }
 
-    fn written(&mut self, written: Written, ctx: &mut Context<Self>) {
+    fn written(&mut self, life: u32, written: Written, ctx: &mut Context<Self>) {
         let _in = self.span.clone().entered();
+        if life != self.recording.life {
+            return;
+        }
         self.recording.writing = false;
         self.recording.is_down = matches!(written, Written::Failed(_));
         match written {

@@ -31,14 +31,15 @@ pub(crate) enum Failure {
 pub(crate) struct Proxy {
     /// Where it listens.
     pub(crate) url: String,
+    target: Arc<watch::Sender<SocketAddr>>,
     failure: Arc<watch::Sender<Option<Failure>>>,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
     pub(crate) async fn before(engine: &Engine) -> Self {
-        let target = engine.url.strip_prefix("http://").expect("an address");
-        let target: SocketAddr = target.parse().expect("an address");
+        let target = Arc::new(watch::Sender::new(address(engine)));
+        let leads_to = target.subscribe();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("no free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let failure = Arc::new(watch::Sender::new(None));
@@ -48,6 +49,7 @@ impl Proxy {
                 let (near, _) = listener.accept().await.expect("out of sockets");
                 let far = TcpSocket::new_v4().expect("a socket");
                 far.set_recv_buffer_size(UNREAD).expect("a small buffer");
+                let target = *leads_to.borrow();
                 let far = far.connect(target).await.expect("the engine");
                 let ((near_in, near_out), (far_in, far_out)) =
                     (near.into_split(), far.into_split());
@@ -55,7 +57,7 @@ impl Proxy {
                 tokio::spawn(pass(far_in, near_out, failed.subscribe()));
             }
         });
-        Self { url, failure, accepting }
+        Self { url, target, failure, accepting }
     }
 
     /// An ordinary caller whose connections all go through it.
@@ -68,10 +70,20 @@ impl Proxy {
         }
     }
 
+    /// Leads to another engine from now on; connections stay where they are.
+    pub(crate) fn lead_to(&self, engine: &Engine) {
+        self.target.send_replace(address(engine));
+    }
+
     /// Fails every connection there is.
     pub(crate) fn fail(&self, how: Failure) {
         self.failure.send_replace(Some(how));
     }
+}
+
+fn address(engine: &Engine) -> SocketAddr {
+    let address = engine.url.strip_prefix("http://").expect("an address");
+    address.parse().expect("an address")
 }
 
 impl Drop for Proxy {
