@@ -289,12 +289,14 @@ impl CallStore for Sheltered {
     fn erase_caller(&self, number: String) -> Stored<usize> {
         let inner = Arc::clone(&self.inner);
         self.spawn(async move {
+            // Redis has never known one that was born in the journal.
+            let mut here = inner.calls.from(&number);
+            here.retain(|call| call.is_journaled() && call.is_born_here());
             let mut erased = inner.redis.erase_caller(number.clone()).await?;
             for call in inner.calls.from(&number) {
                 let _turn = inner.calls.turn(call.sid()).await;
                 let was_there = inner.redis.erase(call.sid()).await?;
-                // Redis has never known one that was born in the journal.
-                let was_here = call.is_journaled() && call.is_born_here();
+                let was_here = here.iter().any(|here| here.sid() == call.sid());
                 erased += usize::from(was_there || was_here);
                 call.erase();
             }

@@ -26,6 +26,9 @@ impl Core {
             let mut pipe = redis::pipe();
             pipe.hget(keys::call(sid), "k");
             let (wrapped,): (Option<Vec<u8>>,) = self.ask(&pipe).await?;
+            if wrapped.is_none() && self.went_with_caller(&copy).await? {
+                return Ok(Restored::Erased);
+            }
             let (key, wrapped) = match wrapped {
                 None => self.vault.fresh(sid),
                 Some(wrapped) => {

@@ -11,6 +11,7 @@
 //! sh:{CA…}:x      string  the call was erased: nobody may restore it; expires
 //! sh:a:ID         string  linked id to sid
 //! sh:n:NAME       set     a caller's number, as a keyed hash, to their calls
+//! sh:n:NAME:x     string  when all calls of that caller were erased, ms: none from before is restored; expires
 //! sh:live         zset    live calls by their last sign of life, ms
 //! sh:ended        zset    ended calls by their end, ms
 //! sh:events       stream  what happened, without words: sid, kind, count of turns
@@ -78,6 +79,11 @@ pub(super) fn alias(id: &str) -> String {
 /// The calls of a caller, by the keyed hash of the number.
 pub(super) fn caller(name: &str) -> String {
     format!("sh:n:{name}")
+}
+
+/// The trace of the erasure of a caller's calls.
+pub(super) fn caller_erased(name: &str) -> String {
+    format!("sh:n:{name}:x")
 }
 
 /// The heartbeat of an engine.

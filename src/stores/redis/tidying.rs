@@ -20,7 +20,7 @@ use super::{
     operations::{Core, done, function},
     record::{self, Kept},
 };
-use crate::stores::sealed::Place;
+use crate::{clock, stores::sealed::Place};
 
 /// How many calls one round deletes or closes at most.
 const AT_ONCE: isize = 1_000;
@@ -130,11 +130,14 @@ impl Core {
         Ok(there)
     }
 
-    /// A call that was deleted otherwise may still be in the lists of its caller's: they go.
+    /// A call that was deleted otherwise may still be in the lists of its caller's: they go. One that
+    /// is in another engine's journal meanwhile finds the trace of it.
     pub(super) async fn erase_caller(self: Arc<Self>, number: String) -> Result<usize, StoreError> {
         let mut erased = 0;
         for name in self.vault.caller_names(&number) {
             let mut pipe = redis::pipe();
+            pipe.cmd("SET").arg(keys::caller_erased(&name)).arg(clock::now().0);
+            pipe.arg("PX").arg(ERASED_FOR).ignore();
             pipe.smembers(keys::caller(&name));
             let (sids,): (Vec<String>,) = self.ask(&pipe).await?;
             for sid in &sids {
@@ -146,6 +149,19 @@ impl Core {
             }
         }
         Ok(erased)
+    }
+
+    /// Whether all calls of its caller's were erased after it had begun.
+    pub(super) async fn went_with_caller(&self, record: &CallRecord) -> Result<bool, StoreError> {
+        if record.caller.is_empty() {
+            return Ok(false);
+        }
+        let mut pipe = redis::pipe();
+        for name in self.vault.caller_names(&record.caller) {
+            pipe.get(keys::caller_erased(&name));
+        }
+        let erased: Vec<Option<u64>> = self.ask(&pipe).await?;
+        Ok(erased.into_iter().flatten().any(|at| record.started_at <= Timestamp(at)))
     }
 
     /// Deletes a call with all that belongs to it.

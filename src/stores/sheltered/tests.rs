@@ -226,6 +226,29 @@ async fn a_caller_who_is_erased_is_gone_from_the_journal_too_and_does_not_come_b
 }
 
 #[tokio::test]
+async fn a_caller_whom_another_engine_erased_does_not_come_back_from_this_ones_journal() {
+    let server = Server::start();
+    let shelter = shelter(address(server.port), "a").await;
+    let other = self::shelter(address(server.port), "b").await;
+    assert_eq!(other.store.erase_caller("+15557770001".into()).await, Ok(0));
+    // It began before, and its engine was cut off.
+    shelter.store.inner.misses.store(MISSES, Ordering::Relaxed);
+    let call = |n, caller: &str| NewCall {
+        sid: sid(n),
+        caller: caller.into(),
+        called: "+2".into(),
+        greeting: None,
+        at: BEGIN,
+    };
+    for (n, caller) in [(1, "+15557770001"), (2, "+15557770002")] {
+        assert!(shelter.store.open(call(n, caller)).await.unwrap().fresh);
+    }
+    shelter.all_back().await;
+    assert_eq!(other.store.find(Key::Sid(sid(1))).await, Ok(None));
+    assert!(other.store.find(Key::Sid(sid(2))).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_claim_whose_answer_came_too_late_is_this_engines_own_all_the_same() {
     let server = Server::start();
     let shelter = shelter(address(server.port), "a").await;
