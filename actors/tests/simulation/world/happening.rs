@@ -50,7 +50,10 @@ impl World<'_> {
             Step::Interrupt { report, timed, lag } => self.interrupt(*report, *timed, *lag),
             Step::Key(key) => self.hear(Inbound::Dtmf(*key)),
             Step::PlayedAgain => {
-                let words = self.line.tell_again();
+                let (words, of_another) = self.line.tell_again();
+                if of_another {
+                    self.heard.cast_adrift();
+                }
                 self.hear(Inbound::Info(Info::TokensPlayed(words)))
             }
             Step::Noise(noise) => self.noise(*noise),

@@ -155,10 +155,11 @@ impl Line {
         self.foreign_at_loss || self.voice.is_foreign()
     }
 
-    /// What an engine before this one was told to be played is told once more.
-    pub(super) fn tell_again(&mut self) -> String {
+    /// What was told last to be played is told once more, and whether an engine before this one
+    /// had said it: in the same words as this one, maybe.
+    pub(super) fn tell_again(&mut self) -> (String, bool) {
         self.echoed |= self.told_another;
-        self.told.clone()
+        (self.told.clone(), self.told_another)
     }
 
     /// Whether news of the voice may be of what an engine before this one said: in the same words, or
@@ -227,7 +228,7 @@ impl Line {
             && let Some(words) = self.voice.report(self.played)
         {
             self.told.clone_from(&words);
-            self.told_another = false;
+            self.told_another = self.voice.is_foreign();
             return Some(Info::TokensPlayed(words));
         }
         if self.info && self.speaking && idle {
