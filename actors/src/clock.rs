@@ -48,6 +48,39 @@ impl Stopwatch {
     }
 }
 
+/// A moment until which something may be done. It goes on in a process that is stopped.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    since: Stopwatch,
+    patience: Duration,
+}
+
+impl Deadline {
+    /// So long from now.
+    #[must_use]
+    pub fn within(patience: Duration) -> Self {
+        Self::after(Stopwatch::start(), patience)
+    }
+
+    /// So long from when that stopwatch was started.
+    #[must_use]
+    pub fn after(since: Stopwatch, patience: Duration) -> Self {
+        Self { since, patience }
+    }
+
+    /// How long it is until then.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.patience.saturating_sub(self.since.elapsed())
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+}
+
 fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -29,7 +29,7 @@ async fn store(server: &Server) -> Redis {
 }
 
 async fn with_keys(server: &Server, names: &[&str]) -> Redis {
-    let engine = Engine { instance: InstanceId("me".into()), calls: Calls(Arc::new(|| 0)) };
+    let engine = engine("me");
     let store = Redis::start(address(server.port), vault(names), engine, BEGIN).unwrap();
     store.ready().await.unwrap();
     store
