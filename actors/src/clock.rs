@@ -97,4 +97,15 @@ mod tests {
         // The year 2020: it is wall time, in milliseconds.
         assert!(times[0] > Timestamp(1_577_836_800_000));
     }
+
+    #[test]
+    fn a_deadline_counts_from_its_stopwatch_and_ends() {
+        let deadline = Deadline::within(Duration::from_secs(60));
+        assert!(!deadline.is_over() && deadline.left() <= Duration::from_secs(60));
+        let since = Stopwatch::start();
+        assert!(Deadline::after(since, Duration::ZERO).is_over());
+        while since.elapsed() < Duration::from_millis(1) {}
+        assert!(Deadline::after(since, Duration::from_millis(1)).is_over());
+        assert!(Deadline::after(since, Duration::from_secs(60)).left() < Duration::from_secs(60));
+    }
 }

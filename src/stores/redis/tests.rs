@@ -18,11 +18,12 @@ use tempfile::TempDir;
 use super::*;
 use crate::stores::{
     contract::{BEGIN, Home, contract},
-    sealed::tests::vault,
+    sealed::{Place, tests::vault},
 };
 
 #[path = "../../../tests/cluster/parts.rs"]
 mod cluster;
+mod orders;
 mod replicated;
 mod secrecy;
 

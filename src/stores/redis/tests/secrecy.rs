@@ -115,6 +115,23 @@ async fn nothing_of_a_call_is_readable_in_the_files_of_redis_and_nothing_is_left
 }
 
 #[tokio::test]
+async fn a_supervisors_words_are_not_readable_on_their_way_to_another_engine() {
+    let server = Server::start();
+    let store = store(&server).await;
+    store.claim(sid(), InstanceId("other".into()), BEGIN).await.unwrap();
+    // It seems to live, and reads nothing.
+    server.order(&["SET", "sh:i:other", "1"]);
+    let order = Order::Escalate(Grounds::new(ReasonCode::Supervisor, PHRASES[3]));
+    assert_eq!(store.order(sid(), order).await, Ok(Ordered::Silent));
+    let letters = server.answer(&["XLEN", "sh:m:other"]);
+    assert_eq!(letters, b"1\n", "it lies there");
+    rewrite(&server).await;
+    let all = bytes(server.dir());
+    assert!(contains(&all, b"sh:m:other"), "the files are the server's");
+    assert!(!contains(&all, PHRASES[3].as_bytes()));
+}
+
+#[tokio::test]
 async fn a_flipped_byte_in_redis_is_an_error_and_never_wrong_text() {
     let server = Server::start();
     let store = store(&server).await;
