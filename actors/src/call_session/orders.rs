@@ -47,8 +47,14 @@ impl CallSession {
         if self.broken {
             return Ordered::NotHere;
         }
-        // A call that is being claimed hears of it when it is.
-        let answer = self.talk.as_ref().map_or(Ordered::Taken, |talk| talk.answer_to(&order));
+        let answer = match &self.talk {
+            Some(talk) => talk.answer_to(&order),
+            // A call that is being claimed hears of it when it is.
+            None if self.early.iter().any(|input| matches!(input, Input::Ordered(_))) => {
+                Ordered::UnderWay
+            }
+            None => Ordered::Taken,
+        };
         if answer == Ordered::Taken {
             match order {
                 Order::Escalate(grounds) => self.happen(Input::Ordered(grounds), ctx),

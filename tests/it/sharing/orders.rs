@@ -1,11 +1,32 @@
 //! A supervisor's order, given to an engine that does not hold the call.
 
-use switchhook::caller::{Caller, Place};
+use std::sync::Arc;
+
+use switchhook::{
+    app,
+    caller::{Caller, Pace, Place, RingOptions},
+    clock,
+    config::Config,
+    limits::Descriptors,
+    stores::{Store, embedded::Embedded, sealed::Vault},
+};
+use switchhook_actors::{
+    call_session::messages::Obey,
+    clock::Deadline,
+    domain::{
+        escalation::{Grounds, ReasonCode},
+        order::{Order, Ordered},
+    },
+};
 
 use super::*;
 use crate::{
     fake_twilio::WORKFLOW_SID,
-    harness::door::{Answer, Ask, counted},
+    harness::{
+        door::{Answer, Ask, counted},
+        pair::metrics,
+        provider,
+    },
 };
 
 const BRIDGE: &str = "I am connecting you with a colleague";
@@ -28,7 +49,7 @@ impl Two {
         for engine in [&holder, &other] {
             stands(engine, "ready").await;
         }
-        let options = switchhook::caller::RingOptions { reconnect: false, ..holder.caller() };
+        let options = RingOptions { reconnect: false, ..holder.caller() };
         let caller = holder.ring_as(options).await;
         let call = caller.call_sid();
         let held = |call: &Value| call["status"] == "active";
@@ -107,4 +128,31 @@ async fn while_redis_is_away_only_those_who_hold_a_call_can_be_ordered() {
     let answer = Ask::new("POST", &path).at(&two.holder).await;
     assert_eq!(answer.status, 202, "{answer:?}\n{}", two.holder.log());
     assert!(two.caller.heard_until(SOON, |heard| heard.contains(BRIDGE)).await);
+}
+
+/// As one that lay in the mailbox of a session whose thread stood still.
+#[actix_web::test]
+async fn what_reaches_a_session_behind_its_time_is_not_done() {
+    provider();
+    let home = tempfile::tempdir().expect("a directory");
+    let store = Embedded::open(home.path(), Vault::new(&[]), clock::now()).expect("a store");
+    let store = Store::Own(Arc::new(store));
+    let pairs = [("PORT", "0"), ("TWILIO_WORKFLOW_SID", WORKFLOW_SID)];
+    let config = Config::from_pairs(pairs.map(|(name, value)| (name.into(), value.into())));
+    let descriptors = Arc::new(Descriptors::default());
+    let config = config.expect("a configuration");
+    let engine = app::start_on(move |_| Ok(store), &config, metrics(), 100, descriptors);
+    let app::Engine { address, web, server, .. } = engine.expect("an engine");
+    actix_web::rt::spawn(server);
+    let url = format!("http://{address}");
+    let options = RingOptions { url, pace: Pace::Instant, ..RingOptions::default() };
+    let caller = Caller::ring(options).await.expect("a call");
+    let session = web.directory.find(caller.call_sid().parse().expect("a sid")).expect("a session");
+    let give = |patience| {
+        let order = Order::Escalate(Grounds::new(ReasonCode::Supervisor, "x"));
+        session.send(Obey { order, by: Deadline::within(patience) })
+    };
+    assert_eq!(give(Duration::ZERO).await, Ok(Ordered::Silent));
+    assert_eq!(give(SOON).await, Ok(Ordered::Taken), "nothing is under way");
+    assert_eq!(give(SOON).await, Ok(Ordered::UnderWay));
 }
