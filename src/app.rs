@@ -189,7 +189,8 @@ fn assemble(
     let instance = InstanceId(uuid::Uuid::now_v7().simple().to_string());
     let calls = Arc::clone(&directory);
     let calls = Calls(Arc::new(move || calls.held()));
-    let store = store(redis::Engine { instance: instance.clone(), calls })?;
+    let hands = store::hands(&directory);
+    let store = store(redis::Engine { instance: instance.clone(), calls, hands })?;
     let shared = Arbiter::new().handle();
     let registry = registry(&shared, &store, &directory, config.store.retention_hours);
     let outlook = Arc::new(Outlook::default());

@@ -3,7 +3,7 @@
 //! It performs what [`Conversation`] decides and tells it what happened. It outlives its line: a
 //! socket that drops and returns finds it in mid-sentence. One file per partner: [`attached`] talks
 //! with the line, [`answering`] with the gateway, [`claiming`] and [`recording`] with the registry, [`escalating`] with the
-//! EscalationManager.
+//! EscalationManager; [`orders`] come from outside.
 //! A fault in one ends that session alone: its line is closed, and the next session goes on.
 
 mod answering;
@@ -12,6 +12,7 @@ mod claiming;
 mod escalating;
 pub mod messages;
 mod observed;
+pub mod orders;
 mod outbox;
 mod presence;
 mod recording;
@@ -29,7 +30,7 @@ use self::{
     answering::Asking,
     attached::Mouth,
     claiming::Claiming,
-    messages::{Conclude, HandedOver, LetGo, MoveAway, OrderEscalation, SessionFailed},
+    messages::{Conclude, HandedOver, LetGo, MoveAway, SessionFailed},
     presence::Presence,
     recording::Recording,
 };
@@ -294,14 +295,5 @@ impl Handler<LetGo> for CallSession {
         // A close in good order would end the call.
         self.mouth.break_off();
         self.happen(Input::LetGo, ctx);
-    }
-}
-
-impl Handler<OrderEscalation> for CallSession {
-    type Result = ();
-
-    fn handle(&mut self, order: OrderEscalation, ctx: &mut Self::Context) {
-        let _in = self.span.clone().entered();
-        self.happen(Input::Ordered(order.grounds), ctx);
     }
 }

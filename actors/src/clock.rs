@@ -48,6 +48,39 @@ impl Stopwatch {
     }
 }
 
+/// A moment until which something may be done. It goes on in a process that is stopped.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    since: Stopwatch,
+    patience: Duration,
+}
+
+impl Deadline {
+    /// So long from now.
+    #[must_use]
+    pub fn within(patience: Duration) -> Self {
+        Self::after(Stopwatch::start(), patience)
+    }
+
+    /// So long from when that stopwatch was started.
+    #[must_use]
+    pub fn after(since: Stopwatch, patience: Duration) -> Self {
+        Self { since, patience }
+    }
+
+    /// How long it is until then.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.patience.saturating_sub(self.since.elapsed())
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+}
+
 fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
@@ -63,5 +96,16 @@ mod tests {
         assert!(times.is_sorted());
         // The year 2020: it is wall time, in milliseconds.
         assert!(times[0] > Timestamp(1_577_836_800_000));
+    }
+
+    #[test]
+    fn a_deadline_counts_from_its_stopwatch_and_ends() {
+        let deadline = Deadline::within(Duration::from_secs(60));
+        assert!(!deadline.is_over() && deadline.left() <= Duration::from_secs(60));
+        let since = Stopwatch::start();
+        assert!(Deadline::after(since, Duration::ZERO).is_over());
+        while since.elapsed() < Duration::from_millis(1) {}
+        assert!(Deadline::after(since, Duration::from_millis(1)).is_over());
+        assert!(Deadline::after(since, Duration::from_secs(60)).left() < Duration::from_secs(60));
     }
 }

@@ -12,6 +12,7 @@ pub mod handoff;
 pub mod heard;
 pub mod ids;
 pub mod legible;
+pub mod order;
 pub mod persona;
 pub mod phrases;
 pub mod playback;

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use switchhook_actors::domain::ids::InstanceId;
+use futures_util::FutureExt;
+use switchhook_actors::{
+    call_session::{CallSession, orders},
+    directory::Directory,
+    domain::ids::InstanceId,
+};
 
 use super::StartError;
 use crate::{
@@ -11,7 +16,7 @@ use crate::{
     stores::{
         Store,
         embedded::Embedded,
-        redis::{self, Calls, Redis},
+        redis::{self, Calls, Hands, Redis},
         sealed::Vault,
         sheltered::Sheltered,
     },
@@ -33,8 +38,8 @@ pub(super) fn open(config: &Config, engine: redis::Engine) -> Result<Store, Star
 /// When it will never do.
 pub async fn try_redis(config: &Config) -> Result<(), StartError> {
     let Some(address) = config.store.redis.clone() else { return Ok(()) };
-    let engine =
-        redis::Engine { instance: InstanceId("check".to_owned()), calls: Calls(Arc::new(|| 0)) };
+    let (calls, hands) = (Calls(Arc::new(|| 0)), Hands::idle());
+    let engine = redis::Engine { instance: InstanceId("check".to_owned()), calls, hands };
     let vault = Vault::new(&config.store.transcript_keys);
     let shared = Redis::start(address, vault, engine, clock::now()).map_err(StartError::Thread)?;
     shared.ready().await.map_err(StartError::Redis)
@@ -66,6 +71,15 @@ pub async fn open_doors(store: Store, ready: impl FnOnce()) -> StartError {
         );
     }
     std::future::pending().await
+}
+
+/// What other engines order is done by the sessions here.
+pub(super) fn hands(directory: &Arc<Directory<CallSession>>) -> Hands {
+    let directory = Arc::clone(directory);
+    Hands(Arc::new(move |sid, order, by| {
+        let directory = Arc::clone(&directory);
+        async move { orders::hand_on(&directory, sid, order, by).await }.boxed()
+    }))
 }
 
 /// Asks the store again and again.

@@ -8,6 +8,9 @@ use actix_web::{
 };
 use serde::Serialize;
 
+/// What who is told "not now" waits at least, s: another engine takes a call of a dead one in less.
+const RETRY_AFTER: u64 = 2;
+
 /// A request that is not served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HttpError {
@@ -82,6 +85,7 @@ impl ResponseError for HttpError {
         response.content_type("application/problem+json");
         match self {
             Self::Unauthorized => drop(response.insert_header(("WWW-Authenticate", "Bearer"))),
+            Self::Unavailable(_) => drop(response.insert_header(("Retry-After", RETRY_AFTER))),
             Self::Method(allowed) => drop(response.insert_header(("Allow", *allowed))),
             _ => {}
         }

@@ -63,6 +63,7 @@ macro_rules! contract {
             lookups::the_newest_link_of_an_id_stands,
             lookups::an_erased_call_leaves_no_trace,
             lookups::all_calls_from_a_number_are_erased_and_no_others,
+            lookups::an_order_about_a_call_that_nobody_holds_reaches_nobody,
             lookups::flush_resolves_after_what_was_accepted_before,
             feed::live_calls_are_listed_by_their_start,
             feed::a_reader_gets_a_snapshot_and_then_what_happens,

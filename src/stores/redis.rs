@@ -3,13 +3,14 @@
 //! A thread of its own holds all connections ([`link`]). Writes go through one task ([`writes`]),
 //! which makes them durable together; what has to happen at once is a function in Redis
 //! (`functions.lua`); [`record`] says how a call lies there and [`keys`] how everything is named;
-//! [`news`] keeps the list of live calls, and [`tidying`] and [`heartbeat`] look after what nobody
+//! [`news`] keeps the list of live calls, [`mail`] brings orders to other engines, and [`tidying`] and [`heartbeat`] look after what nobody
 //! looks after. It never hides that Redis is away.
 
 mod copies;
 mod heartbeat;
 mod keys;
 mod link;
+mod mail;
 mod news;
 mod operations;
 mod record;
@@ -25,10 +26,15 @@ use std::{
     thread,
 };
 
-use futures_util::{FutureExt, future::ready};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use switchhook_actors::{
+    clock::Deadline,
     domain::{
         ids::{Alias, CallSid, Epoch, InstanceId},
+        order::{Order, Ordered},
         record::{CallRecord, CallSummary, Change, NewCall, Position},
         time::{Millis, Timestamp},
         transcript::{LateTurn, Turn},
@@ -47,6 +53,7 @@ pub use self::link::LinkError;
 use self::{
     heartbeat::Heartbeat,
     link::{Link, State},
+    mail::Mail,
     news::News,
     operations::Core,
     writes::Writes,
@@ -64,6 +71,8 @@ pub struct Engine {
     pub instance: InstanceId,
     /// How many calls it holds.
     pub calls: Calls,
+    /// Carries out what others order.
+    pub hands: Hands,
 }
 
 /// Counts the calls of an engine.
@@ -76,9 +85,30 @@ impl fmt::Debug for Calls {
     }
 }
 
+/// Carries out orders about the calls of an engine, until then.
+#[derive(Clone)]
+pub struct Hands(
+    pub Arc<dyn Fn(CallSid, Order, Deadline) -> BoxFuture<'static, Ordered> + Send + Sync>,
+);
+
+impl Hands {
+    /// Those of an engine that holds no calls.
+    #[must_use]
+    pub fn idle() -> Self {
+        Self(Arc::new(|_, _, _| ready(Ordered::NotHere).boxed()))
+    }
+}
+
+impl fmt::Debug for Hands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hands")
+    }
+}
+
 /// The registry in Redis. Dropping it ends its thread.
 pub struct Redis {
     core: Arc<Core>,
+    mail: Mail,
     runtime: Handle,
     /// Dropped to end the thread.
     _stop: Mutex<oneshot::Sender<()>>,
@@ -99,25 +129,28 @@ impl Redis {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let core = {
+        let (core, mail) = {
             let _in = handle.enter();
             let link = Link::start(address);
             let writes = Writes::start(link.clone());
             let heartbeat = Heartbeat::start(link.clone(), engine.clone());
+            let mail = Mail::new(link.clone(), vault.clone(), engine.clone());
             let news = News::start(
                 link.clone(),
                 vault.clone(),
                 engine.instance.clone(),
                 now,
                 heartbeat.lost(),
+                mail.clone(),
             );
-            Arc::new(Core::new(link, writes, news, heartbeat, vault, engine.instance, now))
+            let core = Core::new(link, writes, news, heartbeat, vault, engine.instance, now);
+            (Arc::new(core), mail)
         };
         thread::Builder::new().name("redis".into()).spawn(move || {
             // An error means that the store was dropped.
             let _ = runtime.block_on(stopped);
         })?;
-        Ok(Self { core, runtime: handle, _stop: Mutex::new(stop) })
+        Ok(Self { core, mail, runtime: handle, _stop: Mutex::new(stop) })
     }
 
     /// Whether it can be reached now; why not.
@@ -271,6 +304,11 @@ impl CallStore for Redis {
 
     fn erase_caller(&self, number: String) -> Stored<usize> {
         self.spawn(Arc::clone(&self.core).erase_caller(number))
+    }
+
+    fn order(&self, sid: CallSid, order: Order) -> Stored<Ordered> {
+        let mail = self.mail.clone();
+        self.spawn(async move { mail.order(sid, order).await })
     }
 
     fn sweep(&self, sweep: Sweep) -> Stored<Swept> {

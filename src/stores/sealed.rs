@@ -39,6 +39,9 @@ pub enum SealError {
     /// The call's key was wrapped by a key that is not among `TRANSCRIPT_KEYS`.
     #[error("its key is wrapped by {0}, which is not among TRANSCRIPT_KEYS")]
     UnknownKey(String),
+    /// It is not sealed, and should be.
+    #[error("it is not sealed, though there are TRANSCRIPT_KEYS")]
+    Open,
     /// It is damaged, or does not belong there.
     #[error("it is damaged or belongs elsewhere")]
     Damaged,
@@ -76,9 +79,29 @@ pub enum Place {
         /// Under which name it is kept.
         key: String,
     },
+    /// A letter from one engine to another.
+    Letter {
+        /// About which call.
+        sid: CallSid,
+        /// The order that it is, or answers.
+        id: String,
+        /// To whom.
+        to: String,
+    },
 }
 
 impl Place {
+    /// Of which call it is.
+    fn sid(&self) -> CallSid {
+        match self {
+            Self::Record(sid)
+            | Self::Turn { sid, .. }
+            | Self::Late { sid, .. }
+            | Self::Reply { sid, .. }
+            | Self::Letter { sid, .. } => *sid,
+        }
+    }
+
     /// As it is authenticated: no place is the beginning of another.
     fn bytes(&self) -> Vec<u8> {
         match self {
@@ -92,6 +115,7 @@ impl Place {
             }
             Self::Late { sid, epoch, seq } => format!("{sid} late {epoch} {seq}"),
             Self::Reply { sid, key } => format!("{sid} reply {key}"),
+            Self::Letter { sid, id, to } => format!("{sid} letter {id} {to}"),
         }
         .into_bytes()
     }
@@ -163,6 +187,34 @@ impl Vault {
         }
         let key = self.open(sid, wrapped)?;
         Ok(Some(wrap(first, sid, &key)))
+    }
+
+    /// A value with a key of its own beside it: whoever reads it may not know the call.
+    #[must_use]
+    pub fn enclose(&self, place: &Place, plain: &[u8]) -> Vec<u8> {
+        let (key, wrapped) = self.fresh(place.sid());
+        let mut value = (wrapped.len() as u64).to_be_bytes().to_vec();
+        value.extend(wrapped);
+        value.extend(key.seal(place, plain));
+        value
+    }
+
+    /// The value that was enclosed for that place. Where there are keys, nobody without one may have
+    /// written a letter.
+    ///
+    /// # Errors
+    /// As [`Self::unwrap`], and when it was damaged or belongs elsewhere.
+    pub fn disclose(&self, place: &Place, value: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (length, rest) = value.split_first_chunk::<8>().ok_or(SealError::Damaged)?;
+        let length =
+            usize::try_from(u64::from_be_bytes(*length)).map_err(|_| SealError::Damaged)?;
+        let (wrapped, sealed) = rest.split_at_checked(length).ok_or(SealError::Damaged)?;
+        let key = self.unwrap(place.sid(), wrapped)?;
+        let is_open_letter = key.is_readable() && matches!(place, Place::Letter { .. });
+        if is_open_letter && !self.keys.is_empty() {
+            return Err(SealError::Open);
+        }
+        key.open(place, sealed)
     }
 
     fn open(

@@ -19,10 +19,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::ready};
 use switchhook_actors::{
     domain::{
         ids::{Alias, CallSid, Epoch, InstanceId},
+        order::{Order, Ordered},
         record::{CallRecord, CallSummary, Change, NewCall, Position},
         time::{Millis, Timestamp},
         transcript::{LateTurn, Turn},
@@ -304,6 +305,15 @@ impl CallStore for Sheltered {
             let back = inner.redis.erase_caller(number).await?;
             Ok((erased + back).max(here))
         })
+    }
+
+    /// Only with Redis; how long another engine takes says nothing about it.
+    fn order(&self, sid: CallSid, order: Order) -> Stored<Ordered> {
+        if self.inner.is_away() {
+            let away = StoreError::Unavailable("Redis is away".to_owned());
+            return ready(Err(away)).boxed();
+        }
+        self.inner.redis.order(sid, order)
     }
 
     fn sweep(&self, sweep: Sweep) -> Stored<Swept> {

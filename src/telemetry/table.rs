@@ -97,6 +97,7 @@ pub const METRICS: &[Metric] = &[
     metric("switchhook_redis_connects_total", &["outcome"], Kind::Counter, "Connections to Redis that were opened, failed or lost"),
     metric("switchhook_redis_misses_total", &[], Kind::Counter, "Answers of Redis that did not come in time"),
     metric("switchhook_redis_losses_total", &[], Kind::Counter, "Times that Redis had lost what it held"),
+    metric("switchhook_orders_total", &["way", "outcome"], Kind::Counter, "Orders about calls of other engines that were sent, and from them that were received, by what came of them"),
     metric("switchhook_journal_calls", &[], Kind::Gauge, "Calls that are kept in the journal until Redis takes them"),
     metric("switchhook_late_turns_total", &[], Kind::Counter, "Turns that came to Redis when their call had moved on"),
     metric("switchhook_unsaved_turns_total", &[], Kind::Counter, "Turns spoken and not stored"),

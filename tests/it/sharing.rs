@@ -1,5 +1,7 @@
 //! Several engines that share their calls in one Redis.
 
+mod orders;
+
 use std::time::{Duration, Instant};
 
 use serde_json::Value;

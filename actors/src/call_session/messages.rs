@@ -8,7 +8,15 @@ use std::sync::{
 use actix::Message;
 use tokio::sync::mpsc;
 
-use crate::domain::{escalation::Grounds, ids::LineId, record::Status, relay::Inbound};
+use crate::{
+    clock::Deadline,
+    domain::{
+        ids::LineId,
+        order::{Order, Ordered},
+        record::Status,
+        relay::Inbound,
+    },
+};
 
 /// A line is there for the call: it speaks from now on, and any older one is closed.
 #[derive(Debug, Message)]
@@ -70,12 +78,15 @@ pub struct MoveAway;
 #[rtype(result = "()")]
 pub struct LetGo;
 
-/// A supervisor wants a person to take the call.
+/// Somebody wants something done to the call. One that comes too late is not carried out: whoever
+/// gave it was told so.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct OrderEscalation {
-    /// Why.
-    pub grounds: Grounds,
+#[rtype(result = "Ordered")]
+pub struct Obey {
+    /// What.
+    pub order: Order,
+    /// Until when.
+    pub by: Deadline,
 }
 
 /// What a line is given to send or do.

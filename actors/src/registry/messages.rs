@@ -8,6 +8,7 @@ use actix::Message;
 use super::store::{Appended, CallStore, Claimed, Feed, Key, Opened, Settled, StoreError, Stored};
 use crate::domain::{
     ids::{Alias, CallSid, Epoch, InstanceId},
+    order::{Order, Ordered},
     record::{CallRecord, CallSummary, Change, NewCall, Position, Status},
     time::{Millis, Timestamp},
     transcript::Turn,
@@ -138,6 +139,16 @@ pub struct Live;
 pub struct Follow {
     /// What the reader knows already; none for one that begins.
     pub after: Option<Position>,
+}
+
+/// Has the engine that owns a call carry out an order.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Ordered, StoreError>")]
+pub struct Tell {
+    /// Which call.
+    pub sid: CallSid,
+    /// What is to be done.
+    pub order: Order,
 }
 
 /// Deletes a call, its words and its links.
@@ -292,6 +303,19 @@ impl Operation for Follow {
 
     fn ask(self, store: &dyn CallStore) -> Stored<Feed> {
         store.follow(self.after)
+    }
+}
+
+impl Operation for Tell {
+    type Answer = Ordered;
+    const NAME: &'static str = "order";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<Ordered> {
+        store.order(self.sid, self.order)
+    }
+
+    fn outcome(ordered: &Ordered) -> &'static str {
+        ordered.label()
     }
 }
 

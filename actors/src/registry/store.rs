@@ -4,10 +4,16 @@
 //! refused as `Fenced`, so an owner that was presumed dead can do no harm. Turns carry a sequence
 //! number as well, so that a write whose answer was lost can be repeated.
 
-use futures_util::future::BoxFuture;
+use std::time::Duration;
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 
 use crate::domain::{
     ids::{Alias, CallSid, Epoch, InstanceId},
+    order::{Order, Ordered},
     record::{CallEvent, CallRecord, CallSummary, Change, NewCall, Position, Status},
     time::{Millis, Timestamp},
     transcript::{LateTurn, Turn},
@@ -160,6 +166,9 @@ pub struct Swept {
     pub deleted: usize,
 }
 
+/// How long an order to another engine may take, there and back.
+pub const ORDER_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Where calls are kept. One contract suite (`src/stores/contract.rs`) holds for every back end.
 ///
 /// Operations of one caller about one call take effect in the order in which they were called,
@@ -225,6 +234,14 @@ pub trait CallStore: Send + Sync + 'static {
     /// Erases every call from that number; how many. One that begins meanwhile may stay, and so may
     /// one that cannot be read.
     fn erase_caller(&self, number: String) -> Stored<usize>;
+
+    /// Has the engine that owns the call carry out an order, if that is another one: a store of one
+    /// engine alone knows none. An answer comes within [`ORDER_PATIENCE`]; nothing is carried out
+    /// later.
+    fn order(&self, sid: CallSid, order: Order) -> Stored<Ordered> {
+        let _ = (sid, order);
+        ready(Ok(Ordered::NotHere)).boxed()
+    }
 
     /// Tidies up.
     fn sweep(&self, sweep: Sweep) -> Stored<Swept>;

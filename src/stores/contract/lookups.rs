@@ -1,6 +1,9 @@
 //! How calls and replies are found again, and how they are forgotten.
 
-use switchhook_actors::domain::ids::Alias;
+use switchhook_actors::domain::{
+    ids::Alias,
+    order::{Order, Ordered},
+};
 
 use super::*;
 
@@ -101,4 +104,13 @@ pub(crate) async fn flush_resolves_after_what_was_accepted_before(home: Home) {
     // Nobody has polled the append yet; it is done nevertheless.
     assert_eq!(home.words(1).await, ["hi"]);
     assert_eq!(appended.await, Ok(Appended::Appended));
+}
+
+pub(crate) async fn an_order_about_a_call_that_nobody_holds_reaches_nobody(home: Home) {
+    let order = || Order::Escalate(Grounds::new(ReasonCode::Supervisor, "x"));
+    home.ring(1).await;
+    for n in [1, 2] {
+        assert_eq!(home.store.order(sid(n), order()).await, Ok(Ordered::NotHere));
+    }
+    assert!(home.find(1).await.unwrap().escalation.is_none());
 }

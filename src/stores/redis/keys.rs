@@ -19,6 +19,7 @@
 //! sh:generation   string  another one means that the store has lost everything
 //! sh:instances    set     engines that were there
 //! sh:i:INSTANCE   string  an engine's heartbeat: load and version; expires
+//! sh:m:INSTANCE   stream  an engine's mailbox: s sid, i id of the order, m sealed letter; expires
 //! ```
 //!
 //! From `sh:live` on all is derived: the owners of the calls bring them back.
@@ -89,6 +90,11 @@ pub(super) fn caller_erased(name: &str) -> String {
 /// The heartbeat of an engine.
 pub(super) fn heartbeat(instance: &InstanceId) -> String {
     format!("sh:i:{instance}")
+}
+
+/// The mailbox of an engine.
+pub(super) fn mailbox(instance: &InstanceId) -> String {
+    format!("sh:m:{instance}")
 }
 
 /// The place of a turn among the turns of its call.

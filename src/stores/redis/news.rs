@@ -3,6 +3,8 @@
 //! An event says which call, what, and how many turns: no words, so that an erased call leaves
 //! none. Whoever reads it looks the rest up, but for its own events, which it knows already.
 
+mod reading;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -12,11 +14,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{
-    RedisError,
-    aio::MultiplexedConnection,
-    streams::{StreamRangeReply, StreamReadReply},
-};
+use redis::{RedisError, aio::MultiplexedConnection, streams::StreamRangeReply};
 use serde::{Deserialize, Serialize};
 use switchhook_actors::{
     domain::{
@@ -31,9 +29,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use self::reading::Place;
 use super::{
     keys,
     link::{self, Link, State, Wires},
+    mail::Mail,
     record::{self, Fields},
 };
 use crate::stores::{
@@ -49,10 +49,6 @@ const TOGETHER: usize = 256;
 
 /// How many calls are looked up at once.
 const LOOKED_UP: usize = 500;
-
-/// How long one read waits for news, ms, and how long its answer may take besides.
-const BLOCK_MS: u64 = 1_000;
-const BLOCK_SLACK: Duration = Duration::from_millis(700);
 
 /// How long a list waits for what this engine has done itself to come back: it shows its own deeds.
 const OWN_DEEDS: Duration = Duration::from_millis(250);
@@ -101,6 +97,7 @@ impl News {
         me: InstanceId,
         now: Timestamp,
         anew: watch::Receiver<u64>,
+        mail: Mail,
     ) -> Self {
         let (teller, told) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -111,7 +108,7 @@ impl News {
             seen: watch::channel(0).0,
         });
         tokio::spawn(tell(link.clone(), told));
-        let follower = Follower { link, vault, shared: Arc::clone(&shared), anew };
+        let follower = Follower { link, vault, shared: Arc::clone(&shared), anew, mail };
         tokio::spawn(follower.run());
         Self { teller, shared }
     }
@@ -180,6 +177,8 @@ struct Follower {
     vault: Vault,
     shared: Arc<Shared>,
     anew: watch::Receiver<u64>,
+    /// Lies beside the feed, so that both are read over one connection.
+    mail: Mail,
 }
 
 impl Follower {
@@ -202,34 +201,19 @@ impl Follower {
         };
         let mut feed = link::open(&wires.client, None).await.map_err(broken)?;
         self.anew.borrow_and_update();
-        let mut position = self.begin(wires.plain.clone()).await?;
+        let events = self.begin(wires.plain.clone()).await?;
+        // What was read of the mailbox before is known again by its ids.
+        let mut place = Place { events, mail: "0-0".to_owned() };
         while !self.anew.has_changed().unwrap_or(true) {
-            let mut read = redis::cmd("XREAD");
-            read.arg("COUNT").arg(LOOKED_UP).arg("BLOCK").arg(BLOCK_MS);
-            read.arg("STREAMS").arg(keys::EVENTS).arg(format!("{position}-0"));
-            let patience = Duration::from_millis(BLOCK_MS) + BLOCK_SLACK;
-            let answer = timeout(patience, read.query_async(&mut feed)).await;
-            let answer: Option<StreamReadReply> = match answer {
-                Ok(answer) => answer.map_err(|error| {
-                    self.link.report(wires.number, &error);
-                    StoreError::Unavailable(link::in_words(&error))
-                })?,
-                Err(_) => return Err(StoreError::Unavailable("the feed is silent".to_owned())),
-            };
-            let Some(answer) = answer else { continue };
-            let mut news = Vec::new();
-            for entry in answer.keys.into_iter().flat_map(|stream| stream.ids) {
-                let at = number(&entry.id);
-                if at != position.saturating_add(1) {
-                    return Err(StoreError::Unavailable("events are missing".to_owned()));
-                }
-                position = at;
-                let json: Option<String> = entry.get("e");
-                if let Some(told) = json.and_then(|json| serde_json::from_str::<Told>(&json).ok()) {
-                    news.push((Position(at), told));
+            for stream in self.read_on(&wires, &mut feed, &place).await? {
+                if stream.key == keys::EVENTS {
+                    let news = place.go_on(stream.ids)?;
+                    self.take(wires.plain.clone(), news).await?;
+                } else if let Some(last) = stream.ids.last() {
+                    place.mail.clone_from(&last.id);
+                    self.mail.take(stream.ids);
                 }
             }
-            self.take(wires.plain.clone(), news).await?;
         }
         Ok(())
     }

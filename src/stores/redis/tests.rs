@@ -18,11 +18,12 @@ use tempfile::TempDir;
 use super::*;
 use crate::stores::{
     contract::{BEGIN, Home, contract},
-    sealed::tests::vault,
+    sealed::{Place, tests::vault},
 };
 
 #[path = "../../../tests/cluster/parts.rs"]
 mod cluster;
+mod orders;
 mod replicated;
 mod secrecy;
 
@@ -94,9 +95,15 @@ pub(crate) fn address(port: u16) -> RedisAddress {
     }
 }
 
+/// An engine that holds nothing and does nothing.
+pub(crate) fn engine(name: &str) -> Engine {
+    let calls = Calls(Arc::new(|| 0));
+    Engine { instance: InstanceId(name.into()), calls, hands: Hands::idle() }
+}
+
 async fn home() -> Home {
     let server = Server::start();
-    let engine = Engine { instance: InstanceId("me".into()), calls: Calls(Arc::new(|| 0)) };
+    let engine = engine("me");
     let store = Redis::start(address(server.port), Vault::new(&[]), engine, BEGIN).unwrap();
     store.ready().await.unwrap();
     let store: Arc<dyn CallStore> = Arc::new(store);
@@ -111,7 +118,7 @@ mod rules {
 #[tokio::test]
 async fn forty_turns_take_less_than_fifteen_kilobytes() {
     let server = Server::start();
-    let engine = Engine { instance: InstanceId("me".into()), calls: Calls(Arc::new(|| 0)) };
+    let engine = engine("me");
     let store = Redis::start(address(server.port), vault(&["a"]), engine, BEGIN).unwrap();
     store.ready().await.unwrap();
     // As in deploy/redis.conf.

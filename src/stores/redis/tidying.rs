@@ -47,11 +47,8 @@ impl Core {
         now: Timestamp,
         ttl: Millis,
     ) -> Result<String, StoreError> {
-        let (key, wrapped) = self.vault.fresh(sid);
-        let sealed = key.seal(&Place::Reply { sid, key: name.clone() }, reply.as_bytes());
-        let mut value = (wrapped.len() as u64).to_be_bytes().to_vec();
-        value.extend(wrapped);
-        value.extend(sealed);
+        let place = Place::Reply { sid, key: name.clone() };
+        let value = self.vault.enclose(&place, reply.as_bytes());
         let mut order = function("sh1_remember", &[keys::replies(sid)]);
         let expires = now + ttl;
         order.arg(&name).arg(now.0).arg(expires.0).arg(value).arg(ttl.saturating_add(REPLY_SLACK));
@@ -84,13 +81,8 @@ impl Core {
         let mut parts = kept.splitn(2, |&byte| byte == b':');
         let expires = parts.next().and_then(|part| std::str::from_utf8(part).ok());
         let expires = expires.and_then(|part| part.parse().ok()).ok_or_else(wrong)?;
-        let (length, rest) =
-            parts.next().and_then(<[u8]>::split_first_chunk::<8>).ok_or_else(wrong)?;
-        let length = usize::try_from(u64::from_be_bytes(*length)).map_err(|_| wrong())?;
-        let (wrapped, sealed) = rest.split_at_checked(length).ok_or_else(wrong)?;
-        let key = self.vault.unwrap(sid, wrapped);
-        let key = key.map_err(|error| record::unreadable(sid, &error))?;
-        let plain = key.open(&Place::Reply { sid, key: name.to_owned() }, sealed);
+        let place = Place::Reply { sid, key: name.to_owned() };
+        let plain = self.vault.disclose(&place, parts.next().ok_or_else(wrong)?);
         let plain = plain.map_err(|error| record::unreadable(sid, &error))?;
         let reply = String::from_utf8(plain).map_err(|_| wrong())?;
         Ok((Timestamp(expires), reply))

@@ -70,6 +70,24 @@ fn without_keys_a_call_is_kept_readable_and_stays_so() {
 }
 
 #[test]
+fn a_letter_is_read_by_whom_it_was_written_to_and_written_by_who_has_a_key() {
+    let place = |id: &str, to: &str| Place::Letter { sid: sid(1), id: id.into(), to: to.into() };
+    let sealed = vault(&["a"]).enclose(&place("1", "b"), b"order");
+    let rotating = vault(&["b", "a"]);
+    assert_eq!(rotating.disclose(&place("1", "b"), &sealed).unwrap(), b"order");
+    let other_call = Place::Letter { sid: sid(2), id: "1".into(), to: "b".into() };
+    for elsewhere in [place("2", "b"), place("1", "c"), other_call] {
+        assert_eq!(rotating.disclose(&elsewhere, &sealed), Err(SealError::Damaged));
+    }
+    let open = vault(&[]).enclose(&place("1", "b"), b"order");
+    assert_eq!(vault(&[]).disclose(&place("1", "b"), &open).unwrap(), b"order");
+    assert_eq!(rotating.disclose(&place("1", "b"), &open), Err(SealError::Open));
+    for cut in 0..8 {
+        assert_eq!(rotating.disclose(&place("1", "b"), &sealed[..cut]), Err(SealError::Damaged));
+    }
+}
+
+#[test]
 fn a_callers_names_do_not_show_the_number_and_depend_on_the_key() {
     let names = vault(&["b", "a"]).caller_names("+15550001111");
     assert_eq!(names.len(), 3);

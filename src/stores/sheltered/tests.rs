@@ -11,10 +11,7 @@ use crate::{
     config::RedisAddress,
     stores::{
         contract::{BEGIN, Home, contract},
-        redis::{
-            Calls as Load, Engine,
-            tests::{Server, address},
-        },
+        redis::tests::{Server, address, engine},
         sealed::Vault,
     },
 };
@@ -32,8 +29,7 @@ async fn shelter(address: RedisAddress, name: &str) -> Shelter {
 }
 
 async fn open(address: RedisAddress, name: &str, dir: &std::path::Path) -> Sheltered {
-    let engine = Engine { instance: InstanceId(name.into()), calls: Load(Arc::new(|| 0)) };
-    let redis = Redis::start(address, Vault::new(&[]), engine, BEGIN).unwrap();
+    let redis = Redis::start(address, Vault::new(&[]), engine(name), BEGIN).unwrap();
     redis.ready().await.unwrap();
     Sheltered::new(redis, Embedded::open(dir, Vault::new(&[]), BEGIN).unwrap())
 }

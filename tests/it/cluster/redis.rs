@@ -41,6 +41,9 @@ const USED: &[&[&str]] = &[
     &["ZSCORE", "sh:live", "CA1"],
     &["XADD", "sh:events", "MAXLEN", "~", "9", "1-0", "j", "{}"],
     &["XREAD", "COUNT", "1", "STREAMS", "sh:events", "0-0"],
+    &["XADD", "sh:m:me", "MAXLEN", "~", "9", "*", "m", "x"],
+    &["XREAD", "COUNT", "1", "STREAMS", "sh:events", "sh:m:me", "0-0", "0-0"],
+    &["XDEL", "sh:m:me", "1-0"],
     &["XREVRANGE", "sh:events", "+", "-", "COUNT", "1"],
 ];
 

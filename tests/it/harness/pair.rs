@@ -33,7 +33,7 @@ pub(crate) struct Pair {
 }
 
 /// One recorder for the process, whichever story is first.
-fn metrics() -> Metrics {
+pub(crate) fn metrics() -> Metrics {
     static METRICS: OnceLock<Metrics> = OnceLock::new();
     METRICS.get_or_init(|| Metrics::install().expect("a recorder")).clone()
 }

@@ -6,6 +6,7 @@
 
 mod known;
 mod message;
+mod ordered;
 
 use super::{
     Conversation, Effect, Observation,
@@ -165,39 +166,6 @@ impl Conversation {
         let reason = (then == Then::TakeMessage).then_some(Reason::NoPerson);
         self.say_phrase(now, phrase, reason, effects);
         self.follow(now, then);
-    }
-
-    /// A supervisor's order: an answer that is being written gives way to it.
-    pub(super) fn ordered(&mut self, now: Timestamp, grounds: Grounds, effects: &mut Vec<Effect>) {
-        if self.opening != Opening::Done {
-            self.escalating.ordered.get_or_insert(grounds);
-            return;
-        }
-        let asked_in_vain = self.awaits_message() && !self.rules.has_people;
-        if self.closing != Closing::No || self.escalating.current.is_some() || asked_in_vain {
-            return effects.push(Effect::Observe(Observation::Ignored("order")));
-        }
-        let playback = &self.playback;
-        // Of a resumed answer the first half was spoken: it stays what it is.
-        let unspoken = self
-            .answer
-            .take_if(|answer| !answer.has_spoken() && playback.sent(answer.turn).is_empty());
-        if unspoken.is_some() {
-            effects.push(Effect::StopAsking);
-            effects
-                .push(Effect::Observe(Observation::Answered { reason: Some(Reason::HandedOver) }));
-        } else {
-            self.give_up_answer(Reason::HandedOver, effects);
-            self.turn = self.turn.next();
-        }
-        self.escalate_now(now, grounds, effects);
-    }
-
-    /// The caller can be told things from now on: what was ordered before is done.
-    pub(super) fn obey(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if let Some(grounds) = self.escalating.ordered.take() {
-            self.ordered(now, grounds, effects);
-        }
     }
 
     /// When the caller has heard the bridge sentence, or has said nothing more about it.

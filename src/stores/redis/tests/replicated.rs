@@ -25,7 +25,7 @@ async fn store(url: &str, database: i64) -> Redis {
     let pairs = [("REDIS_URL".to_owned(), url.to_owned())];
     let config = crate::config::Config::from_pairs(pairs).unwrap();
     let address = RedisAddress { database, ..config.store.redis.unwrap() };
-    let engine = Engine { instance: InstanceId("me".into()), calls: Calls(Arc::new(|| 0)) };
+    let engine = engine("me");
     let store = Redis::start(address, vault(&["a"]), engine, BEGIN).unwrap();
     store.ready().await.unwrap();
     store

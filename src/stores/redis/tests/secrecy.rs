@@ -29,7 +29,7 @@ async fn store(server: &Server) -> Redis {
 }
 
 async fn with_keys(server: &Server, names: &[&str]) -> Redis {
-    let engine = Engine { instance: InstanceId("me".into()), calls: Calls(Arc::new(|| 0)) };
+    let engine = engine("me");
     let store = Redis::start(address(server.port), vault(names), engine, BEGIN).unwrap();
     store.ready().await.unwrap();
     store
@@ -112,6 +112,23 @@ async fn nothing_of_a_call_is_readable_in_the_files_of_redis_and_nothing_is_left
     let all = bytes(server.dir());
     assert!(!contains(&all, tail) && !contains(&all, &key));
     assert_eq!(store.find(Key::Sid(sid())).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_supervisors_words_are_not_readable_on_their_way_to_another_engine() {
+    let server = Server::start();
+    let store = store(&server).await;
+    store.claim(sid(), InstanceId("other".into()), BEGIN).await.unwrap();
+    // It seems to live, and reads nothing.
+    server.order(&["SET", "sh:i:other", "1"]);
+    let order = Order::Escalate(Grounds::new(ReasonCode::Supervisor, PHRASES[3]));
+    assert_eq!(store.order(sid(), order).await, Ok(Ordered::Silent));
+    let letters = server.answer(&["XLEN", "sh:m:other"]);
+    assert_eq!(letters, b"1\n", "it lies there");
+    rewrite(&server).await;
+    let all = bytes(server.dir());
+    assert!(contains(&all, b"sh:m:other"), "the files are the server's");
+    assert!(!contains(&all, PHRASES[3].as_bytes()));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Hand-offs that go wrong half-way: what the simulation found.
 
 use super::*;
+use crate::domain::order::{Order, Ordered};
 
 #[test]
 fn a_voice_that_stops_may_have_been_stopped_by_the_caller() {
@@ -236,4 +237,36 @@ fn a_short_question_about_the_request_is_answered_and_the_message_follows_it() {
     talk.done(turn);
     talk.ask("And the fee of the other one.");
     assert_eq!(talk.steps(), [], "they have gone on to something else");
+}
+
+#[test]
+fn who_orders_is_told_beforehand_what_will_become_of_it() {
+    let grounds = || Grounds::new(ReasonCode::Supervisor, "by Ada");
+    let told = |talk: &Talk| talk.machine.answer_to(&Order::Escalate(grounds()));
+    let mut early = Talk::new(record(Some("Hello, this is Owl.")));
+    assert_eq!(told(&early), Ordered::Taken);
+    early.on(Input::Ordered(grounds()));
+    assert_eq!(told(&early), Ordered::UnderWay, "it is carried out when the caller can hear");
+    let mut talk = Talk::greeted();
+    talk.ask("What is the fee?");
+    assert_eq!(told(&talk), Ordered::Taken);
+    talk.on(Input::Ordered(grounds()));
+    assert_eq!(told(&talk), Ordered::UnderWay, "the bridge sentence is spoken");
+    talk.wait(10_000);
+    assert_eq!((talk.ends().len(), told(&talk)), (1, Ordered::UnderWay));
+    let mut asked_in_vain = Talk::without_people();
+    asked_in_vain.say("I want to talk to a person");
+    assert_eq!(told(&asked_in_vain), Ordered::UnderWay, "a message is waited for");
+    let mut goodbye = Talk::greeted();
+    let turn = goodbye.ask("That was all.");
+    goodbye.tokens(turn, "Goodbye.\nEND_CALL");
+    goodbye.done(turn);
+    assert_eq!(told(&goodbye), Ordered::Ending);
+    let mut moved = Talk::greeted();
+    moved.on(Input::Move);
+    moved.wait(60_000);
+    assert_eq!((moved.ends().len(), told(&moved)), (1, Ordered::NotHere));
+    let mut fenced = Talk::greeted();
+    fenced.on(Input::Fenced);
+    assert_eq!(told(&fenced), Ordered::NotHere);
 }
