@@ -108,8 +108,8 @@ struct Seen {
     cpu: Vec<f64>,
     /// How many calls each list had, once all was calm.
     listed: Vec<usize>,
-    /// Calls that the lists do not agree about then.
-    differ: usize,
+    /// What the lists do not agree about then.
+    differ: Vec<String>,
 }
 
 fn look(plan: &Plan, engines: &[Started; MONITORS]) -> Seen {
@@ -121,13 +121,14 @@ fn look(plan: &Plan, engines: &[Started; MONITORS]) -> Seen {
     let (after, seconds) = (cpu(), began.elapsed().as_secs_f64());
     until(plan.calm());
     let lists = engines.each_ref().map(|engine| list(&engine.url).unwrap_or_default());
-    let [first, others @ ..] = &lists;
-    let differ =
-        first.iter().filter(|(sid, row)| others.iter().any(|other| other.get(*sid) != Some(*row)));
+    let [first, ..] = &lists;
+    let rows = |sid: &String| lists.each_ref().map(|list| list.get(sid).cloned());
+    let differ = first.keys().map(|sid| (sid, rows(sid)));
+    let differ = differ.filter(|(_, rows)| rows.iter().any(|row| *row != rows[0]));
     Seen {
         cpu: after.iter().zip(before).map(|(after, before)| (after - before) / seconds).collect(),
         listed: lists.iter().map(|list| list.len()).collect(),
-        differ: differ.count(),
+        differ: differ.map(|(sid, rows)| format!("{sid}: {rows:?}")).collect(),
     }
 }
 
@@ -175,10 +176,11 @@ fn tell(
         READ_EVERY.as_millis()
     );
     println!("engines were busy with {:.2?} of a core", seen.cpu);
-    println!("calm: the lists have {:?} calls, and differ in {}", seen.listed, seen.differ);
+    println!("calm: the lists have {:?} calls, and differ in {}", seen.listed, seen.differ.len());
+    seen.differ.iter().take(5).for_each(|call| println!("  {call}"));
     println!("{} calls went wrong", troubles.len());
     troubles.iter().take(5).for_each(|trouble| println!("  {trouble}"));
-    let kept = late + missing + seen.differ + troubles.len() == 0;
+    let kept = late + missing + seen.differ.len() + troubles.len() == 0;
     println!("{}", if kept { "as promised" } else { "NOT as promised" });
     json!({"monitors": {"calls": calls, "shown": told, "read_ms": {"p50": at(50), "p99": at(99)},
         "cpu": seen.cpu, "listed": seen.listed, "differ": seen.differ, "troubles": troubles}})

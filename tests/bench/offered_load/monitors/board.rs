@@ -90,12 +90,12 @@ impl Board {
         }
     }
 
-    /// How long it took each time, the shortest first, of what happened from then on and of what has
-    /// no such time; and how often it never was.
+    /// How long it took each time, the shortest first, and how often it never was. Of turns those
+    /// count that came from then on.
     pub(super) fn delays(&self, kind: Kind, from: Instant) -> (Vec<Duration>, usize) {
         let state = self.0.lock().expect("nobody panics with it");
-        let counts =
-            |of: Kind, since: Instant| of == kind && (kind == Kind::Connected || since >= from);
+        let is_turn = matches!(kind, Kind::Asked | Kind::Answered);
+        let counts = |of: Kind, since: Instant| of == kind && (!is_turn || since >= from);
         let shown = state.shown.iter().filter(|(of, since, _)| counts(*of, *since));
         let mut delays: Vec<_> = shown.map(|(_, _, delay)| *delay).collect();
         delays.sort_unstable();
