@@ -25,6 +25,7 @@ use crate::stores::{
 mod cluster;
 mod replicated;
 mod secrecy;
+mod tls;
 
 /// A server of the test's own. Dropping it kills it.
 pub(crate) struct Server {
