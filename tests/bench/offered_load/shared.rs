@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use switchhook::load::process::Process;
 
 use super::{
     cluster::{Redis, Replicated, wait_for},
@@ -32,9 +33,11 @@ pub(crate) fn against_embedded(calls: u32, runs: usize, turns: u32) -> Value {
     let arguments =
         arguments(&["--calls", &count, "--turns", &turns, "--every", EVERY, "--ramp", EVERY]);
     let (mut redis, mut embedded) = (Vec::new(), Vec::new());
+    let mut busy = Vec::new();
     for run in 1..=runs {
         let servers = Replicated::start(&[]);
         redis.push(measure(&arguments, &[("REDIS_URL", &servers.master().url())]));
+        busy = servers.servers.iter().map(cpu_seconds).collect();
         drop(servers);
         embedded.push(measure(&arguments, &[]));
         eprintln!("run {run} of {runs} is over");
@@ -42,8 +45,14 @@ pub(crate) fn against_embedded(calls: u32, runs: usize, turns: u32) -> Value {
     let title =
         format!("{calls} calls, Redis with two replicas and the embedded store, {runs} runs");
     let told = table(&title, ["redis", "embedded"], &redis, &embedded);
+    let seconds = redis.last().and_then(|report| report["seconds"].as_f64()).unwrap_or(f64::NAN);
+    println!("CPU of master and replicas in the last run of {seconds:.0} s: {busy:.1?} s");
     verdict(&told["medians"]);
     told
+}
+
+fn cpu_seconds(server: &Redis) -> f64 {
+    Process::look(server.pid()).map_or(f64::NAN, |seen| seen.cpu_seconds)
 }
 
 fn measure(arguments: &[String], env: &[(&str, &str)]) -> Value {

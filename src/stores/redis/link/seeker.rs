@@ -96,7 +96,7 @@ impl Seeker {
         let refused = |why: String| LinkError::Unusable(format!("REDIS_CA_FILE {why}"));
         let root = std::fs::read(path).map_err(|error| refused(format!("is not read: {error}")))?;
         let mut all = CertificateDer::pem_slice_iter(&root);
-        if !all.next().is_some_and(|first| first.is_ok()) {
+        if all.next().is_none_or(|first| first.is_err()) {
             return Err(refused("holds no certificate in PEM".to_owned()));
         }
         Ok(Some(TlsCertificates { client_tls: None, root_cert: Some(root) }))
