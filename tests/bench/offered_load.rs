@@ -16,6 +16,8 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Parser;
 use serde_json::{Value, json};
 
+#[path = "../cluster/parts.rs"]
+mod cluster;
 #[path = "offered_load/figures.rs"]
 mod figures;
 #[path = "offered_load/floor.rs"]
@@ -24,6 +26,10 @@ mod floor;
 mod house;
 #[path = "offered_load/modes.rs"]
 mod modes;
+#[path = "offered_load/monitors.rs"]
+mod monitors;
+#[path = "offered_load/shared.rs"]
+mod shared;
 
 /// Measures an engine under offered load.
 #[derive(Debug, Parser)]
@@ -46,6 +52,15 @@ struct Options {
     /// So many short calls, and whether everything is back where it was afterwards
     #[arg(long, value_name = "CALLS")]
     churn: Option<u32>,
+    /// Redis with two replicas against the embedded store, in turns; needs redis-server
+    #[arg(long)]
+    redis: bool,
+    /// How soon the monitors of three engines that share a Redis show what happens to calls
+    #[arg(long)]
+    monitors: bool,
+    /// How soon an engine is ready that was started before its Redis
+    #[arg(long)]
+    late_redis: bool,
     /// The highest rate at which 99 in a hundred words are delayed by less than 20 ms
     #[arg(long)]
     knee: bool,
@@ -70,16 +85,23 @@ fn main() -> ExitCode {
     if options.quick {
         (options.calls, options.runs) = (vec![100], 1);
     }
+    let turns = if options.quick { 2 } else { 4 };
+    let first = options.calls.first().copied().unwrap_or(1_000);
     let measured = if options.start {
         modes::start(options.runs)
+    } else if options.redis {
+        shared::against_embedded(first, options.runs, turns)
+    } else if options.monitors {
+        monitors::follow(first, turns)
+    } else if options.late_redis {
+        shared::late_redis(options.runs)
     } else if let Some(calls) = options.churn {
         modes::churn(calls)
     } else if options.knee {
-        modes::knee(options.calls.first().copied().unwrap_or(1_000))
+        modes::knee(first)
     } else if options.idle {
         all(&options, "idle", modes::idle)
     } else {
-        let turns = if options.quick { 2 } else { 4 };
         all(&options, "talking", |calls, runs| modes::offered(calls, runs, turns))
     };
     if let Some(path) = &options.json {

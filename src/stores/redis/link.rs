@@ -2,52 +2,28 @@
 //! answers no more.
 //!
 //! One task does it for all. Whoever meets a broken connection reports it and goes on without; the
-//! task asks the Sentinels again, checks the role, loads the functions, and hands out the new ones.
+//! task has a [`seeker`] ask the Sentinels again, at a [`pace`], and hands out the new ones.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+mod pace;
+mod seeker;
+
+use std::time::Duration;
 
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, ServerErrorKind, TlsCertificates,
+    AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind,
     aio::MultiplexedConnection,
-    io::tcp::TcpSettings,
-    sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
-use secrecy::ExposeSecret;
-use tokio::{
-    sync::{mpsc, watch},
-    time::{sleep, timeout},
-};
+use tokio::sync::{mpsc, watch};
 
+use self::{pace::Pace, seeker::Seeker};
 use super::keys;
 use crate::config::RedisAddress;
-
-/// The functions, loaded at every connect: a new server may not have them.
-const FUNCTIONS: &str = include_str!("functions.lua");
-
-/// The oldest Redis that has functions.
-const VERSION_MIN: u32 = 7;
 
 /// A server that has not answered by then is taken for dead: `WAIT` takes 180 ms at most.
 const ANSWER: Duration = Duration::from_millis(500);
 
 /// How long a connection may take to be opened.
 const CONNECT: Duration = Duration::from_millis(500);
-
-/// How long the whole search for a master may take: Sentinels may be dead as well.
-const SEARCH: Duration = Duration::from_secs(3);
-
-/// Pause before the search begins anew; doubled up to [`AGAIN_MAX`].
-const AGAIN: Duration = Duration::from_millis(50);
-
-/// The longest pause: Redis is found again within so long.
-const AGAIN_MAX: Duration = Duration::from_millis(500);
 
 /// Why there is no connection.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -158,12 +134,11 @@ async fn keep(
 }
 
 async fn search(seeker: &mut Seeker, tell: &watch::Sender<State>) -> u64 {
-    let mut pause = AGAIN;
+    let mut pace = Pace::default();
     let mut told = String::new();
     loop {
-        let found = timeout(SEARCH, seeker.connect()).await;
-        let error = match found {
-            Ok(Ok(wires)) => {
+        let error = match pace.search(seeker.connect()).await {
+            Ok(wires) => {
                 let number = wires.number;
                 tracing::info!(replicated = wires.replicated, "connected to Redis");
                 metrics::counter!("switchhook_redis_connects_total", "outcome" => "ok")
@@ -171,8 +146,7 @@ async fn search(seeker: &mut Seeker, tell: &watch::Sender<State>) -> u64 {
                 tell.send_replace(State::Up(Box::new(wires)));
                 return number;
             }
-            Ok(Err(error)) => error,
-            Err(_) => LinkError::Unreachable("no master was found in time".to_owned()),
+            Err(error) => error,
         };
         metrics::counter!("switchhook_redis_connects_total", "outcome" => "failed").increment(1);
         let text = error.to_string();
@@ -181,109 +155,7 @@ async fn search(seeker: &mut Seeker, tell: &watch::Sender<State>) -> u64 {
             told = text;
         }
         tell.send_replace(State::Down(error));
-        // Not all engines at once.
-        sleep(pause.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
-        pause = (pause * 2).min(AGAIN_MAX);
-    }
-}
-
-/// Knows where to look.
-struct Seeker {
-    address: RedisAddress,
-    sentinel: Option<SentinelClient>,
-    connects: Arc<AtomicU64>,
-}
-
-impl Seeker {
-    fn new(address: RedisAddress) -> Self {
-        Self { address, sentinel: None, connects: Arc::default() }
-    }
-
-    async fn connect(&mut self) -> Result<Wires, LinkError> {
-        let client = self.master().await?;
-        let mut plain = open(&client, Some(ANSWER)).await.map_err(unreachable)?;
-        let facts = Facts::ask(&mut plain).await?;
-        let load = redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(FUNCTIONS).to_owned();
-        let _: String = load.query_async(&mut plain).await.map_err(unreachable)?;
-        let generation = generation(&mut plain).await.map_err(unreachable)?;
-        let durable = open(&client, Some(ANSWER)).await.map_err(unreachable)?;
-        let number = self.connects.fetch_add(1, Ordering::Relaxed);
-        let replicated = self.address.is_sentinel() || facts.replicas > 0;
-        Ok(Wires { number, durable, plain, client, replicated, generation })
-    }
-
-    async fn master(&mut self) -> Result<Client, LinkError> {
-        let Some(master) = self.address.master.clone() else {
-            return self.server().map_err(unusable);
-        };
-        if self.sentinel.is_none() {
-            self.sentinel = Some(self.sentinels(&master).map_err(unusable)?);
-        }
-        let Some(sentinel) = &mut self.sentinel else {
-            return Err(LinkError::Unreachable("no Sentinel".to_owned()));
-        };
-        // It asks for the role as well.
-        let found = sentinel.async_get_client().await;
-        if found.is_err() {
-            // Its connections may be what is broken.
-            self.sentinel = None;
-        }
-        found.map_err(unreachable)
-    }
-
-    fn server(&self) -> Result<Client, RedisError> {
-        let (host, port) = self.address.hosts.first().cloned().unwrap_or_default();
-        let info = address(host, port, self.address.tls)
-            .into_connection_info()?
-            .set_redis_settings(self.settings())
-            .set_tcp_settings(tcp());
-        match self.certificates()? {
-            Some(certificates) => Client::build_with_tls(info, certificates),
-            None => Client::open(info),
-        }
-    }
-
-    fn settings(&self) -> RedisConnectionInfo {
-        let settings = RedisConnectionInfo::default().set_db(self.address.database);
-        let settings = match &self.address.user {
-            Some(user) => settings.set_username(user),
-            None => settings,
-        };
-        match &self.address.password {
-            Some(password) => settings.set_password(password.expose_secret()),
-            None => settings,
-        }
-    }
-
-    fn certificates(&self) -> Result<Option<TlsCertificates>, RedisError> {
-        let Some(path) = &self.address.ca_file else { return Ok(None) };
-        let root = std::fs::read(path)?;
-        Ok(Some(TlsCertificates { client_tls: None, root_cert: Some(root) }))
-    }
-
-    fn sentinels(&self, master: &str) -> Result<SentinelClient, RedisError> {
-        let tls = self.address.tls;
-        let hosts = self.address.hosts.iter().cloned();
-        let hosts = hosts.map(|(host, port)| address(host, port, tls));
-        let mut builder = SentinelClientBuilder::new(hosts, master, SentinelServerType::Master)?
-            .set_client_to_redis_db(self.address.database)
-            .set_client_to_redis_tcp_settings(tcp())
-            .set_client_to_sentinel_tcp_settings(tcp());
-        if tls {
-            builder = builder.set_client_to_redis_tls_mode(redis::TlsMode::Secure);
-        }
-        if let Some(user) = &self.address.user {
-            builder = builder.set_client_to_redis_username(user);
-        }
-        if let Some(password) = &self.address.password {
-            builder = builder.set_client_to_redis_password(password.expose_secret());
-        }
-        if let Some(certificates) = self.certificates()? {
-            builder = builder
-                .set_client_to_redis_certificates(certificates.clone())
-                .set_client_to_sentinel_certificates(certificates);
-        }
-        builder.build()
+        pace.rest().await;
     }
 }
 
@@ -307,66 +179,12 @@ pub(super) async fn generation(redis: &mut MultiplexedConnection) -> Result<Stri
     Ok(stands.unwrap_or(mine))
 }
 
-fn address(host: String, port: u16, tls: bool) -> ConnectionAddr {
-    if tls {
-        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
-    } else {
-        ConnectionAddr::Tcp(host, port)
-    }
-}
-
-fn tcp() -> TcpSettings {
-    TcpSettings::default().set_nodelay(true)
-}
-
-fn unreachable(error: RedisError) -> LinkError {
-    LinkError::Unreachable(in_words(&error))
-}
-
-fn unusable(error: RedisError) -> LinkError {
-    LinkError::Unusable(in_words(&error))
-}
-
 /// Without what was sent: a server may quote it.
 pub(super) fn in_words(error: &RedisError) -> String {
     match error.code() {
         Some(code) => format!("it answered {code}"),
+        // What the system or TLS says: no server has a part in it.
+        None if error.kind() == ErrorKind::Io => error.to_string(),
         None => format!("{:?}: {}", error.kind(), error.category()),
-    }
-}
-
-/// What a server says of itself that matters to us.
-struct Facts {
-    replicas: u64,
-}
-
-impl Facts {
-    async fn ask(connection: &mut MultiplexedConnection) -> Result<Self, LinkError> {
-        let info: String = redis::cmd("INFO").query_async(connection).await.map_err(unreachable)?;
-        let fact = |name: &str| {
-            let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-            lines.find(|(known, _)| *known == name).map_or("", |(_, value)| value.trim())
-        };
-        if fact("cluster_enabled") == "1" {
-            let text = "it is a Cluster; a single server or Sentinel is wanted";
-            return Err(LinkError::Unusable(text.to_owned()));
-        }
-        let version = fact("redis_version");
-        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-        if major.is_some_and(|major| major < VERSION_MIN) {
-            let text = format!("it is version {version}, and {VERSION_MIN} is the least");
-            return Err(LinkError::Unusable(text));
-        }
-        if fact("role") == "slave" {
-            return Err(LinkError::Unreachable("the server is a replica".to_owned()));
-        }
-        let policy = fact("maxmemory_policy");
-        if !policy.is_empty() && policy != "noeviction" {
-            tracing::warn!(
-                policy,
-                "Redis may forget calls when its memory is full: set maxmemory-policy noeviction"
-            );
-        }
-        Ok(Self { replicas: fact("connected_slaves").parse().unwrap_or(0) })
     }
 }

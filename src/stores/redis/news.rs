@@ -6,7 +6,7 @@
 mod reading;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -41,6 +41,9 @@ use crate::stores::{
     sealed::Vault,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How many events Redis keeps, about: a minute of a thousand calls for an engine that was away.
 const KEPT: usize = 10_000;
 
@@ -69,6 +72,15 @@ struct Told {
     /// Who tells, and its own count.
     b: String,
     c: u64,
+}
+
+/// An event, and what is known of it.
+struct Event {
+    position: Position,
+    told: Told,
+    /// The call after it, where this engine has told it.
+    record: Option<CallRecord>,
+    mine: bool,
 }
 
 /// Tells and follows. Clones share it.
@@ -146,6 +158,46 @@ impl Shared {
 
     fn own(&self) -> MutexGuard<'_, HashMap<u64, CallRecord>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The events with what this engine knows of its own, and the calls that have to be looked up.
+    fn sort(&self, news: Vec<(Position, Told)>) -> (Vec<Event>, Vec<CallSid>) {
+        let (mut unknown, mut brought) = (HashSet::new(), HashSet::new());
+        let sorted = news.into_iter().map(|(position, told)| {
+            let mine = told.b == self.me.0;
+            let record = if mine { self.own().remove(&told.c) } else { None };
+            // A turn leaves the rest of a call as the events before it have.
+            let is_turn = matches!(told.k, CallEventKind::Turn) && told.n.is_some();
+            let is_there = || brought.contains(&told.s) || self.index().record(told.s).is_some();
+            if record.is_some() {
+                brought.insert(told.s);
+            } else if !is_turn || !is_there() {
+                unknown.insert(told.s);
+            }
+            Event { position, told, record, mine }
+        });
+        (sorted.collect(), unknown.into_iter().collect())
+    }
+
+    /// Takes the events one after the other, with what was found of the calls that were looked up.
+    fn apply(&self, news: Vec<Event>, found: &HashMap<CallSid, Option<(CallRecord, usize)>>) {
+        let mut index = self.index();
+        for Event { position, told, record, mine } in news {
+            let looked_up = found.get(&told.s).and_then(Option::as_ref);
+            let turns = told.n.or(looked_up.map(|(_, turns)| *turns));
+            let record = record
+                .or_else(|| looked_up.map(|(record, _)| record.clone()))
+                .or_else(|| index.record(told.s).cloned());
+            // Nothing is left of a call that was erased meanwhile.
+            if let Some(record) = record {
+                let said = turns.map_or(Said::Nothing, Said::Count);
+                let record = Box::new(record);
+                index.apply_at(position, Effect::Event { kind: told.k, record, said });
+            }
+            if mine {
+                self.seen.send_modify(|seen| *seen = (*seen).max(told.c));
+            }
+        }
     }
 }
 
@@ -261,43 +313,13 @@ impl Follower {
         mut redis: MultiplexedConnection,
         news: Vec<(Position, Told)>,
     ) -> Result<(), StoreError> {
-        let mut known = Vec::with_capacity(news.len());
-        let mut unknown = Vec::new();
-        for (position, told) in news {
-            let mine = told.b == self.shared.me.0;
-            let record = if mine { self.shared.own().remove(&told.c) } else { None };
-            let record = record.or_else(|| {
-                let index = self.shared.index();
-                let as_it_was = matches!(told.k, CallEventKind::Turn) && told.n.is_some();
-                index.record(told.s).filter(|_| as_it_was).cloned()
-            });
-            if record.is_none() && !unknown.contains(&told.s) {
-                unknown.push(told.s);
-            }
-            known.push((position, told, record, mine));
-        }
+        let (news, unknown) = self.shared.sort(news);
         let mut found = HashMap::new();
         for sids in unknown.chunks(LOOKED_UP) {
             let calls = self.look_up(&mut redis, sids).await?;
             found.extend(sids.iter().copied().zip(calls));
         }
-        let mut index = self.shared.index();
-        for (position, told, record, mine) in known {
-            let looked_up = found.get(&told.s).and_then(Option::as_ref);
-            let turns = told.n.or(looked_up.map(|(_, turns)| *turns));
-            let record = record
-                .or_else(|| looked_up.map(|(record, _)| record.clone()))
-                .or_else(|| index.record(told.s).cloned());
-            // Nothing is left of a call that was erased meanwhile.
-            if let Some(record) = record {
-                let said = turns.map_or(Said::Nothing, Said::Count);
-                let record = Box::new(record);
-                index.apply_at(position, Effect::Event { kind: told.k, record, said });
-            }
-            if mine {
-                self.shared.seen.send_modify(|seen| *seen = (*seen).max(told.c));
-            }
-        }
+        self.shared.apply(news, &found);
         Ok(())
     }
 

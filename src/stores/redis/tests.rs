@@ -26,6 +26,7 @@ mod cluster;
 mod orders;
 mod replicated;
 mod secrecy;
+mod tls;
 
 /// A server of the test's own. Dropping it kills it.
 pub(crate) struct Server {

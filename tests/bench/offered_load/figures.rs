@@ -39,28 +39,32 @@ fn values(reports: &[Value], place: &str) -> Vec<f64> {
     reports.iter().filter_map(|report| report.pointer(place)?.as_f64()).collect()
 }
 
-/// Prints a table of medians, and returns it with what it was made of.
-pub(crate) fn table(title: &str, engine: &[Value], floor: &[Value]) -> Value {
+/// Prints a table of medians of what is measured beside what it is measured against, and returns it
+/// with what it was made of.
+pub(crate) fn table(
+    title: &str,
+    [one, other]: [&str; 2],
+    measured: &[Value],
+    against: &[Value],
+) -> Value {
     println!("\n{title}");
-    println!("{:<30}{:>12}{:>12}{:>8}   each run of the engine", "", "engine", "floor", "ratio");
+    println!("{:<30}{one:>12}{other:>12}{:>8}   each run of the {one}", "", "ratio");
     let mut medians = Map::new();
     for (name, place) in FIGURES {
-        let runs = values(engine, place);
+        let runs = values(measured, place);
         let each = runs.iter().map(|value| format!("{value:.2}")).collect::<Vec<_>>().join(" ");
-        let (engine, floor) = (median(runs), median(values(floor, place)));
-        let ratio = engine.zip(floor).filter(|(_, floor)| *floor > 0.0);
-        let ratio = ratio.map(|(engine, floor)| engine / floor);
+        let (left, right) = (median(runs), median(values(against, place)));
+        let ratio = left.zip(right).filter(|(_, right)| *right > 0.0);
+        let ratio = ratio.map(|(left, right)| left / right);
         let told = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
-        println!("{name:<30}{:>12}{:>12}{:>8}   {each}", told(engine), told(floor), told(ratio));
-        medians.insert(name.to_owned(), json!({"engine": engine, "floor": floor, "ratio": ratio}));
+        println!("{name:<30}{:>12}{:>12}{:>8}   {each}", told(left), told(right), told(ratio));
+        medians.insert(name.to_owned(), json!({one: left, other: right, "ratio": ratio}));
     }
-    let noisy = engine.iter().chain(floor).filter(|report| report["client"]["noisy"] == true);
+    let noisy = measured.iter().chain(against).filter(|report| report["client"]["noisy"] == true);
     let noisy = noisy.count();
     if noisy > 0 {
-        println!(
-            "NOISY: in {noisy} of {} runs the callers were too busy",
-            engine.len() + floor.len()
-        );
+        let runs = measured.len() + against.len();
+        println!("NOISY: in {noisy} of {runs} runs the callers were too busy");
     }
-    json!({"medians": medians, "noisy": noisy, "engine": engine, "floor": floor})
+    json!({"medians": medians, "noisy": noisy, one: measured, other: against})
 }

@@ -17,6 +17,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_switchhook");
 /// Nothing of a run takes longer than the callers' own deadlines allow; this is the net below.
 const SETTLES_WITHIN: Duration = Duration::from_secs(90);
 
+/// Longer than any request takes that is answered.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
 /// How often a question is put to a process that is to become ready.
 const ASK_EVERY: Duration = Duration::from_millis(1);
 
@@ -74,13 +77,13 @@ impl Started {
 
     /// A number of its `/metrics`.
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
-        let host = self.url.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(host).ok()?;
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        answer.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        let (_, metrics) = ask(&self.url, "GET", "/metrics")?;
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
+    /// Whether it takes calls.
+    pub(crate) fn is_ready(&self) -> bool {
+        ask(&self.url, "GET", "/readyz").is_some_and(|(status, _)| status == 200)
     }
 
     /// Waits until it holds no call any more.
@@ -99,6 +102,22 @@ impl Drop for Started {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A request without a body: status and text of its answer. None: there was no answer in time.
+pub(crate) fn ask(url: &str, method: &str, path: &str) -> Option<(u16, String)> {
+    let host = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).ok()?;
+    stream.set_read_timeout(Some(ANSWERS_WITHIN)).ok()?;
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::with_capacity(1 << 16);
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.get(9..12)?.parse().ok()?;
+    let body = answer.find("\r\n\r\n")? + 4;
+    Some((status, answer.split_off(body)))
 }
 
 /// What the model says.
@@ -123,9 +142,10 @@ impl Model {
 }
 
 /// The engine in front of that model, with a new store.
-pub(crate) fn engine(model: &Started, home: &TempDir) -> Started {
+pub(crate) fn engine(model: &Started, home: &TempDir, env: &[(&str, &str)]) -> Started {
     let mut command = bare(PROGRAM);
     command.current_dir(home.path()).env("DATA_DIR", home.path().join("data"));
+    command.envs(env.iter().copied());
     Started::of(
         command.env("PORT", "0").env("OPENAI_BASE_URL", &model.url).env("OPENAI_API_KEY", "none"),
     )

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Starts are spread over as long as callers wait between two questions: the load is even.
-const EVERY: &str = "8";
+pub(crate) const EVERY: &str = "8";
 
 /// More delay than this at p99 is beyond the knee, ms.
 const KNEE_MS: f64 = 20.0;
@@ -32,18 +32,18 @@ const CHURN_WARMS_UP: u32 = 2_000;
 /// minute, and a whole minute has to pass.
 const LINGERS: Duration = Duration::from_secs(125);
 
-fn arguments(list: &[&str]) -> Vec<String> {
+pub(crate) fn arguments(list: &[&str]) -> Vec<String> {
     list.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn home() -> TempDir {
+pub(crate) fn home() -> TempDir {
     TempDir::new().expect("a directory")
 }
 
 /// Runs the callers against a new engine.
 fn against_engine(model: Model, arguments: &[String]) -> Value {
     let (model, home) = (model.start(), home());
-    let engine = engine(&model, &home);
+    let engine = engine(&model, &home, &[]);
     call(&engine, arguments)
 }
 
@@ -59,7 +59,8 @@ pub(crate) fn offered(calls: u32, runs: usize, turns: u32) -> Value {
         floors.push(call(&floor(&model), &arguments));
     }
     let rate = calls * MODEL.tokens / 8;
-    table(&format!("{calls} calls, {rate} tokens/s, medians of {runs}"), &engines, &floors)
+    let title = format!("{calls} calls, {rate} tokens/s, medians of {runs}");
+    table(&title, ["engine", "floor"], &engines, &floors)
 }
 
 /// Calls that hold the line and say nothing.
@@ -69,7 +70,8 @@ pub(crate) fn idle(calls: u32, runs: usize) -> Value {
         arguments(&["--calls", &count, "--turns", "0", "--ramp", EVERY, "--hold", "10"]);
     let engines: Vec<_> = (0..runs).map(|_| against_engine(MODEL, &arguments)).collect();
     let floors: Vec<_> = (0..runs).map(|_| call(&floor(&MODEL.start()), &arguments)).collect();
-    table(&format!("{calls} calls that hold the line, medians of {runs}"), &engines, &floors)
+    let title = format!("{calls} calls that hold the line, medians of {runs}");
+    table(&title, ["engine", "floor"], &engines, &floors)
 }
 
 /// From the start of the program to its readiness, with a new store and with the same again.
@@ -79,7 +81,7 @@ pub(crate) fn start(runs: usize) -> Value {
     for _ in 0..runs {
         let home = home();
         for times in [&mut fresh, &mut again] {
-            times.push(engine(&model, &home).ready.as_secs_f64() * 1e3);
+            times.push(engine(&model, &home, &[]).ready.as_secs_f64() * 1e3);
         }
     }
     println!("start to readiness, ms: new store {fresh:.1?}, the same again {again:.1?}");
@@ -92,7 +94,7 @@ pub(crate) fn start(runs: usize) -> Value {
 pub(crate) fn churn(calls: u32) -> Value {
     let model = Model { tokens: 8, first_ms: 50, gap_ms: 10 }.start();
     let home = home();
-    let engine = engine(&model, &home);
+    let engine = engine(&model, &home, &[]);
     let started = look("after the start", &engine);
     let _ = round(&engine, CHURN_WARMS_UP);
     let before = look_again(&format!("after {CHURN_WARMS_UP} calls"), &engine);

@@ -73,3 +73,12 @@ async fn a_callers_words_are_durable_when_a_replica_has_them_and_not_before() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), durable).await.expect("durable");
 }
+
+#[tokio::test]
+async fn a_sentinel_that_is_silent_holds_up_nobody_who_asks_the_others_as_well() {
+    // It takes connections and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = silent.local_addr().unwrap();
+    let url = shared().url().replace('@', &format!("@{at},"));
+    tokio::time::timeout(std::time::Duration::from_secs(20), store(&url, 63)).await.expect("ready");
+}
