@@ -1,12 +1,11 @@
 //! What every caller said and heard, compared with what is kept.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::Value;
 use switchhook::caller::record::{Account, Fact, What};
 
 use crate::{
     callers::Story,
+    fence::{Fence, Lying},
     model::{end_of, question},
 };
 
@@ -34,7 +33,8 @@ pub(crate) struct Verdict {
     pub(crate) kept_twice: Vec<String>,
     pub(crate) out_of_order: Vec<String>,
     pub(crate) epochs_back: Vec<String>,
-    pub(crate) shared_epochs: Vec<String>,
+    /// What the store has refused to engines that a call had moved on from, and what not.
+    pub(crate) fence: Fence,
     pub(crate) dropped: Vec<String>,
     pub(crate) protocol: Vec<String>,
 }
@@ -48,8 +48,8 @@ const APOLOGIES: [&str; 2] =
     ["I am sorry, I could not look that up just now.", "Sorry, I lost you for a moment."];
 
 impl Verdict {
-    /// Looks at one call: its caller's story, its transcript, and the marks of its turns in Redis.
-    pub(crate) fn look(&mut self, story: &Story, kept: &Value, marks: &HashMap<String, u64>) {
+    /// Looks at one call: its caller's story, its transcript, and its turns as they lie in Redis.
+    pub(crate) fn look(&mut self, story: &Story, kept: &Value, lying: &Lying) {
         self.calls += 1;
         self.said += story.matters.len();
         let account = Account::of(&story.facts, &APOLOGIES);
@@ -63,7 +63,7 @@ impl Verdict {
         let (transcript, late) = (lines("transcript"), lines("late"));
         self.late += late.len();
         self.words(story, &heard, &transcript, &late);
-        self.order(story, &transcript, marks);
+        self.order(story, &transcript, lying);
         self.line(story, &account);
     }
 
@@ -92,19 +92,17 @@ impl Verdict {
         }
     }
 
-    fn order(&mut self, story: &Story, transcript: &[Value], marks: &HashMap<String, u64>) {
+    fn order(&mut self, story: &Story, transcript: &[Value], lying: &Lying) {
         let place =
             |line: &Value| story.matters.iter().position(|matter| line["text"] == question(matter));
         let places: Vec<_> = transcript.iter().filter_map(place).collect();
         if !places.is_sorted() {
             self.out_of_order.push(story.sid.clone());
         }
-        let mut epochs: Vec<_> = marks
-            .iter()
-            .filter_map(|(place, epoch)| {
-                Some((place.strip_suffix('c')?.parse::<u32>().ok()?, *epoch))
-            })
-            .collect();
+        let number = |place: &str| place.strip_suffix('c')?.parse::<u32>().ok();
+        let turns = lying.turns.iter();
+        let mut epochs: Vec<_> =
+            turns.filter_map(|(place, (epoch, _))| Some((number(place)?, *epoch))).collect();
         epochs.sort_unstable();
         if !epochs.is_sorted_by_key(|(_, epoch)| *epoch) {
             self.epochs_back.push(format!("{} {epochs:?}", story.sid));
@@ -144,18 +142,8 @@ impl Verdict {
         self.protocol.extend(story.violations.iter().map(|what| format!("{} {what}", story.sid)));
     }
 
-    /// No epoch of a call has two owners.
-    pub(crate) fn owners(&mut self, claims: &[(String, u64, usize)]) {
-        let mut seen = HashSet::new();
-        for (sid, epoch, _) in claims {
-            if !seen.insert((sid, epoch)) {
-                self.shared_epochs.push(format!("{sid} {epoch}"));
-            }
-        }
-    }
-
     /// Everything that must not be, by name.
-    pub(crate) fn violations(&self) -> [(&'static str, &[String]); 9] {
+    pub(crate) fn violations(&self) -> [(&'static str, &[String]); 11] {
         [
             ("acknowledged turns lost", &self.acknowledged_lost),
             ("other turns lost", &self.unacknowledged_lost),
@@ -163,7 +151,9 @@ impl Verdict {
             ("turns kept twice", &self.kept_twice),
             ("calls out of order", &self.out_of_order),
             ("epochs that went back", &self.epochs_back),
-            ("epochs with two owners", &self.shared_epochs),
+            ("stale writes accepted", &self.fence.accepted),
+            ("epochs with two owners", &self.fence.shared),
+            ("turns of an epoch without an owner", &self.fence.unowned),
             ("calls dropped", &self.dropped),
             ("frames that Twilio would refuse", &self.protocol),
         ]

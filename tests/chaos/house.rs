@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
-use crate::cluster::{Engine, Haproxy, Replicated, Sentinels, free_port, wait_for};
+use crate::{
+    cluster::{Engine, Haproxy, Replicated, Sentinels, free_port, wait_for},
+    fence::Lying,
+    trace::print,
+    witness::Witness,
+};
 
 /// How long anything that heals may take.
 const HEALS_WITHIN: Duration = Duration::from_secs(60);
@@ -13,12 +18,14 @@ pub(crate) struct House {
     pub(crate) engines: Vec<Engine>,
     pub(crate) sentinels: Sentinels,
     pub(crate) redis: Replicated,
+    pub(crate) witness: Witness,
 }
 
 impl House {
     /// Starts them all before that model. `drain_s`: how long an engine that ends serves its calls.
     pub(crate) fn start(program: &Path, model: &str, drain_s: u64) -> Self {
         let redis = Replicated::start(&[]);
+        let witness = Witness::of(&redis.servers);
         let sentinels = Sentinels::over(&redis);
         let (door, ports) = (free_port(), [free_port(), free_port(), free_port()]);
         let public = format!("http://127.0.0.1:{door}");
@@ -38,7 +45,7 @@ impl House {
         ];
         let engines = ports.map(|port| Engine::start(program, port, &env)).into();
         let balancer = Haproxy::at(door, ports);
-        Self { balancer, engines, sentinels, redis }
+        Self { balancer, engines, sentinels, redis, witness }
     }
 
     pub(crate) fn engine(&mut self, nth: usize) -> &mut Engine {
@@ -75,21 +82,25 @@ impl House {
         }
     }
 
-    /// The marks of a call's turns as they lie in Redis: place to epoch.
-    pub(crate) fn marks(&self, sid: &str) -> HashMap<String, u64> {
+    /// A call as it lies in Redis.
+    pub(crate) fn lying(&self, sid: &str) -> Lying {
         let port = self.master();
         let server = self.redis.servers.iter().find(|server| server.port == port);
         let url = server.expect("the master").url();
         let client = redis::Client::open(url).expect("an address");
         let mut redis = client.get_connection().expect("the master");
-        let key = format!("sh:{{{sid}}}:t");
+        let key = format!("sh:{{{sid}}}");
+        let epoch: Option<u64> =
+            redis::cmd("HGET").arg(&key).arg("e").query(&mut redis).expect("an epoch");
         let turns: HashMap<String, Vec<u8>> =
-            redis::cmd("HGETALL").arg(key).query(&mut redis).expect("turns");
-        let epoch = |value: &[u8]| {
+            redis::cmd("HGETALL").arg(format!("{key}:t")).query(&mut redis).expect("turns");
+        let mark = |value: &[u8]| {
             let mark = value.split(|&byte| byte == b':').next().unwrap_or_default();
-            std::str::from_utf8(mark).ok()?.parse().ok()
+            Some((std::str::from_utf8(mark).ok()?.parse().ok()?, print(value)))
         };
-        turns.into_iter().filter_map(|(place, value)| Some((place, epoch(&value)?))).collect()
+        let turns = turns.into_iter();
+        let turns = turns.filter_map(|(place, value)| Some((place, mark(&value)?))).collect();
+        Lying { epoch: epoch.unwrap_or_default(), turns }
     }
 
     /// Which engine has held which call under which epoch, from their logs.

@@ -12,11 +12,15 @@ mod checker;
 #[path = "../cluster/parts.rs"]
 mod cluster;
 mod faults;
+mod fence;
 mod house;
 mod model;
+mod trace;
+mod witness;
 
 use std::{
     cell::Cell,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     process::{Command, ExitCode},
     rc::Rc,
@@ -30,6 +34,7 @@ use self::{
     callers::{Crowd, Story},
     checker::Verdict,
     faults::Counts,
+    fence::Fence,
     house::House,
     model::Model,
 };
@@ -151,6 +156,14 @@ async fn run(options: Options, program: PathBuf) -> ExitCode {
 
 async fn check(house: &House, stories: &[Story], client: &awc::Client) -> Verdict {
     let mut verdict = Verdict::default();
+    for events in house.witness.tell(&house.redis.servers) {
+        verdict.fence.watch(&events);
+    }
+    let mut logged: HashMap<String, HashSet<u64>> = HashMap::new();
+    for (sid, epoch, _) in house.claims() {
+        logged.entry(sid).or_default().insert(epoch);
+    }
+    let none = HashSet::new();
     let url = house.engines.first().expect("an engine").url();
     for story in stories {
         let path = format!("{url}/api/transcript/{}", story.sid);
@@ -158,9 +171,11 @@ async fn check(house: &House, stories: &[Story], client: &awc::Client) -> Verdic
             Ok(mut answer) => answer.json().limit(4 << 20).await.unwrap_or_default(),
             Err(_) => Value::Null,
         };
-        verdict.look(story, &kept, &house.marks(&story.sid));
+        let lying = house.lying(&story.sid);
+        verdict.look(story, &kept, &lying);
+        verdict.fence.compare(&story.sid, &lying, logged.get(&story.sid).unwrap_or(&none));
     }
-    verdict.owners(&house.claims());
+    verdict.fence.conclude();
     verdict
 }
 
@@ -181,6 +196,12 @@ fn report(
     );
     tell("answer after a new socket, engine and model (100 ms)", &verdict.shares);
     tell("first word after the caller's", &verdict.first_words);
+    let Fence { accepted, refused, asked, unseen, .. } = &verdict.fence;
+    println!(
+        "stale writes accepted: {}, refused: {refused} (of {asked} writes on three servers; of \
+         {unseen} turns kept the writing was not seen)",
+        accepted.len()
+    );
     let mut violations = never.len();
     println!("{:>6}  calls that never began", never.len());
     for (what, found) in verdict.violations() {

@@ -117,6 +117,11 @@ impl Redis {
         self.order_as(ADMIN, words)
     }
 
+    /// Name and password of the user who may do everything.
+    pub(crate) fn admin(&self) -> (&'static str, &'static str) {
+        ADMIN
+    }
+
     /// An order of the engines' user.
     pub(crate) fn order_as_engine(&self, words: &[&str]) -> Result<String, String> {
         self.order_as(("switchhook", PASSWORD), words)
