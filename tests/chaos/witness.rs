@@ -37,7 +37,7 @@ impl Witness {
         let over = Arc::new(AtomicBool::new(false));
         let watched = servers.iter().map(|server| {
             let events = Arc::new(Mutex::new(Vec::new()));
-            let (port, login) = (server.port, server.admin());
+            let (port, login) = (server.inner, server.admin());
             let (seen, over) = (events.clone(), over.clone());
             std::thread::spawn(move || {
                 while !over.load(Ordering::Relaxed) {
