@@ -22,6 +22,8 @@ pub(crate) struct Verdict {
     pub(crate) resumed: usize,
     pub(crate) gaps: usize,
     pub(crate) late: usize,
+    /// Turns that were kept, and of whose answers no word was heard.
+    pub(crate) unanswered: Vec<String>,
     /// Things that no engine has kept and nobody has answered, because they were said to an engine
     /// that was dead or stood still.
     pub(crate) to_the_dead: usize,
@@ -95,6 +97,8 @@ impl Verdict {
                     Some(Excuse::GivenUp) => self.given_up += 1,
                     None => self.unacknowledged_lost.push(told()),
                 },
+                // Nobody else owes an answer to what came late.
+                1 if here == 1 && times == 0 && !begun => self.unanswered.push(told()),
                 1 => {}
                 _ if here > 1 => self.kept_twice.push(told()),
                 _ => {}

@@ -14,8 +14,8 @@ use crate::{
 /// replica as long again, and then it goes into the journal.
 const UNSTORED_MS: u64 = 300;
 
-/// How far clocks of two processes on a machine and the writing of a log may be apart, ms.
-const CLOCKS_MS: u64 = 100;
+/// Times of the machine's one clock that were rounded apart, ms.
+const ROUNDED_MS: u64 = 5;
 
 /// All of a run that is not one caller's.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl Circumstances {
             return is_given_up(story, nth).then_some(Excuse::GivenUp);
         }
         let at = rang_ms(story) + ms;
-        let engine = self.engine(story, socket, at)?;
+        let engine = self.engine(story, socket)?;
         let mut hits = self.happened.iter().filter(|happened| happened.engine == Some(engine));
         let dead = |hit: &Happened| {
             matches!(hit.fault, Fault::Kill | Fault::Zombie)
@@ -60,17 +60,16 @@ impl Circumstances {
         hits.any(dead).then_some(Excuse::Dead)
     }
 
-    /// Where that socket of the call ended.
-    fn engine(&self, story: &Story, socket: u32, at_ms: u64) -> Option<usize> {
-        let opened = story.facts.iter().find_map(|fact| match &fact.what {
-            What::Opened { socket: opened, .. } if *opened == socket => Some(fact.ms),
+    /// Where that socket of the call ended: by the line that came with it, and before the next one.
+    fn engine(&self, story: &Story, socket: u32) -> Option<usize> {
+        let mut opened = story.facts.iter().filter_map(|fact| match &fact.what {
+            What::Opened { socket: opened, .. } if *opened >= socket => Some(fact.ms),
             _ => None,
         });
-        let since = (rang_ms(story) + opened?).saturating_sub(CLOCKS_MS);
-        let lines = self.lines.get(&story.sid)?;
-        // One that came before this socket is another's.
-        let mut lines = lines.iter().rev().filter(|(from, _)| *from <= at_ms + CLOCKS_MS);
-        lines.find(|(from, _)| *from >= since).map(|(_, engine)| *engine)
+        let at = |ms: u64| (rang_ms(story) + ms).saturating_sub(ROUNDED_MS);
+        let (since, next) = (at(opened.next()?), opened.next().map_or(u64::MAX, at));
+        let mut lines = self.lines.get(&story.sid)?.iter();
+        lines.find(|(from, _)| (since..next).contains(from)).map(|(_, engine)| *engine)
     }
 }
 
@@ -152,7 +151,9 @@ mod tests {
         assert_eq!(excuse(&frozen, 2_000), None);
         assert_eq!(excuse(&broken(Fault::Zombie, 1, 4_000, 9_000), 4_500), None);
         assert_eq!(excuse(&broken(Fault::Drain, 0, 4_000, 9_000), 4_500), None);
-        // Awake again, on a socket of its own.
+        // The next socket came at once, to another engine.
+        let soon = vec![(100, opened(1)), (8_990, said(1)), (9_000, opened(2))];
+        assert_eq!(frozen.excuse(&story("socket", soon), "words"), Some(Excuse::Dead));
         let next = story("socket", vec![(100, opened(1)), (9_000, opened(2)), (9_100, said(2))]);
         assert_eq!(frozen.excuse(&next, "words"), None);
     }

@@ -157,7 +157,9 @@ async fn run(options: Options, program: PathBuf) -> ExitCode {
     let house = house.await.expect("a calm house");
     let faults = done.len();
     let verdict = check(&house, &stories, done, &crowd.client).await;
-    let report = Report { verdict: &verdict, stories: &stories, never: &never, faults };
+    let logs: Vec<_> = house.engines.iter().map(cluster::Engine::log).collect();
+    let (verdict, stories, never) = (&verdict, &stories, &never);
+    let report = Report { verdict, stories, never, faults, logs: &logs };
     let clean = report.tell(options.seed, options.verbose);
     model.stop().await;
     drop(house);

@@ -21,6 +21,8 @@ pub(crate) struct Report<'a> {
     pub(crate) never: &'a [String],
     /// How many there were.
     pub(crate) faults: usize,
+    /// What each engine has logged.
+    pub(crate) logs: &'a [String],
 }
 
 impl Report<'_> {
@@ -28,6 +30,7 @@ impl Report<'_> {
     pub(crate) fn tell(&self, seed: u64, verbose: bool) -> bool {
         self.tell_counts();
         tell_latencies(&self.verdict.latencies);
+        self.tell_unanswered();
         let Fence { accepted, refused, asked, unseen, .. } = &self.verdict.fence;
         println!(
             "stale writes accepted: {}, refused: {refused} (of {asked} writes on three servers; of \
@@ -61,6 +64,13 @@ impl Report<'_> {
         );
     }
 
+    /// What is no violation, and should not be often.
+    fn tell_unanswered(&self) {
+        let unanswered = &self.verdict.unanswered;
+        println!("{:>6}  turns kept of whose answers no word was heard", unanswered.len());
+        unanswered.iter().take(NAMED).for_each(|one| println!("          {one}"));
+    }
+
     fn tell_violations(&self) -> usize {
         let mut violations = self.never.len();
         println!("{:>6}  calls that never began", self.never.len());
@@ -72,7 +82,8 @@ impl Report<'_> {
         violations
     }
 
-    /// The calls with a violation or a long wait: all into files, the shortest of the former whole.
+    /// The calls with a violation or a long wait, and the engines' logs: all into files, the
+    /// shortest of the former whole.
     fn tell_stories(&self) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/chaos"));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -81,11 +92,16 @@ impl Report<'_> {
             found.any(|one| one.starts_with(&story.sid))
         };
         let slow = |story: &&Story| {
-            self.verdict.latencies.slow.iter().any(|one| one.starts_with(&story.sid))
+            let mut told = self.verdict.latencies.slow.iter().chain(&self.verdict.unanswered);
+            told.any(|one| one.starts_with(&story.sid))
+        };
+        let keep = |name: String, text: &str| {
+            std::fs::write(folder.join(format!("{name}.log")), text).expect("a file");
         };
         for story in self.stories.iter().filter(|story| wrong(story) || slow(story)) {
-            std::fs::write(folder.join(format!("{}.log", story.sid)), &story.log).expect("a file");
+            keep(story.sid.clone(), &story.log);
         }
+        self.logs.iter().zip(1..).for_each(|(log, nth)| keep(format!("engine-{nth}"), log));
         if let Some(story) = self.stories.iter().filter(wrong).min_by_key(|story| story.log.len()) {
             println!("\nthe shortest of them, {}:\n{}", story.sid, story.log);
         }
