@@ -124,8 +124,12 @@ impl Fence {
         }
     }
 
-    /// Finds the epochs that were given twice, when all was seen.
+    /// Finds the epochs that were given twice, when all was seen; a fence that nobody came to has
+    /// proved nothing.
     pub(crate) fn conclude(&mut self) {
+        if self.asked == 0 {
+            self.unowned.push("no write was seen at all".to_owned());
+        }
         let shared = self.owners.iter().filter(|(_, owners)| owners.len() > 1);
         self.shared = shared.map(|((sid, epoch), who)| format!("{sid} {epoch} {who:?}")).collect();
     }
@@ -195,12 +199,15 @@ mod tests {
     fn an_epoch_that_two_engines_were_given_and_one_that_nobody_was_are_told() {
         let mut fence = Fence::default();
         fence.watch(&[owned(1, 10, "a"), owned(2, 10, "a"), owned(3, 20, "a")]);
-        fence.watch(&[owned(3, 20, "b")]);
+        fence.watch(&[owned(3, 20, "b"), asked(4, 20)]);
         fence.compare(SID, &lying(20, &[("1c", 20, 1), ("2c", 30, 2)]), &HashSet::new());
         fence.conclude();
         assert_eq!(fence.shared.len(), 1, "{:?}", fence.shared);
         assert_eq!(fence.unowned, ["CA1 2c under 30"]);
         assert_eq!(fence.unseen, 2);
+        let mut blind = Fence::default();
+        blind.conclude();
+        assert_eq!(blind.unowned, ["no write was seen at all"]);
         let mut logged = Fence::default();
         logged.compare(SID, &lying(30, &[("2c", 30, 2)]), &HashSet::from([30]));
         assert_eq!(logged.unowned, [""; 0]);

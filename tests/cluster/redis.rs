@@ -12,7 +12,7 @@ use super::{
     DEPLOY, free_port,
     process::{Running, guarded, need},
     proxy::{Cut, Proxy},
-    waiting::{STARTS_WITHIN, answer, wait_for},
+    waiting::{STARTS_WITHIN, answer},
 };
 
 /// The password of the engines; the other users have ones that begin with their names.
@@ -23,6 +23,10 @@ const ADMIN: (&str, &str) = ("admin", "admin-secret");
 
 /// Longer than any order of a story takes, seconds: a stopped server answers nothing.
 const PATIENCE: &str = "5";
+
+/// How long replicas may take to follow: Sentinels that were kept waiting for the machine tell nobody
+/// whom to follow for half a minute.
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(90);
 
 /// A server of the test's own.
 #[derive(Debug)]
@@ -273,9 +277,16 @@ impl Replicated {
     /// The same for a server that is known to be the master.
     #[track_caller]
     pub(crate) fn wait_for_replicas_of(&self, master: &Redis, count: usize) {
-        wait_for("the replicas follow", Duration::from_secs(30), || {
+        let good = answer(FOLLOWS_WITHIN, || {
             let good = master.fact("min_slaves_good_slaves")?;
             (good.parse() == Ok(count)).then_some(())
         });
+        let told = |server: &Redis| {
+            let log = server.log();
+            let lines: Vec<_> = log.lines().rev().take(15).collect();
+            format!("{}: {}", server.port, lines.join("\n  "))
+        };
+        let logs = || self.servers.iter().map(told).collect::<Vec<_>>().join("\n");
+        assert!(good.is_some(), "{count} replicas do not follow {}:\n{}", master.port, logs());
     }
 }

@@ -9,7 +9,7 @@ use super::{
     process::Running,
     proxy::{Cut, Proxy},
     redis::{PASSWORD, Replicated, ask, log, script},
-    waiting::{STARTS_WITHIN, answer, wait_for},
+    waiting::{STARTS_WITHIN, answer},
 };
 
 /// Under which name they know the master.
@@ -76,11 +76,14 @@ impl Sentinels {
     /// Tells its port.
     #[track_caller]
     pub(crate) fn wait_for_another(&self, old: u16, within: Duration) -> u16 {
-        wait_for("another master is elected", within, || {
+        let elected = answer(within, || {
             let now = self.master().filter(|port| *port != old)?;
             let login = Some(("switchhook", PASSWORD));
             ask(now, login, &["ROLE"]).is_ok_and(|role| role.starts_with("master")).then_some(now)
-        })
+        });
+        let logs = || self.sentinels.iter().map(Sentinel::log).collect::<Vec<_>>().join("\n");
+        elected
+            .unwrap_or_else(|| panic!("after {within:?} no other master than {old}:\n{}", logs()))
     }
 
     /// Orders a failover without a fault.
