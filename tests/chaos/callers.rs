@@ -16,6 +16,7 @@ use crate::model::{end_of, question};
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// What became of one caller.
+#[derive(Debug, Default)]
 pub(crate) struct Story {
     pub(crate) sid: String,
     pub(crate) matters: Vec<String>,
@@ -44,7 +45,7 @@ pub(crate) async fn call(crowd: Crowd, number: u64) -> Result<Story, String> {
         url: crowd.url.clone(),
         from: format!("+1202555{:04}", number % 10_000),
         variant: Reconnect::random(dice.u64(..)),
-        history: 400,
+        history: 2_000,
         record: true,
         client: Some(crowd.client.clone()),
         ..RingOptions::default()

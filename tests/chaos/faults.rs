@@ -7,10 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::house::House;
+use crate::{cluster::Cut, house::House};
 
-/// How long a new master may take to be elected.
-const ELECTED_WITHIN: Duration = Duration::from_secs(30);
+/// How long a new master may take to be elected: Sentinels that were kept waiting for the machine do
+/// nothing for half a minute.
+const ELECTED_WITHIN: Duration = Duration::from_secs(90);
 
 /// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +22,14 @@ pub(crate) enum Fault {
     Zombie,
     /// `kill -9` of the Redis master, which comes back as a replica.
     Failover,
-    /// The Redis master stands still until another was elected, then goes on as if it were one.
+    /// The Redis master is cut off from everybody until another was elected, then is back and still
+    /// believes in itself.
     Partition,
+    /// The same, with an engine on its side that reaches neither another Redis nor a Sentinel.
+    SplitBrain,
     /// SIGTERM: an engine moves its calls away and ends, and is started again.
     Drain,
-    /// All of Redis stands still for ten seconds.
+    /// All of Redis stands still for a while.
     Outage,
     /// Somebody empties Redis.
     Flush,
@@ -35,6 +39,17 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
+}
+
+/// What has happened, and when, by the machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Happened {
+    pub(crate) fault: Fault,
+    /// Which engine it hit, from 0, if it did.
+    pub(crate) engine: Option<usize>,
+    pub(crate) from_ms: u64,
+    /// When it was undone.
+    pub(crate) until_ms: u64,
 }
 
 /// How often each happens.
@@ -50,102 +65,165 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// All of them, in an order that the seed gives.
+    /// All of them, in an order that the seed gives. Partitions of both kinds take turns.
     pub(crate) fn plan(self, seed: u64) -> Vec<Fault> {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let alone = (self.partitions + usize::from(dice.bool())) / 2;
         let all = [
             (Fault::Kill, self.kills),
             (Fault::Zombie, self.zombies),
             (Fault::Failover, self.failovers),
-            (Fault::Partition, self.partitions),
+            (Fault::Partition, self.partitions - alone),
+            (Fault::SplitBrain, alone),
             (Fault::Drain, self.drains),
             (Fault::Outage, self.outages),
             (Fault::Flush, self.flushes),
         ];
         let mut plan: Vec<_> =
             all.into_iter().flat_map(|(fault, count)| std::iter::repeat_n(fault, count)).collect();
-        fastrand::Rng::with_seed(seed).shuffle(&mut plan);
+        dice.shuffle(&mut plan);
         plan
     }
 }
 
-/// Does them all, spread until that moment; says each as it happens. How many were done.
-pub(crate) fn perform(house: &mut House, plan: &[Fault], seed: u64, until: Instant) -> usize {
+/// Does them all, spread until that moment; says each as it happens, and tells what has.
+pub(crate) fn perform(
+    house: &mut House,
+    plan: &[Fault],
+    seed: u64,
+    outage: Duration,
+    until: Instant,
+) -> Vec<Happened> {
     let mut dice = fastrand::Rng::with_seed(seed ^ 0x5eed);
+    let mut breaker = Breaker { house, dice: &mut dice, outage, drained: 0, mended_ms: None };
     let began = Instant::now();
     let step =
         until.saturating_duration_since(began) / u32::try_from(plan.len().max(1)).unwrap_or(1);
-    for (nth, fault) in plan.iter().enumerate() {
+    let happened = plan.iter().enumerate().map(|(nth, fault)| {
         let due = began + step * u32::try_from(nth).unwrap_or(u32::MAX);
-        #[expect(clippy::disallowed_methods, reason = "the thread has nothing else to do")]
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        let happened = Instant::now();
-        let what = one(house, *fault, &mut dice);
+        pause(due.saturating_duration_since(Instant::now()));
+        let (from, since) = (Instant::now(), unix_ms());
+        let (what, engine) = breaker.one(*fault);
         println!(
             "{:>6.1} s  {fault}: {what} ({:.1} s)",
             began.elapsed().as_secs_f64(),
-            happened.elapsed().as_secs_f64()
+            from.elapsed().as_secs_f64()
         );
-    }
-    plan.len()
+        let until_ms = breaker.mended_ms.take().unwrap_or_else(unix_ms);
+        Happened { fault: *fault, engine, from_ms: since, until_ms }
+    });
+    happened.collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the thread has nothing else to do")]
-fn rest(dice: &mut fastrand::Rng, millis: std::ops::Range<u64>) {
-    std::thread::sleep(Duration::from_millis(dice.u64(millis)));
+fn pause(length: Duration) {
+    std::thread::sleep(length);
 }
 
-fn one(house: &mut House, fault: Fault, dice: &mut fastrand::Rng) -> String {
-    let nth = dice.usize(..house.engines.len());
-    match fault {
-        Fault::Kill => {
-            house.engine(nth).kill();
-            rest(dice, 500..2_500);
-            house.engine(nth).restart();
-            format!("engine {}", nth + 1)
+fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Breaks a house, and mends it.
+struct Breaker<'a> {
+    house: &'a mut House,
+    dice: &'a mut fastrand::Rng,
+    outage: Duration,
+    /// How many engines were drained.
+    drained: usize,
+    /// When the cause was gone, where healing takes longer.
+    mended_ms: Option<u64>,
+}
+
+impl Breaker<'_> {
+    /// Does one; what it hit, and which engine.
+    fn one(&mut self, fault: Fault) -> (String, Option<usize>) {
+        let nth = self.dice.usize(..self.house.engines.len());
+        let engine = |nth: usize| (format!("engine {}", nth + 1), Some(nth));
+        match fault {
+            Fault::Kill => {
+                self.house.engine(nth).kill();
+                self.rest(500..2_500);
+                self.house.engine(nth).restart();
+                engine(nth)
+            }
+            Fault::Zombie => {
+                self.house.engine(nth).stop();
+                self.rest(4_000..9_000);
+                self.house.engine(nth).cont();
+                engine(nth)
+            }
+            Fault::Drain => engine(self.drain()),
+            Fault::Failover => {
+                let old = self.house.master();
+                self.house.redis.at(old).kill();
+                let new = self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
+                self.house.redis.at(old).restart();
+                self.house.whole_again(new);
+                (format!("{old} -> {new}"), None)
+            }
+            Fault::Partition => (self.partition(), None),
+            Fault::SplitBrain => (self.split(nth), Some(nth)),
+            Fault::Outage => {
+                self.house.redis.servers.iter().for_each(|server| server.stop());
+                pause(self.outage);
+                self.house.redis.servers.iter().for_each(|server| server.cont());
+                self.mended_ms = Some(unix_ms());
+                let now = self.house.settled_master();
+                self.house.whole_again(now);
+                (format!("all of Redis, {now} is the master now"), None)
+            }
+            Fault::Flush => {
+                let master = self.house.master();
+                self.house.redis.at(master).order(&["FLUSHALL"]);
+                (master.to_string(), None)
+            }
         }
-        Fault::Zombie => {
-            house.engine(nth).stop();
-            rest(dice, 4_000..9_000);
-            house.engine(nth).cont();
-            format!("engine {}", nth + 1)
+    }
+
+    fn rest(&mut self, millis: std::ops::Range<u64>) {
+        pause(Duration::from_millis(self.dice.u64(millis)));
+    }
+
+    /// The engines take turns.
+    fn drain(&mut self) -> usize {
+        let nth = self.drained % self.house.engines.len();
+        self.drained += 1;
+        self.house.engine(nth).drain();
+        crate::cluster::wait_for("an engine ends", ELECTED_WITHIN, || {
+            self.house.engine(nth).has_ended().then_some(())
+        });
+        self.house.engine(nth).restart();
+        nth
+    }
+
+    fn partition(&mut self) -> String {
+        let old = self.house.master();
+        self.house.redis.at(old).cut(Cut::Everybody);
+        let new = self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
+        self.rest(0..2_000);
+        self.house.redis.at(old).cut(Cut::Nobody);
+        self.house.whole_again(new);
+        format!("{old} from everybody -> {new}")
+    }
+
+    /// The engine is left alone with the old master for long enough that this one, without a
+    /// replica, takes no more writes.
+    fn split(&mut self, nth: usize) -> String {
+        let (old, engine) = (self.house.master(), self.house.engine(nth).pid());
+        self.cut(old, Cut::AllBut(engine), Cut::Only(engine));
+        let new = self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
+        self.rest(3_000..8_000);
+        self.cut(old, Cut::Nobody, Cut::Nobody);
+        self.house.whole_again(new);
+        format!("{old} with engine {} from everybody -> {new}", nth + 1)
+    }
+
+    fn cut(&self, master: u16, its: Cut, others: Cut) {
+        for server in &self.house.redis.servers {
+            server.cut(if server.port == master { its } else { others });
         }
-        Fault::Drain => {
-            house.engine(nth).drain();
-            crate::cluster::wait_for("an engine ends", ELECTED_WITHIN, || {
-                house.engine(nth).has_ended().then_some(())
-            });
-            house.engine(nth).restart();
-            format!("engine {}", nth + 1)
-        }
-        Fault::Failover => {
-            let old = house.master();
-            house.redis.at(old).kill();
-            let new = house.sentinels.wait_for_another(old, ELECTED_WITHIN);
-            house.redis.at(old).restart();
-            house.whole_again(new);
-            format!("{old} -> {new}")
-        }
-        Fault::Partition => {
-            let old = house.master();
-            house.redis.at(old).stop();
-            let new = house.sentinels.wait_for_another(old, ELECTED_WITHIN);
-            rest(dice, 0..2_000);
-            house.redis.at(old).cont();
-            house.whole_again(new);
-            format!("{old} -> {new}")
-        }
-        Fault::Outage => {
-            house.redis.servers.iter().for_each(|server| server.stop());
-            rest(dice, 9_000..11_000);
-            house.redis.servers.iter().for_each(|server| server.cont());
-            let now = house.settled_master();
-            house.whole_again(now);
-            format!("all of Redis, {now} is the master now")
-        }
-        Fault::Flush => {
-            let master = house.master();
-            house.redis.at(master).order(&["FLUSHALL"]);
-            format!("{master}")
-        }
+        self.house.sentinels.sentinels.iter().for_each(|sentinel| sentinel.cut(others));
     }
 }

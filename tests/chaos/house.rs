@@ -1,8 +1,19 @@
 //! The cluster that is broken: Redis with two replicas, three Sentinels, three engines, HAProxy.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    time::Duration,
+};
 
-use crate::cluster::{Engine, Haproxy, Replicated, Sentinels, free_port, wait_for};
+use serde_json::Value;
+
+use crate::{
+    cluster::{Engine, Haproxy, Replicated, Sentinels, free_port, wait_for},
+    fence::Lying,
+    trace::print,
+    witness::Witness,
+};
 
 /// How long anything that heals may take.
 const HEALS_WITHIN: Duration = Duration::from_secs(60);
@@ -13,12 +24,14 @@ pub(crate) struct House {
     pub(crate) engines: Vec<Engine>,
     pub(crate) sentinels: Sentinels,
     pub(crate) redis: Replicated,
+    pub(crate) witness: Witness,
 }
 
 impl House {
     /// Starts them all before that model. `drain_s`: how long an engine that ends serves its calls.
     pub(crate) fn start(program: &Path, model: &str, drain_s: u64) -> Self {
-        let redis = Replicated::start(&[]);
+        let redis = Replicated::behind_doors();
+        let witness = Witness::of(&redis.servers);
         let sentinels = Sentinels::over(&redis);
         let (door, ports) = (free_port(), [free_port(), free_port(), free_port()]);
         let public = format!("http://127.0.0.1:{door}");
@@ -38,7 +51,7 @@ impl House {
         ];
         let engines = ports.map(|port| Engine::start(program, port, &env)).into();
         let balancer = Haproxy::at(door, ports);
-        Self { balancer, engines, sentinels, redis }
+        Self { balancer, engines, sentinels, redis, witness }
     }
 
     pub(crate) fn engine(&mut self, nth: usize) -> &mut Engine {
@@ -75,36 +88,83 @@ impl House {
         }
     }
 
-    /// The marks of a call's turns as they lie in Redis: place to epoch.
-    pub(crate) fn marks(&self, sid: &str) -> HashMap<String, u64> {
+    /// A call as it lies in Redis.
+    pub(crate) fn lying(&self, sid: &str) -> Lying {
         let port = self.master();
         let server = self.redis.servers.iter().find(|server| server.port == port);
         let url = server.expect("the master").url();
         let client = redis::Client::open(url).expect("an address");
         let mut redis = client.get_connection().expect("the master");
-        let key = format!("sh:{{{sid}}}:t");
+        let key = format!("sh:{{{sid}}}");
+        let epoch: Option<u64> =
+            redis::cmd("HGET").arg(&key).arg("e").query(&mut redis).expect("an epoch");
         let turns: HashMap<String, Vec<u8>> =
-            redis::cmd("HGETALL").arg(key).query(&mut redis).expect("turns");
-        let epoch = |value: &[u8]| {
+            redis::cmd("HGETALL").arg(format!("{key}:t")).query(&mut redis).expect("turns");
+        let mark = |value: &[u8]| {
             let mark = value.split(|&byte| byte == b':').next().unwrap_or_default();
-            std::str::from_utf8(mark).ok()?.parse().ok()
+            Some((std::str::from_utf8(mark).ok()?.parse().ok()?, print(value)))
         };
-        turns.into_iter().filter_map(|(place, value)| Some((place, epoch(&value)?))).collect()
+        let turns = turns.into_iter();
+        let turns = turns.filter_map(|(place, value)| Some((place, mark(&value)?))).collect();
+        Lying { epoch: epoch.unwrap_or_default(), turns }
     }
 
-    /// Which engine has held which call under which epoch, from their logs.
-    pub(crate) fn claims(&self) -> Vec<(String, u64, usize)> {
-        let mut claims = Vec::new();
+    /// What the engines have written down of the calls, told by those words in their logs: the call,
+    /// the line, and which engine.
+    fn logged(&self, words: &str) -> Vec<(String, Value, usize)> {
+        let mut found = Vec::new();
         for (nth, engine) in self.engines.iter().enumerate() {
-            for line in engine.log().lines().filter(|line| line.contains("held by this session")) {
-                let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { continue };
-                let epoch = line["fields"]["epoch"].as_u64();
-                let sid = line["span"]["call.sid"].as_str();
-                if let (Some(epoch), Some(sid)) = (epoch, sid) {
-                    claims.push((sid.to_owned(), epoch, nth));
+            for line in engine.log().lines().filter(|line| line.contains(words)) {
+                let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
+                if let Some(sid) = line["span"]["call.sid"].as_str().map(str::to_owned) {
+                    found.push((sid, line, nth));
                 }
             }
         }
-        claims
+        found
+    }
+
+    /// Under which epochs the engines have held each call, as they say.
+    pub(crate) fn epochs(&self) -> HashMap<String, HashSet<u64>> {
+        let mut epochs: HashMap<String, HashSet<u64>> = HashMap::new();
+        for (sid, line, _) in self.logged("\"epoch\":") {
+            epochs.entry(sid).or_default().extend(line["epoch"].as_u64());
+        }
+        epochs
+    }
+
+    /// Where the lines of each call ended, and since when.
+    pub(crate) fn lines(&self) -> HashMap<String, Vec<(u64, usize)>> {
+        let mut lines: HashMap<String, Vec<(u64, usize)>> = HashMap::new();
+        for (sid, line, nth) in self.logged("a line is attached") {
+            let at = line["timestamp"].as_str().and_then(unix_ms);
+            lines.entry(sid).or_default().extend(at.map(|at| (at, nth)));
+        }
+        lines.values_mut().for_each(|lines| lines.sort_unstable());
+        lines
+    }
+}
+
+/// The time of a log's line, such as 2026-11-30T08:23:44.462082Z, ms since 1970.
+fn unix_ms(text: &str) -> Option<u64> {
+    let digits: Vec<_> = text.split(|byte: char| !byte.is_ascii_digit()).collect();
+    let number = |nth: usize| digits.get(nth)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0)?, number(1)?, number(2)?);
+    // The year begins in March: its last day is the one that is there every four years.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
+    let seconds = ((days - 719_469) * 24 + number(3)?) * 3_600 + number(4)? * 60 + number(5)?;
+    Some(seconds * 1_000 + digits.get(6)?.get(..3)?.parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_log_is_the_one_of_the_callers() {
+        assert_eq!(unix_ms("1970-01-01T00:00:00.000000Z"), Some(0));
+        assert_eq!(unix_ms("2026-11-30T08:23:44.462082Z"), Some(1_796_027_024_462));
+        assert_eq!(unix_ms("2024-02-29T23:59:59.999999Z"), Some(1_709_251_199_999));
     }
 }

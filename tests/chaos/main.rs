@@ -9,14 +9,21 @@
 
 mod callers;
 mod checker;
+mod circumstances;
 #[path = "../cluster/parts.rs"]
 mod cluster;
 mod faults;
+mod fence;
 mod house;
+mod latency;
 mod model;
+mod report;
+mod trace;
+mod witness;
 
 use std::{
     cell::Cell,
+    collections::HashSet,
     path::PathBuf,
     process::{Command, ExitCode},
     rc::Rc,
@@ -29,9 +36,11 @@ use serde_json::Value;
 use self::{
     callers::{Crowd, Story},
     checker::Verdict,
-    faults::Counts,
+    circumstances::Circumstances,
+    faults::{Counts, Happened},
     house::House,
     model::Model,
+    report::Report,
 };
 
 /// How long calls may go on without a fault at the end: all that heals has healed by then.
@@ -61,15 +70,19 @@ struct Options {
     /// kill -9 of the Redis master.
     #[arg(long, default_value_t = 1)]
     failovers: usize,
-    /// The Redis master cut off, until it comes back and still believes in itself.
+    /// The Redis master cut off, from everybody or from all but one engine, until it comes back and
+    /// still believes in itself.
     #[arg(long, default_value_t = 1)]
     partitions: usize,
     /// SIGTERM of an engine.
     #[arg(long, default_value_t = 1)]
     drains: usize,
-    /// All of Redis silent for ten seconds.
+    /// All of Redis silent.
     #[arg(long, default_value_t = 1)]
     outages: usize,
+    /// For how long it is silent, seconds.
+    #[arg(long, default_value_t = 10)]
+    outage_seconds: u64,
     /// FLUSHALL.
     #[arg(long, default_value_t = 1)]
     flushes: usize,
@@ -122,10 +135,10 @@ async fn run(options: Options, program: PathBuf) -> ExitCode {
     let warm = Duration::from_secs(options.calls / RINGS + 8);
     tokio::time::sleep(warm).await;
     println!("{} callers talk", crowd.talking.get());
-    let seed = options.seed;
+    let (seed, outage) = (options.seed, Duration::from_secs(options.outage_seconds));
     let faults_until = until - CALM;
     let broken = tokio::task::spawn_blocking(move || {
-        let done = faults::perform(&mut house, &plan, seed, faults_until);
+        let done = faults::perform(&mut house, &plan, seed, outage, faults_until);
         (house, done)
     });
     let (house, done) = broken.await.expect("the faults");
@@ -142,15 +155,29 @@ async fn run(options: Options, program: PathBuf) -> ExitCode {
         house
     });
     let house = house.await.expect("a calm house");
-    let verdict = check(&house, &stories, &crowd.client).await;
-    let code = report(&options, &verdict, &stories, &never, done);
+    let faults = done.len();
+    let verdict = check(&house, &stories, done, &crowd.client).await;
+    let logs: Vec<_> = house.engines.iter().map(cluster::Engine::log).collect();
+    let (verdict, stories, never) = (&verdict, &stories, &never);
+    let report = Report { verdict, stories, never, faults, logs: &logs };
+    let clean = report.tell(options.seed, options.verbose);
     model.stop().await;
     drop(house);
-    code
+    if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn check(house: &House, stories: &[Story], client: &awc::Client) -> Verdict {
+async fn check(
+    house: &House,
+    stories: &[Story],
+    happened: Vec<Happened>,
+    client: &awc::Client,
+) -> Verdict {
     let mut verdict = Verdict::default();
+    for events in house.witness.tell(&house.redis.servers) {
+        verdict.fence.watch(&events);
+    }
+    let (logged, none) = (house.epochs(), HashSet::new());
+    let all = Circumstances { happened, lines: house.lines() };
     let url = house.engines.first().expect("an engine").url();
     for story in stories {
         let path = format!("{url}/api/transcript/{}", story.sid);
@@ -158,71 +185,12 @@ async fn check(house: &House, stories: &[Story], client: &awc::Client) -> Verdic
             Ok(mut answer) => answer.json().limit(4 << 20).await.unwrap_or_default(),
             Err(_) => Value::Null,
         };
-        verdict.look(story, &kept, &house.marks(&story.sid));
+        let lying = house.lying(&story.sid);
+        verdict.look(story, &kept, &lying, &all);
+        verdict.fence.compare(&story.sid, &lying, logged.get(&story.sid).unwrap_or(&none));
     }
-    verdict.owners(&house.claims());
+    verdict.fence.conclude();
     verdict
-}
-
-fn report(
-    options: &Options,
-    verdict: &Verdict,
-    stories: &[Story],
-    never: &[String],
-    faults: usize,
-) -> ExitCode {
-    let Verdict { calls, said, answered, hit, resumed, gaps, .. } = verdict;
-    let Verdict { late, apologies, into_a_break, .. } = verdict;
-    println!("\n{calls} calls, {faults} faults, {said} turns said, {answered} answered to the end");
-    println!("{hit} calls hit, {resumed} of them went on, {gaps} sockets lost");
-    println!(
-        "{late} turns came late, {apologies} apologies or bridge phrases heard, {into_a_break} things \
-         said into a break that no engine was told"
-    );
-    tell("answer after a new socket, engine and model (100 ms)", &verdict.shares);
-    tell("first word after the caller's", &verdict.first_words);
-    let mut violations = never.len();
-    println!("{:>6}  calls that never began", never.len());
-    for (what, found) in verdict.violations() {
-        println!("{:>6}  {what}", found.len());
-        violations += found.len();
-        for one in found.iter().take(5) {
-            println!("          {one}");
-        }
-    }
-    if options.verbose {
-        tell_stories(verdict, stories);
-    }
-    if violations == 0 {
-        println!("chaos: clean");
-        return ExitCode::SUCCESS;
-    }
-    println!("chaos: {violations} violations; again with --seed {} --verbose", options.seed);
-    ExitCode::FAILURE
-}
-
-fn tell(what: &str, millis: &[u64]) {
-    let mut sorted = millis.to_vec();
-    sorted.sort_unstable();
-    let at = |share: usize| sorted.get(sorted.len() * share / 100).copied().unwrap_or_default();
-    let most = sorted.last().copied().unwrap_or_default();
-    println!("{what}: n {} p50 {} p99 {} max {most} ms", sorted.len(), at(50), at(99));
-}
-
-/// The calls with a violation: all into files, the shortest of them whole.
-fn tell_stories(verdict: &Verdict, stories: &[Story]) {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/chaos"));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let named = |story: &&Story| {
-        let mut found = verdict.violations().into_iter().flat_map(|(_, found)| found);
-        found.any(|one| one.starts_with(&story.sid))
-    };
-    for story in stories.iter().filter(named) {
-        std::fs::write(folder.join(format!("{}.log", story.sid)), &story.log).expect("a file");
-    }
-    if let Some(story) = stories.iter().filter(named).min_by_key(|story| story.log.len()) {
-        println!("\nthe shortest of them, {}:\n{}", story.sid, story.log);
-    }
 }
 
 /// Builds the engine as this program was built; cargo builds none for an example.

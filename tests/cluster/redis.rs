@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use super::{
     DEPLOY, free_port,
     process::{Running, guarded, need},
-    waiting::{STARTS_WITHIN, answer, wait_for},
+    proxy::{Cut, Proxy},
+    waiting::{STARTS_WITHIN, answer},
 };
 
 /// The password of the engines; the other users have ones that begin with their names.
@@ -23,12 +24,19 @@ const ADMIN: (&str, &str) = ("admin", "admin-secret");
 /// Longer than any order of a story takes, seconds: a stopped server answers nothing.
 const PATIENCE: &str = "5";
 
+/// How long replicas may take to follow: Sentinels that were kept waiting for the machine tell nobody
+/// whom to follow for half a minute.
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(90);
+
 /// A server of the test's own.
 #[derive(Debug)]
 pub(crate) struct Redis {
     running: Running,
-    /// Where it listens, on loopback.
+    /// Where everybody reaches it, on loopback: its own port, or the one of its door.
     pub(crate) port: u16,
+    /// Where it listens, and where it is asked what the tests want to know.
+    pub(crate) inner: u16,
+    door: Option<Proxy>,
     master: Option<u16>,
     settings: String,
     dir: TempDir,
@@ -42,6 +50,24 @@ impl Redis {
 
     /// A master, or the replica of the master at that port. It answers when this returns.
     pub(crate) fn start(master: Option<u16>, settings: &[(&str, &str)]) -> Self {
+        Self::begin(free_port(), None, master, settings)
+    }
+
+    /// The same behind a door, which is what it and the others know as its port.
+    pub(crate) fn behind_a_door(master: Option<u16>) -> Self {
+        let inner = free_port();
+        let door = Proxy::before(inner);
+        let port = door.port.to_string();
+        let settings = [("replica-announce-ip", "127.0.0.1"), ("replica-announce-port", &*port)];
+        Self::begin(inner, Some(door), master, &settings)
+    }
+
+    fn begin(
+        inner: u16,
+        door: Option<Proxy>,
+        master: Option<u16>,
+        settings: &[(&str, &str)],
+    ) -> Self {
         for program in ["redis-server", "redis-cli"] {
             need(program, if program == "redis-cli" { "redis-tools" } else { "redis-server" });
         }
@@ -49,11 +75,16 @@ impl Redis {
         let settings: Vec<_> =
             settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let settings = format!("bind 127.0.0.1\n{}", settings.join("\n"));
-        let port = free_port();
-        let running = run(dir.path(), port, master, &settings);
-        let mut server = Self { running, port, master, settings, dir };
+        let running = run(dir.path(), inner, master, &settings);
+        let port = door.as_ref().map_or(inner, |door| door.port);
+        let mut server = Self { running, port, inner, door, master, settings, dir };
         server.wait_until_ready();
         server
+    }
+
+    /// Cuts its door.
+    pub(crate) fn cut(&self, cut: Cut) {
+        self.door.as_ref().expect("a door").cut(cut);
     }
 
     fn wait_until_ready(&mut self) {
@@ -102,7 +133,7 @@ impl Redis {
     /// Starts it again, after a kill if it still runs: same port, same folder.
     pub(crate) fn restart(&mut self) {
         self.running.kill();
-        self.running = run(self.dir.path(), self.port, self.master, &self.settings);
+        self.running = run(self.dir.path(), self.inner, self.master, &self.settings);
         self.wait_until_ready();
     }
 
@@ -117,6 +148,11 @@ impl Redis {
         self.order_as(ADMIN, words)
     }
 
+    /// Name and password of the user who may do everything.
+    pub(crate) fn admin(&self) -> (&'static str, &'static str) {
+        ADMIN
+    }
+
     /// An order of the engines' user.
     pub(crate) fn order_as_engine(&self, words: &[&str]) -> Result<String, String> {
         self.order_as(("switchhook", PASSWORD), words)
@@ -128,7 +164,7 @@ impl Redis {
         (user, password): (&str, &str),
         words: &[&str],
     ) -> Result<String, String> {
-        ask(self.port, Some((user, password)), words)
+        ask(self.inner, Some((user, password)), words)
     }
 
     /// A line of `INFO`.
@@ -197,8 +233,17 @@ impl Replicated {
     /// Starts them, with these settings on top of the deployment's. The replicas have caught up,
     /// and the master takes writes.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
-        let master = Redis::start(None, settings);
-        let replica = || Redis::start(Some(master.port), settings);
+        Self::of(|master| Redis::start(master, settings))
+    }
+
+    /// The same, each behind a door through which all others reach it.
+    pub(crate) fn behind_doors() -> Self {
+        Self::of(Redis::behind_a_door)
+    }
+
+    fn of(start: impl Fn(Option<u16>) -> Redis) -> Self {
+        let master = start(None);
+        let replica = || start(Some(master.port));
         let replicas = [replica(), replica()];
         let servers: Vec<_> = [master].into_iter().chain(replicas).collect();
         let set = Self { servers };
@@ -232,9 +277,16 @@ impl Replicated {
     /// The same for a server that is known to be the master.
     #[track_caller]
     pub(crate) fn wait_for_replicas_of(&self, master: &Redis, count: usize) {
-        wait_for("the replicas follow", Duration::from_secs(30), || {
+        let good = answer(FOLLOWS_WITHIN, || {
             let good = master.fact("min_slaves_good_slaves")?;
             (good.parse() == Ok(count)).then_some(())
         });
+        let told = |server: &Redis| {
+            let log = server.log();
+            let lines: Vec<_> = log.lines().rev().take(15).collect();
+            format!("{}: {}", server.port, lines.join("\n  "))
+        };
+        let logs = || self.servers.iter().map(told).collect::<Vec<_>>().join("\n");
+        assert!(good.is_some(), "{count} replicas do not follow {}:\n{}", master.port, logs());
     }
 }

@@ -7,8 +7,9 @@ use tempfile::TempDir;
 use super::{
     free_port,
     process::Running,
+    proxy::{Cut, Proxy},
     redis::{PASSWORD, Replicated, ask, log, script},
-    waiting::{STARTS_WITHIN, answer, wait_for},
+    waiting::{STARTS_WITHIN, answer},
 };
 
 /// Under which name they know the master.
@@ -27,6 +28,8 @@ pub(crate) struct Sentinel {
     running: Running,
     /// Where it listens, on loopback.
     pub(crate) port: u16,
+    /// The way that the engines take to it.
+    door: Proxy,
     master: u16,
     dir: TempDir,
 }
@@ -44,7 +47,7 @@ impl Sentinels {
     /// For `REDIS_URL`.
     pub(crate) fn url(&self) -> String {
         let hosts: Vec<_> =
-            self.sentinels.iter().map(|each| format!("127.0.0.1:{}", each.port)).collect();
+            self.sentinels.iter().map(|each| format!("127.0.0.1:{}", each.door.port)).collect();
         format!("redis+sentinel://switchhook:{PASSWORD}@{}/{NAME}/0", hosts.join(","))
     }
 
@@ -73,11 +76,14 @@ impl Sentinels {
     /// Tells its port.
     #[track_caller]
     pub(crate) fn wait_for_another(&self, old: u16, within: Duration) -> u16 {
-        wait_for("another master is elected", within, || {
+        let elected = answer(within, || {
             let now = self.master().filter(|port| *port != old)?;
             let login = Some(("switchhook", PASSWORD));
             ask(now, login, &["ROLE"]).is_ok_and(|role| role.starts_with("master")).then_some(now)
-        })
+        });
+        let logs = || self.sentinels.iter().map(Sentinel::log).collect::<Vec<_>>().join("\n");
+        elected
+            .unwrap_or_else(|| panic!("after {within:?} no other master than {old}:\n{}", logs()))
     }
 
     /// Orders a failover without a fault.
@@ -93,7 +99,12 @@ impl Sentinel {
         let dir = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let running = run(&dir, port, master);
-        Self { running, port, master, dir }
+        Self { running, port, door: Proxy::before(port), master, dir }
+    }
+
+    /// Cuts the way that the engines take to it; those of the other Sentinels and of Redis stay.
+    pub(crate) fn cut(&self, cut: Cut) {
+        self.door.cut(cut);
     }
 
     /// What it answers.
