@@ -114,7 +114,11 @@ fn store(url: &str, ca_file: &Path, database: i64) -> Redis {
     let pairs = pairs.map(|(name, value)| (name.to_owned(), value));
     let config = crate::config::Config::from_pairs(pairs).unwrap();
     let address = RedisAddress { database, ..config.store.redis.unwrap() };
-    let engine = Engine { instance: InstanceId("me".into()), calls: Calls(Arc::new(|| 0)) };
+    let engine = Engine {
+        instance: InstanceId("me".into()),
+        calls: Calls(Arc::new(|| 0)),
+        hands: Hands::idle(),
+    };
     Redis::start(address, vault(&["a"]), engine, BEGIN).unwrap()
 }
 
