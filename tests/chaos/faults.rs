@@ -158,9 +158,9 @@ impl Breaker<'_> {
             Fault::Failover => {
                 let old = self.house.master();
                 self.house.redis.at(old).kill();
-                let new = self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
+                self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
                 self.house.redis.at(old).restart();
-                self.house.whole_again(new);
+                let new = self.house.whole_again();
                 (format!("{old} -> {new}"), None)
             }
             Fault::Partition => (self.partition(), None),
@@ -170,8 +170,7 @@ impl Breaker<'_> {
                 pause(self.outage);
                 self.house.redis.servers.iter().for_each(|server| server.cont());
                 self.mended_ms = Some(unix_ms());
-                let now = self.house.settled_master();
-                self.house.whole_again(now);
+                let now = self.house.whole_again();
                 (format!("all of Redis, {now} is the master now"), None)
             }
             Fault::Flush => {
@@ -201,10 +200,10 @@ impl Breaker<'_> {
     fn partition(&mut self) -> String {
         let old = self.house.master();
         self.house.redis.at(old).cut(Cut::Everybody);
-        let new = self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
+        self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
         self.rest(0..2_000);
         self.house.redis.at(old).cut(Cut::Nobody);
-        self.house.whole_again(new);
+        let new = self.house.whole_again();
         format!("{old} from everybody -> {new}")
     }
 
@@ -213,10 +212,10 @@ impl Breaker<'_> {
     fn split(&mut self, nth: usize) -> String {
         let (old, engine) = (self.house.master(), self.house.engine(nth).pid());
         self.cut(old, Cut::AllBut(engine), Cut::Only(engine));
-        let new = self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
+        self.house.sentinels.wait_for_another(old, ELECTED_WITHIN);
         self.rest(3_000..8_000);
         self.cut(old, Cut::Nobody, Cut::Nobody);
-        self.house.whole_again(new);
+        let new = self.house.whole_again();
         format!("{old} with engine {} from everybody -> {new}", nth + 1)
     }
 

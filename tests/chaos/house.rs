@@ -63,20 +63,12 @@ impl House {
         wait_for("the Sentinels know a master", HEALS_WITHIN, || self.sentinels.master())
     }
 
-    /// The port of the one that is the master when all has calmed down.
-    pub(crate) fn settled_master(&self) -> u16 {
-        wait_for("a master settles", HEALS_WITHIN, || {
-            let port = self.sentinels.master()?;
-            let server = self.redis.servers.iter().find(|server| server.port == port)?;
-            server.is_master().then_some(port)
-        })
-    }
-
-    /// Waits until two replicas follow that master, and the Sentinels could elect another.
-    pub(crate) fn whole_again(&mut self, master: u16) {
-        let server = self.redis.servers.iter().find(|server| server.port == master);
-        self.redis.wait_for_replicas_of(server.expect("the master"), 2);
+    /// Waits until two replicas follow a master, and the Sentinels could elect another. Tells its
+    /// port.
+    pub(crate) fn whole_again(&mut self) -> u16 {
+        let master = self.redis.wait_for_replicas_of(2, || self.sentinels.master());
         self.sentinels.wait_until_complete();
+        master
     }
 
     /// Waits until every engine has its calls in Redis.

@@ -271,15 +271,23 @@ impl Replicated {
     /// Waits until so many replicas follow the master closely enough for it to take writes.
     #[track_caller]
     pub(crate) fn wait_for_replicas(&self, count: usize) {
-        self.wait_for_replicas_of(self.master(), count);
+        let master = self.master().port;
+        self.wait_for_replicas_of(count, || Some(master));
     }
 
-    /// The same for a server that is known to be the master.
+    /// The same for the master that somebody else knows, and who it is: Sentinels may elect twice in
+    /// a row.
     #[track_caller]
-    pub(crate) fn wait_for_replicas_of(&self, master: &Redis, count: usize) {
+    pub(crate) fn wait_for_replicas_of(
+        &self,
+        count: usize,
+        mut master: impl FnMut() -> Option<u16>,
+    ) -> u16 {
         let good = answer(FOLLOWS_WITHIN, || {
-            let good = master.fact("min_slaves_good_slaves")?;
-            (good.parse() == Ok(count)).then_some(())
+            let port = master()?;
+            let server = self.servers.iter().find(|server| server.port == port)?;
+            let good = server.fact("min_slaves_good_slaves")?;
+            (server.is_master() && good.parse() == Ok(count)).then_some(port)
         });
         let told = |server: &Redis| {
             let log = server.log();
@@ -287,6 +295,6 @@ impl Replicated {
             format!("{}: {}", server.port, lines.join("\n  "))
         };
         let logs = || self.servers.iter().map(told).collect::<Vec<_>>().join("\n");
-        assert!(good.is_some(), "{count} replicas do not follow {}:\n{}", master.port, logs());
+        good.unwrap_or_else(|| panic!("{count} replicas do not follow {:?}:\n{}", master(), logs()))
     }
 }

@@ -67,9 +67,9 @@ impl Sentinels {
 
     /// The port of the master, as most of those who answer say.
     pub(crate) fn master(&self) -> Option<u16> {
-        let mut told: Vec<_> = self.sentinels.iter().filter_map(Sentinel::master).collect();
-        told.sort_unstable();
-        told.get(told.len() / 2).copied()
+        let told: Vec<_> = self.sentinels.iter().filter_map(Sentinel::master).collect();
+        let most = self.sentinels.len() / 2 + 1;
+        told.iter().copied().find(|port| told.iter().filter(|told| *told == port).count() >= most)
     }
 
     /// Waits until most say that another server than that one is the master, and it says so itself.
