@@ -39,6 +39,7 @@ use switchhook_actors::{
     escalation_manager::{EscalationManager, Outlook},
     keeper::Keeper,
     llm_gateway::{LlmGateway, Patience, Policy},
+    pulse::Pulse,
     registry::Registry,
 };
 
@@ -336,6 +337,7 @@ impl Worker {
             outlook: Arc::clone(&self.outlook),
             directory: Arc::clone(&self.directory),
             instance: self.instance.clone(),
+            pulse: Pulse::start(),
             persona: Arc::clone(&self.persona),
             prompts: Arc::clone(&self.prompts),
             rules: self.rules.clone(),

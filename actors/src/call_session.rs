@@ -48,6 +48,7 @@ use crate::{
     escalation_manager::{EscalationManager, Outlook},
     keeper::Keeper,
     llm_gateway::LlmGateway,
+    pulse::Pulse,
     registry::Registry,
 };
 
@@ -69,6 +70,8 @@ pub struct Peers {
     pub directory: Arc<Directory<CallSession>>,
     /// This engine.
     pub instance: InstanceId,
+    /// Whether the session's thread has stood still.
+    pub pulse: Arc<Pulse>,
     /// Whose words it speaks.
     pub persona: Arc<Persona>,
     /// The persona as the model is told it.

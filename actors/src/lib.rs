@@ -7,4 +7,5 @@ pub mod domain;
 pub mod escalation_manager;
 pub mod keeper;
 pub mod llm_gateway;
+pub mod pulse;
 pub mod registry;

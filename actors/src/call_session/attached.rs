@@ -253,6 +253,9 @@ impl CallSession {
         tracing::info!(line = new.line.0, "a line is attached");
         metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
         self.mouth.take(Seat { id: new.line, out: new.out, silenced: new.silenced }, ctx);
+        if self.peers.pulse.stood_still() {
+            self.happen(Input::StoodStill, ctx);
+        }
         self.happen(Input::Attached, ctx);
         self.flush(ctx);
     }

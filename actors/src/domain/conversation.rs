@@ -74,6 +74,8 @@ pub struct Rules {
 pub enum Input {
     /// The call has a line: its first, a new one, or its first on this engine.
     Attached,
+    /// This engine stood still until just now: what the caller said meanwhile may be lost.
+    StoodStill,
     /// Twilio said something.
     Relay(Inbound),
     /// The line is gone. `clean`: Twilio closed it in good order.
@@ -226,6 +228,8 @@ pub struct Conversation {
     identified: bool,
     /// When the line was lost, and whether in good order.
     line_lost: Option<(Timestamp, bool)>,
+    /// The engine stood still until the line came that comes next.
+    stood_still: bool,
     /// How the call is being brought to its end, once it is.
     closing: Closing,
     /// What is known of a person who shall take the call.
@@ -275,6 +279,7 @@ impl Conversation {
             keys: Keys::default(),
             quiet: Quiet::default(),
             line_lost: None,
+            stood_still: false,
             closing: Closing::No,
             moving: None,
             scratch: Default::default(),
@@ -294,6 +299,7 @@ impl Conversation {
         }
         match input {
             Input::Attached => self.attached(now),
+            Input::StoodStill => self.stood_still = true,
             Input::Relay(message) => self.hear(now, message, effects),
             Input::LineLost { clean } => self.lose_line(now, clean, effects),
             Input::SessionFailed => self.lose_session(now, effects),

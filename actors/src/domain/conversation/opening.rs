@@ -47,7 +47,11 @@ impl Opening {
 impl Conversation {
     pub(super) fn attached(&mut self, now: Timestamp) {
         let lost = self.line_lost.take();
+        let unheard = std::mem::take(&mut self.stood_still) && self.says_nothing(now);
         self.quiet.stir(now);
+        if lost.is_some_and(|(_, clean)| !clean) && self.says_nothing(now) {
+            self.quiet.come_back(now);
+        }
         // The call's first line has nothing to say again.
         if !self.moved && self.opening != Opening::Fresh {
             self.replays.expect(now);
@@ -56,7 +60,8 @@ impl Conversation {
         self.opening = match self.opening {
             // An `end` that an older line may have lost is repeated.
             Opening::Done
-                if self.left_in_silence(lost, now)
+                if unheard
+                    || self.left_in_silence(lost, now)
                     || matches!(self.closing, Closing::Ended { .. }) =>
             {
                 Opening::Due { taken_over: true, by: now + FIRST_FRAME }
@@ -74,6 +79,11 @@ impl Conversation {
         let Some((lost, _)) = lost else { return false };
         let quiet = self.answer.is_none() && self.playback.ends_at() <= lost;
         quiet && now.since(lost) >= LONG_BREAK
+    }
+
+    /// Whether the caller has heard all there was, and no answer is on its way.
+    pub(super) fn says_nothing(&self, now: Timestamp) -> bool {
+        self.answer.is_none() && self.playback.ends_at() <= now
     }
 
     pub(super) fn open(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {

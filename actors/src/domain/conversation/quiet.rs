@@ -31,6 +31,9 @@ pub(super) struct Quiet {
     speaking: Option<Timestamp>,
     /// The caller cut in and has not said why: until then the agent is silent.
     yields_until: Option<Timestamp>,
+    /// The line broke and came back when nobody spoke: what the caller said meanwhile may be lost,
+    /// and they wait for an answer. Since when.
+    back_since: Option<Timestamp>,
     /// The caller was told to go on since they last said something.
     followed_up: bool,
     /// How often the caller was asked whether they are there since they last said something.
@@ -48,6 +51,11 @@ impl Quiet {
     /// The caller said something, or pressed a key.
     pub(super) fn end(&mut self, now: Timestamp) {
         *self = Self { since: now, filler: self.filler, ..Self::default() };
+    }
+
+    /// The caller has a line again.
+    pub(super) fn come_back(&mut self, now: Timestamp) {
+        self.back_since = Some(now);
     }
 
     /// The caller cut in.
@@ -88,12 +96,17 @@ impl Quiet {
 
 impl Conversation {
     pub(super) fn quiet_deadline(&self) -> Option<Timestamp> {
-        [self.quiet.yields_until(), self.silent_at()].into_iter().flatten().min()
+        [self.quiet.yields_until(), self.unheard_at(), self.silent_at()].into_iter().flatten().min()
     }
 
     pub(super) fn pass_quiet_deadlines(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         if self.quiet.yields_until().is_some_and(|at| at <= now) {
             self.follow_up(now, effects);
+        }
+        if self.unheard_at().is_some_and(|at| at <= now) {
+            self.quiet.back_since = None;
+            let phrase = self.persona.resume.clone();
+            self.say_aside(now, phrase, None, effects);
         }
         if self.silent_at().is_some_and(|at| at <= now) {
             self.ask_for_life(now, effects);
@@ -122,6 +135,14 @@ impl Conversation {
             let phrase = self.persona.interrupted.clone();
             self.say_aside(now, phrase, None, effects);
         }
+    }
+
+    /// When a caller who came back, and to whom nobody has said anything since, is told of the break.
+    fn unheard_at(&self) -> Option<Timestamp> {
+        let since = self.quiet.back_since?;
+        let idle = self.answer.is_none() && self.keys.is_empty() && self.may_speak_up();
+        let said = self.playback.ends_at() > since;
+        (idle && !said).then(|| self.quiet.still_at(FOLLOW_UP).max(since + FOLLOW_UP))
     }
 
     /// When the caller has been silent for too long.

@@ -1,6 +1,6 @@
 //! The first line, a new one, and another engine's call.
 
-use super::*;
+use super::{resuming::BREAK, *};
 
 fn taken_over(turns: Vec<Turn>) -> Talk {
     let mut record = record(Some("Hello, this is Owl."));
@@ -164,4 +164,49 @@ fn a_new_line_in_mid_answer_changes_nothing_about_the_answer() {
     assert_eq!(talk.questions().len(), 1);
     talk.wait(35_000);
     assert!(!talk.look().contains(&Effect::Finish));
+}
+
+/// The caller has heard all there was when the line breaks, for a moment only.
+fn back_in_silence(stood_still: bool) -> Talk {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("The fee?");
+    talk.token(turn, "Nil.");
+    talk.done(turn);
+    talk.wait(1_000);
+    assert_eq!(talk.heard(), "Nil.");
+    talk.on(Input::LineLost { clean: false });
+    talk.wait(100);
+    if stood_still {
+        talk.on(Input::StoodStill);
+    }
+    talk.attach();
+    talk
+}
+
+#[test]
+fn who_is_back_and_says_nothing_is_told_of_the_break_once() {
+    let mut talk = back_in_silence(false);
+    talk.wait(2_499);
+    assert_eq!(talk.heard(), "");
+    talk.wait(1);
+    assert_eq!(talk.heard(), BREAK);
+    talk.wait(5_000);
+    assert_eq!(talk.heard(), "");
+}
+
+#[test]
+fn who_is_back_and_speaks_is_answered_and_not_told_of_the_break() {
+    let mut talk = back_in_silence(false);
+    talk.wait(1_000);
+    let turn = talk.ask("And the rate?");
+    talk.token(turn, "Nil, too.");
+    talk.done(turn);
+    assert_eq!(talk.heard(), "Nil, too.");
+    talk.wait(6_000);
+    assert_eq!(talk.heard(), "");
+}
+
+#[test]
+fn who_may_have_spoken_to_an_engine_that_stood_still_is_told_of_the_break_at_once() {
+    assert_eq!(back_in_silence(true).heard(), BREAK);
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::transcript::Played;
 
-const BREAK: &str = "Sorry, I lost you. Go on.";
+pub(super) const BREAK: &str = "Sorry, I lost you. Go on.";
 
 /// An engine goes on with what the store has of that call; `failed`: Twilio gave up the session then.
 fn go_on(talk: &Talk, failed: Option<Timestamp>) -> Talk {
