@@ -327,8 +327,10 @@ impl Worker {
     fn peers(&self) -> Peers {
         let (model, policy) = (self.model.clone(), Arc::clone(&self.policy));
         // Sessions of this thread alone ask it: a new one starts here as well.
+        let pulse = Pulse::start();
+        let beats = Arc::clone(&pulse);
         let gateway = Keeper::new("gateway", move || {
-            LlmGateway::new(model.make(), Arc::clone(&policy)).start()
+            LlmGateway::new(model.make(), Arc::clone(&policy), Arc::clone(&beats)).start()
         });
         Peers {
             registry: Arc::clone(&self.registry),
@@ -337,7 +339,7 @@ impl Worker {
             outlook: Arc::clone(&self.outlook),
             directory: Arc::clone(&self.directory),
             instance: self.instance.clone(),
-            pulse: Pulse::start(),
+            pulse,
             persona: Arc::clone(&self.persona),
             prompts: Arc::clone(&self.prompts),
             rules: self.rules.clone(),

@@ -43,7 +43,7 @@ use crate::{
         persona::Persona,
         prompt::PromptBuilder,
         record::CallRecord,
-        time::Timestamp,
+        time::{Millis, Timestamp},
     },
     escalation_manager::{EscalationManager, Outlook},
     keeper::Keeper,
@@ -54,6 +54,9 @@ use crate::{
 
 /// How many inputs wait in the mailbox at most. Twilio may replay 500 events after a reconnect.
 pub const MAILBOX: usize = 640;
+
+/// A timer that rings so much too late, ms, did so because the thread stood still.
+const OVERSLEPT: Millis = 1_000;
 
 /// Whom a session talks with, and what it talks like.
 #[derive(Clone)]
@@ -166,7 +169,11 @@ impl CallSession {
         };
         talk.expect_wait(self.peers.outlook.expected_wait());
         let mut effects = std::mem::take(&mut self.effects);
-        talk.on(self.clock.now(), input, &mut effects);
+        let now = self.clock.now();
+        if self.alarm.is_some_and(|(at, _)| now.since(at) >= OVERSLEPT) {
+            talk.on(now, Input::StoodStill, &mut effects);
+        }
+        talk.on(now, input, &mut effects);
         for effect in effects.drain(..) {
             self.perform(effect, ctx);
         }
@@ -233,10 +240,11 @@ impl CallSession {
             ctx.cancel_future(alarm);
         }
         let wait = Duration::from_millis(due.since(self.clock.now()));
-        let alarm = ctx.run_later(wait, |this, ctx| {
-            this.alarm = None;
+        let alarm = ctx.run_later(wait, move |this, ctx| {
             let _in = this.span.clone().entered();
-            this.happen(Input::Tick, ctx);
+            this.alarm = None;
+            let overslept = this.clock.now().since(due) >= OVERSLEPT;
+            this.happen(if overslept { Input::StoodStill } else { Input::Tick }, ctx);
         });
         self.alarm = Some((due, alarm));
     }

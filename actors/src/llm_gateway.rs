@@ -23,6 +23,7 @@ use self::{
     model::Model,
     relay::Relay,
 };
+use crate::pulse::Pulse;
 
 /// Tokens on their way from the model to the session. More would only hide a slow caller from the
 /// provider; fewer would make the two wait for each other.
@@ -38,15 +39,17 @@ pub struct LlmGateway {
     model: Rc<dyn Model>,
     /// The same for all gateways of the process.
     policy: Arc<Policy>,
+    /// This thread's.
+    pulse: Arc<Pulse>,
     look_every: Duration,
     /// Looks since the last question.
     looks: u32,
 }
 
 impl LlmGateway {
-    /// A gateway to that model.
-    pub fn new(model: Rc<dyn Model>, policy: Arc<Policy>) -> Self {
-        Self { model, policy, look_every: LOOK_EVERY, looks: 0 }
+    /// A gateway to that model, on the thread of that pulse.
+    pub fn new(model: Rc<dyn Model>, policy: Arc<Policy>, pulse: Arc<Pulse>) -> Self {
+        Self { model, policy, pulse, look_every: LOOK_EVERY, looks: 0 }
     }
 
     fn look(&mut self, _: &mut Context<Self>) {
@@ -74,7 +77,8 @@ impl Handler<Generate> for LlmGateway {
         let admission = self.policy.admit()?;
         let (tokens, receiver) = mpsc::channel(TOKENS_IN_FLIGHT);
         let model = Rc::clone(&self.model);
-        let relay = Relay { tokens, admission, fresh: ask.fresh };
+        let pulse = Arc::clone(&self.pulse);
+        let relay = Relay { tokens, admission, fresh: ask.fresh, pulse };
         actix::spawn(async move { relay.run(&*model, ask.prompt).await }.instrument(ask.span));
         Ok(Tokens(receiver))
     }

@@ -51,6 +51,13 @@ impl Pulse {
         pulse
     }
 
+    /// One that has just beaten again.
+    #[cfg(test)]
+    pub(crate) fn woken() -> Arc<Self> {
+        let since = Stopwatch::start();
+        Arc::new(Self { since, last: AtomicU64::new(0), woken: AtomicU64::new(1) })
+    }
+
     /// Whether this thread stood still until just now.
     #[must_use]
     pub fn stood_still(&self) -> bool {

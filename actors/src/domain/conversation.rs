@@ -74,7 +74,8 @@ pub struct Rules {
 pub enum Input {
     /// The call has a line: its first, a new one, or its first on this engine.
     Attached,
-    /// This engine stood still until just now: what the caller said meanwhile may be lost.
+    /// This engine stood still until just now: what came meanwhile has not been looked at, and what
+    /// the caller said may be lost.
     StoodStill,
     /// Twilio said something.
     Relay(Inbound),
@@ -228,8 +229,8 @@ pub struct Conversation {
     identified: bool,
     /// When the line was lost, and whether in good order.
     line_lost: Option<(Timestamp, bool)>,
-    /// The engine stood still until the line came that comes next.
-    stood_still: bool,
+    /// When it was noticed last that the engine had stood still.
+    stood_still: Option<Timestamp>,
     /// How the call is being brought to its end, once it is.
     closing: Closing,
     /// What is known of a person who shall take the call.
@@ -279,7 +280,7 @@ impl Conversation {
             keys: Keys::default(),
             quiet: Quiet::default(),
             line_lost: None,
-            stood_still: false,
+            stood_still: None,
             closing: Closing::No,
             moving: None,
             scratch: Default::default(),
@@ -299,7 +300,7 @@ impl Conversation {
         }
         match input {
             Input::Attached => self.attached(now),
-            Input::StoodStill => self.stood_still = true,
+            Input::StoodStill => self.stand_still(now),
             Input::Relay(message) => self.hear(now, message, effects),
             Input::LineLost { clean } => self.lose_line(now, clean, effects),
             Input::SessionFailed => self.lose_session(now, effects),

@@ -1,6 +1,6 @@
 //! Carries one answer from the model to the session that asked, and tells the breaker how it went.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
@@ -17,6 +17,7 @@ use crate::{
         prompt::Prompt,
         time::Millis,
     },
+    pulse::Pulse,
 };
 
 /// One answer on its way.
@@ -26,6 +27,8 @@ pub(super) struct Relay {
     pub(super) admission: Admission,
     /// On a connection of its own.
     pub(super) fresh: bool,
+    /// A model is not to blame for an engine that stood still.
+    pub(super) pulse: Arc<Pulse>,
 }
 
 /// How long the model has been silent, and how long it may.
@@ -102,14 +105,16 @@ impl Relay {
         tracing::warn!(kind = failure.kind.label(), "the model failed: {failure}");
         count(failure.kind.label());
         // Before the session knows: it may ask again at once.
-        self.admission.report(Verdict::of(&failure, self.fresh));
+        if !self.pulse.stood_still() {
+            self.admission.report(Verdict::of(&failure, self.fresh));
+        }
         // The session may have gone since; then nobody misses it.
         let _ = self.tokens.send(AnswerEvent::Failed(failure)).await;
     }
 
     /// Nobody listens any more: the caller went or spoke, or the model kept the caller waiting.
     fn give_up(mut self, waiting: &Waiting) {
-        if waiting.is_over() {
+        if waiting.is_over() && !self.pulse.stood_still() {
             count(waiting.late);
             self.admission.report(Verdict::Failed(0));
         } else {

@@ -81,13 +81,18 @@ struct House {
 
 impl House {
     fn new(patience: Patience) -> Self {
+        Self::with_pulse(patience, Pulse::start())
+    }
+
+    fn with_pulse(patience: Patience, pulse: Arc<Pulse>) -> Self {
         let time = Arc::new(AtomicU64::new(0));
         let clock = Arc::clone(&time);
         let now = Box::new(move || Timestamp(clock.load(Ordering::Relaxed)));
         let policy = Arc::new(Policy::at(2, patience, now));
         let model = Rc::new(Scripted::default());
         let gateway =
-            LlmGateway::new(Rc::clone(&model) as Rc<dyn Model>, Arc::clone(&policy)).start();
+            LlmGateway::new(Rc::clone(&model) as Rc<dyn Model>, Arc::clone(&policy), pulse);
+        let gateway = gateway.start();
         Self { gateway, model, policy, time }
     }
 
@@ -245,7 +250,11 @@ async fn as_many_are_answered_at_once_as_there_are_places() {
 #[actix::test]
 async fn a_model_that_nobody_asks_is_told_to_rest_once() {
     let House { model, policy, .. } = House::new(PATIENT);
-    let gateway = || LlmGateway::new(Rc::clone(&model) as Rc<dyn Model>, Arc::clone(&policy));
+    let (asked, pulse) = (Rc::clone(&model), Pulse::start());
+    let gateway = || {
+        let model = Rc::clone(&asked) as Rc<dyn Model>;
+        LlmGateway::new(model, Arc::clone(&policy), Arc::clone(&pulse))
+    };
     let mut looking = gateway();
     looking.look_every = std::time::Duration::from_millis(1);
     let _looking = looking.start();
@@ -257,4 +266,21 @@ async fn a_model_that_nobody_asks_is_told_to_rest_once() {
         model.rested.notified().now_or_never().is_some()
     };
     assert_eq!([(); 4].map(|()| rests()), [false, true, false, false]);
+}
+
+#[actix::test]
+async fn a_model_is_not_to_blame_for_an_engine_that_stood_still() {
+    for (pulse, blamed) in [(Pulse::woken(), false), (Pulse::start(), true)] {
+        let house = House::with_pulse(LATE, pulse);
+        for _ in 0..3 {
+            house.abandon(Does::Hangs, 0).await.expect("an answer on its way");
+        }
+        for _ in 0..2 {
+            let failed = Does::Refuses(failure(FailureKind::Dropped));
+            house.hear(failed).await.expect("a failure");
+            let failed = Does::Refuses(failure(FailureKind::Timeout));
+            house.hear(failed).await.expect("a failure");
+        }
+        assert_eq!(house.policy.is_breaker_open(), blamed);
+    }
 }

@@ -19,6 +19,9 @@ use crate::domain::{
 /// disk takes, shorter than a caller waits without wondering.
 const SAVE_PATIENCE: Millis = 1_000;
 
+/// What waits in sockets when the engine has stood still is looked at first, ms.
+const LOOK_FIRST: Millis = 1_000;
+
 /// Before a failed question is put again, ms, unless the provider says when: a server that has just
 /// refused is not helped by a second request in the same instant.
 const RETRY_PAUSE: Millis = 250;
@@ -35,6 +38,8 @@ const TOOL_ROUNDS_MAX: u8 = 3;
 pub(super) struct Answer {
     pub(super) turn: TurnId,
     pub(super) asked_at: Timestamp,
+    /// The model is not too late before: what it wrote while the engine stood still comes yet.
+    pub(super) excused_until: Timestamp,
     /// What the model wrote, bytes.
     length: usize,
     /// When the model wrote last.
@@ -81,6 +86,7 @@ impl Answer {
         Self {
             turn,
             asked_at: now,
+            excused_until: now,
             length: 0,
             token_at: None,
             spoken_at: None,
@@ -135,7 +141,13 @@ impl Answer {
             Some(at) => (at + rules.token_gap, Reason::Stalled),
         };
         let turn = (self.asked_at + rules.turn, Reason::TurnTimeout);
-        if turn.0 <= token.0 { turn } else { token }
+        let (at, reason) = if turn.0 <= token.0 { turn } else { token };
+        (at.max(self.excused_until), reason)
+    }
+
+    /// The engine stood still: what the model wrote meanwhile has not been looked at.
+    pub(super) fn excuse(&mut self, now: Timestamp) {
+        self.excused_until = now + LOOK_FIRST;
     }
 
     /// When the question is worth another try after this failure. A stale connection is replaced at
@@ -156,7 +168,7 @@ impl Answer {
             return None;
         }
         let at = now + failure.after.unwrap_or(RETRY_PAUSE);
-        (at < self.asked_at + rules.first_token).then_some(at)
+        (at < (self.asked_at + rules.first_token).max(self.excused_until)).then_some(at)
     }
 
     /// Forgets what the first attempt wrote: nothing of it was spoken.

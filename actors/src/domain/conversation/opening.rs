@@ -14,6 +14,9 @@ const FIRST_FRAME: Millis = 500;
 /// A break of the line that a caller wonders about, ms.
 const LONG_BREAK: Millis = 2_000;
 
+/// A line that comes so soon after the engine stood still was lost by that, ms.
+const WAKING: Millis = 5_000;
+
 /// What the engine has to say first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opening {
@@ -45,15 +48,26 @@ impl Opening {
 }
 
 impl Conversation {
+    /// What came meanwhile is looked at before anything is found to be late.
+    pub(super) fn stand_still(&mut self, now: Timestamp) {
+        self.stood_still = Some(now);
+        self.quiet.stir(now);
+        if let Some(answer) = &mut self.answer {
+            answer.excuse(now);
+        }
+    }
+
     pub(super) fn attached(&mut self, now: Timestamp) {
         let lost = self.line_lost.take();
-        let unheard = std::mem::take(&mut self.stood_still) && self.says_nothing(now);
+        let stood_still = self.stood_still.take().is_some_and(|at| now.since(at) < WAKING);
+        let unheard = stood_still && self.says_nothing(now);
         self.quiet.stir(now);
         if lost.is_some_and(|(_, clean)| !clean) && self.says_nothing(now) {
             self.quiet.come_back(now);
         }
-        // The call's first line has nothing to say again.
-        if !self.moved && self.opening != Opening::Fresh {
+        // Also on what seems to be its first line: of a call that is held without its record nobody
+        // knows.
+        if !self.moved {
             self.replays.expect(now);
         }
         self.playback.go_on(now);

@@ -181,7 +181,7 @@ impl Conversation {
             && !answer.cycle_open
             && self.may_speak_up();
         let heard = self.playback.ends_at();
-        let first = (answer.asked_at + self.rules.filler).max(heard);
+        let first = (answer.asked_at + self.rules.filler).max(heard).max(answer.excused_until);
         let next = heard.max(answer.asked_at) + self.rules.filler;
         wanted.then_some(if answer.fillers == 0 { first } else { next })
     }

@@ -184,3 +184,27 @@ fn questions_to_the_caller_between_two_failures_do_not_break_their_row() {
     talk.fail(turn);
     assert_eq!(talk.agent(turn).text, "I connect you.");
 }
+
+#[test]
+fn what_a_model_wrote_while_the_engine_stood_still_is_in_time() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("The fee?");
+    // Nobody looks for so long.
+    talk.now = talk.now + 20_000;
+    talk.on(Input::StoodStill);
+    talk.wait(999);
+    assert_eq!(talk.heard(), "");
+    talk.token(turn, "Nil.");
+    talk.done(turn);
+    assert_eq!(talk.heard(), "Nil.");
+}
+
+#[test]
+fn a_model_that_has_written_nothing_when_all_was_looked_at_is_late() {
+    let mut talk = Talk::greeted();
+    talk.ask("The fee?");
+    talk.now = talk.now + 20_000;
+    talk.on(Input::StoodStill);
+    talk.wait(1_000);
+    assert_eq!(talk.heard(), "Sorry, say that again?");
+}
