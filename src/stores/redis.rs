@@ -191,6 +191,11 @@ impl Redis {
         self.core.heartbeat.lost()
     }
 
+    /// A live call without its words, as far as this engine has heard.
+    pub(super) fn known(&self, sid: CallSid) -> Option<CallRecord> {
+        self.core.news.known(sid)
+    }
+
     /// Whether it takes writes again, and whether a replica confirms them.
     pub(super) fn probe(&self) -> Stored<bool> {
         let mut order = redis::cmd("SET");

@@ -47,6 +47,13 @@ const APPEND: Duration = Duration::from_millis(80);
 /// How long it may take for anything else: webhooks give the registry 300 ms.
 const ASK: Duration = Duration::from_millis(200);
 
+/// How long a caller whose engine is gone waits for what was said there, when Redis cannot be
+/// reached: many failovers are over by then, and dead air is worse.
+const FOR_WORDS: Duration = Duration::from_millis(2_000);
+
+/// Pause before Redis is asked for it again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
 /// What is left for Redis at least when an operation had to wait for its turn.
 const LEAST: Duration = Duration::from_millis(20);
 

@@ -60,16 +60,21 @@ impl Circumstances {
         hits.any(dead).then_some(Excuse::Dead)
     }
 
-    /// Where that socket of the call ended: by the line that came with it, and before the next one.
+    /// Where that socket of the call ended: the engine has written down the line before the caller
+    /// could know of the socket, and after the one before.
     fn engine(&self, story: &Story, socket: u32) -> Option<usize> {
-        let mut opened = story.facts.iter().filter_map(|fact| match &fact.what {
-            What::Opened { socket: opened, .. } if *opened >= socket => Some(fact.ms),
-            _ => None,
-        });
-        let at = |ms: u64| (rang_ms(story) + ms).saturating_sub(ROUNDED_MS);
-        let (since, next) = (at(opened.next()?), opened.next().map_or(u64::MAX, at));
-        let mut lines = self.lines.get(&story.sid)?.iter();
-        lines.find(|(from, _)| (since..next).contains(from)).map(|(_, engine)| *engine)
+        let opened = |nth: u32| {
+            let mut opened = story.facts.iter().filter_map(|fact| match &fact.what {
+                What::Opened { socket, .. } if *socket == nth => Some(rang_ms(story) + fact.ms),
+                _ => None,
+            });
+            opened.next()
+        };
+        let until = opened(socket)? + ROUNDED_MS;
+        let after = opened(socket.saturating_sub(1)).unwrap_or_default();
+        let lines = self.lines.get(&story.sid)?.iter();
+        let mut lines = lines.filter(|(from, _)| *from > after && *from <= until);
+        lines.next_back().map(|(_, engine)| *engine)
     }
 }
 

@@ -108,7 +108,8 @@ impl House {
         for (nth, engine) in self.engines.iter().enumerate() {
             for line in engine.log().lines().filter(|line| line.contains(words)) {
                 let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
-                if let Some(sid) = line["span"]["call.sid"].as_str().map(str::to_owned) {
+                let sid = line["span"]["call.sid"].as_str().or(line["call.sid"].as_str());
+                if let Some(sid) = sid.map(str::to_owned) {
                     found.push((sid, line, nth));
                 }
             }
@@ -128,7 +129,7 @@ impl House {
     /// Where the lines of each call ended, and since when.
     pub(crate) fn lines(&self) -> HashMap<String, Vec<(u64, usize)>> {
         let mut lines: HashMap<String, Vec<(u64, usize)>> = HashMap::new();
-        for (sid, line, nth) in self.logged("a line is attached") {
+        for (sid, line, nth) in self.logged("a line is open") {
             let at = line["timestamp"].as_str().and_then(unix_ms);
             lines.entry(sid).or_default().extend(at.map(|at| (at, nth)));
         }

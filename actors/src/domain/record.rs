@@ -95,6 +95,10 @@ pub struct CallRecord {
     /// What earlier owners stored too late, by its time. Kept apart like the transcript.
     #[serde(skip)]
     pub late: Vec<LateTurn>,
+    /// The store cannot be reached and had words of this call: it is no new one, and what was said is
+    /// not known here.
+    #[serde(skip)]
+    pub words_missing: bool,
 }
 
 impl CallRecord {
@@ -120,6 +124,7 @@ impl CallRecord {
             moved: None,
             transcript: Transcript::default(),
             late: Vec::new(),
+            words_missing: false,
         }
     }
 

@@ -141,6 +141,11 @@ impl News {
         let _ = self.teller.send(told);
     }
 
+    /// A live call without its words, as far as this engine has heard.
+    pub(super) fn known(&self, sid: CallSid) -> Option<CallRecord> {
+        self.shared.index().record(sid).cloned()
+    }
+
     /// Looks at the live calls, once everything that this engine has done is among them.
     pub(super) async fn look<T>(&self, read: impl FnOnce(&Index) -> T) -> T {
         let own = self.shared.told.load(Ordering::Acquire);

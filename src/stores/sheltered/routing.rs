@@ -9,10 +9,10 @@ use switchhook_actors::{
     },
     registry::store::{Appended, CallStore, Claimed, Key, Opened, Restored, Settled, StoreError},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
-    ASK, Inner,
+    ASK, ASK_AGAIN, FOR_WORDS, Inner,
     held::{Held, Where},
 };
 
@@ -43,8 +43,9 @@ impl Inner {
         by: Instant,
     ) -> Result<Claimed, StoreError> {
         let held = self.calls.get(sid);
+        let known = if held.is_none() { self.known(sid) } else { None };
         if held.as_ref().is_none_or(|held| !held.is_journaled()) {
-            match self.ask(by, |redis| redis.claim(sid, engine.clone(), at)).await {
+            match self.claim_there(sid, &engine, at, by, known.is_some()).await {
                 Ok(Claimed::Yours(record)) => {
                     self.calls.hold((*record).clone());
                     return Ok(Claimed::Yours(record));
@@ -54,21 +55,55 @@ impl Inner {
                 Err(_) => {}
             }
         }
+        let words_missing = known.is_some();
         let born_here = match &held {
-            None => true,
+            None => {
+                if let Some(known) = known {
+                    self.journal.restore(CallRecord { next_seq: 1, ..known }).await?;
+                }
+                true
+            }
             Some(held) if held.is_journaled() => held.is_born_here(),
             Some(held) => {
                 self.journal.restore(held.copy()).await?;
                 false
             }
         };
-        let claimed = self.journal.claim(sid, engine, at).await?;
-        if let Claimed::Yours(record) = &claimed {
+        let mut claimed = self.journal.claim(sid, engine, at).await?;
+        if let Claimed::Yours(record) = &mut claimed {
+            record.words_missing = words_missing;
             self.calls.hold((**record).clone()).shelter(born_here);
             self.work.notify_one();
             tracing::warn!(call.sid = %sid, "a call is claimed in the journal");
         }
         Ok(claimed)
+    }
+
+    /// A call that a session has held before, on another engine: its caller is better served a moment
+    /// later by who knows what was said.
+    fn known(&self, sid: CallSid) -> Option<CallRecord> {
+        self.redis.known(sid).filter(|record| record.epoch > Epoch(0))
+    }
+
+    async fn claim_there(
+        &self,
+        sid: CallSid,
+        engine: &InstanceId,
+        at: Timestamp,
+        by: Instant,
+        is_known: bool,
+    ) -> Result<Claimed, StoreError> {
+        let worth_it = Instant::now() + FOR_WORDS;
+        let mut by = by;
+        loop {
+            let answer = self.ask(by, |redis| redis.claim(sid, engine.clone(), at)).await;
+            let failed = matches!(answer, Err(StoreError::Unavailable(_) | StoreError::NotDurable));
+            if !failed || !is_known || Instant::now() >= worth_it {
+                return answer;
+            }
+            sleep(ASK_AGAIN).await;
+            by = Instant::now() + ASK;
+        }
     }
 
     pub(super) async fn append(

@@ -245,6 +245,33 @@ async fn a_caller_whom_another_engine_erased_does_not_come_back_from_this_ones_j
 }
 
 #[tokio::test]
+async fn a_caller_whose_engine_died_in_an_outage_is_no_new_one_and_their_words_are_waited_for() {
+    let mut server = Server::start();
+    let shelter = shelter(address(server.port), "a").await;
+    let other = self::shelter(address(server.port), "b").await;
+    for n in [1, 2] {
+        let epoch = shelter.claim(n, "a").await.epoch;
+        shelter.hear(n, epoch, 1, "one").await;
+    }
+    // The other engine has heard of both.
+    while other.store.live().await.unwrap().iter().filter(|call| call.turns == 1).count() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.kill();
+    let taken = other.claim(1, "b").await;
+    assert_eq!((taken.words_missing, taken.transcript.turns().len()), (true, 0));
+    assert_eq!(other.hear(1, taken.epoch, 1, "two").await.0, Appended::Appended);
+    let back = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.restart();
+    };
+    let (taken, ()) = tokio::join!(other.claim(2, "b"), back);
+    assert_eq!((taken.words_missing, taken.transcript.turns().len()), (false, 1));
+    other.all_back().await;
+    assert_eq!(other.words(1).await, ["one", "two"]);
+}
+
+#[tokio::test]
 async fn a_claim_whose_answer_came_too_late_is_this_engines_own_all_the_same() {
     let server = Server::start();
     let shelter = shelter(address(server.port), "a").await;

@@ -34,6 +34,7 @@ impl Opening {
     pub(super) fn of(record: &CallRecord) -> Self {
         // Who comes back from the way to a person is no new caller, whatever is known of them.
         let fresh = record.transcript.turns().is_empty()
+            && !record.words_missing
             && record.escalation.is_none()
             && record.moved.is_none();
         if fresh { Self::Fresh } else { Self::TakenOver }

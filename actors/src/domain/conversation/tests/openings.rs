@@ -210,3 +210,12 @@ fn who_is_back_and_speaks_is_answered_and_not_told_of_the_break() {
 fn who_may_have_spoken_to_an_engine_that_stood_still_is_told_of_the_break_at_once() {
     assert_eq!(back_in_silence(true).heard(), BREAK);
 }
+
+#[test]
+fn who_was_talked_with_before_is_not_greeted_again_where_the_words_are_missing() {
+    let mut record = record(None);
+    record.words_missing = true;
+    let mut talk = Talk::new(record);
+    talk.attach();
+    assert_eq!(talk.heard(), BREAK);
+}
