@@ -191,6 +191,11 @@ impl Redis {
         self.core.heartbeat.lost()
     }
 
+    /// Whether the live calls have been looked at once.
+    pub(super) fn has_looked(&self) -> bool {
+        self.core.news.has_looked()
+    }
+
     /// A live call without its words, as far as this engine has heard.
     pub(super) fn known(&self, sid: CallSid) -> Option<CallRecord> {
         self.core.news.known(sid)

@@ -51,6 +51,9 @@ const ASK: Duration = Duration::from_millis(200);
 /// reached: many failovers are over by then, and dead air is worse.
 const FOR_WORDS: Duration = Duration::from_millis(2_000);
 
+/// How often an engine that has just started looks whether it knows the calls there are.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// Pause before Redis is asked for it again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -183,16 +186,20 @@ impl Inner {
 
 impl CallStore for Sheltered {
     fn open(&self, call: NewCall) -> Stored<Opened> {
-        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        let inner = Arc::clone(&self.inner);
         self.spawn(async move {
+            inner.begun().await;
+            let by = Instant::now() + ASK;
             let _turn = inner.calls.turn(call.sid).await;
             inner.open(call, by).await
         })
     }
 
     fn claim(&self, sid: CallSid, engine: InstanceId, at: Timestamp) -> Stored<Claimed> {
-        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
+        let inner = Arc::clone(&self.inner);
         self.spawn(async move {
+            inner.begun().await;
+            let by = Instant::now() + ASK;
             let _turn = inner.calls.turn(sid).await;
             inner.claim(sid, engine, at, by).await
         })
@@ -262,8 +269,11 @@ impl CallStore for Sheltered {
     }
 
     fn find(&self, key: Key) -> Stored<Option<CallRecord>> {
-        let (inner, by) = (Arc::clone(&self.inner), Instant::now() + ASK);
-        self.spawn(async move { inner.find(key, by).await })
+        let inner = Arc::clone(&self.inner);
+        self.spawn(async move {
+            inner.begun().await;
+            inner.find(key, Instant::now() + ASK).await
+        })
     }
 
     fn live(&self) -> Stored<Vec<CallSummary>> {

@@ -1,7 +1,7 @@
 //! What every caller said and heard, compared with what is kept.
 
 use serde_json::Value;
-use switchhook::caller::record::{Account, What};
+use switchhook::caller::record::{Account, Fact, What};
 
 use crate::{
     callers::Story,
@@ -125,7 +125,7 @@ impl Verdict {
 
     fn line(&mut self, story: &Story, account: &Account) {
         self.gaps += account.gaps.len();
-        if let Some(last) = account.gaps.last() {
+        if let Some(last) = account.gaps.last().filter(|last| !left_at_once(story, last.lost_ms)) {
             self.hit += 1;
             if has_gone_on(story, last.lost_ms) {
                 self.resumed += 1;
@@ -158,20 +158,37 @@ impl Verdict {
     }
 }
 
-/// Whether an answer was heard to its end after that moment.
+/// A caller who hangs up so soon after the loss of a line waits for nothing, ms.
+const AT_ONCE_MS: u64 = 1_000;
+
+/// Whether the caller hung up before anybody could have come back.
+fn left_at_once(story: &Story, lost_ms: u64) -> bool {
+    story.facts.iter().any(|fact| {
+        let left = matches!(&fact.what, What::Ended { how } if how.contains("the caller hung up"));
+        left && fact.ms < lost_ms + AT_ONCE_MS
+    })
+}
+
+/// Whether an answer was heard to its end after that moment; a caller who asked nothing more was
+/// spoken to.
 fn has_gone_on(story: &Story, lost_ms: u64) -> bool {
+    let asks = |fact: &Fact| matches!(fact.what, What::Said { .. }) && fact.ms > lost_ms;
+    let asked = story.facts.iter().any(asks);
     let later = story.facts.iter().filter_map(|fact| match &fact.what {
         What::Heard(heard) if heard.arrived_ms >= lost_ms => Some(heard.words.as_str()),
         _ => None,
     });
     let heard: String = later.collect();
+    if !asked {
+        return !heard.is_empty();
+    }
     story.matters.iter().any(|matter| heard.contains(&end_of(matter)))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use switchhook::caller::record::{Fact, Heard};
+    use switchhook::caller::record::Heard;
 
     use super::*;
     use crate::{
@@ -209,7 +226,7 @@ mod tests {
     }
 
     fn look(story: &Story, kept: &Value, happened: Vec<Happened>) -> Verdict {
-        let lines = [("CA1".to_owned(), vec![(10, 0)])].into_iter().collect();
+        let lines = [("CA1".to_owned(), vec![(1, 0)])].into_iter().collect();
         let mut verdict = Verdict::default();
         verdict.look(story, kept, &Lying::default(), &Circumstances { happened, lines });
         verdict

@@ -67,7 +67,10 @@ impl CallSession {
     fn claim_again(&mut self, cause: &str, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         if self.claiming.by.is_some_and(|by| by > now) && self.claiming.backoff.is_none() {
-            ctx.run_later(CLAIM_AGAIN, |this, ctx| this.claim(ctx));
+            ctx.run_later(CLAIM_AGAIN, |this, ctx| {
+                let _in = this.span.clone().entered();
+                this.claim_behind(ctx);
+            });
             return;
         }
         let pause = match self.claiming.backoff {

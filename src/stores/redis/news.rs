@@ -9,7 +9,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -93,6 +93,8 @@ pub(super) struct News {
 struct Shared {
     me: InstanceId,
     index: Mutex<Index>,
+    /// It holds what there was when it was looked for first.
+    looked: AtomicBool,
     /// The records of this engine's own events that have not come back yet.
     own: Mutex<HashMap<u64, CallRecord>>,
     told: AtomicU64,
@@ -115,6 +117,7 @@ impl News {
         let shared = Arc::new(Shared {
             me,
             index: Mutex::new(Index::new(Vec::new(), now)),
+            looked: AtomicBool::new(false),
             own: Mutex::default(),
             told: AtomicU64::new(0),
             seen: watch::channel(0).0,
@@ -139,6 +142,11 @@ impl News {
         }
         let told = Told { s: sid, k: kind, n: turns, b: self.shared.me.0.clone(), c: count };
         let _ = self.teller.send(told);
+    }
+
+    /// Whether the live calls have been looked at once.
+    pub(super) fn has_looked(&self) -> bool {
+        self.shared.looked.load(Ordering::Acquire)
     }
 
     /// A live call without its words, as far as this engine has heard.
@@ -301,6 +309,7 @@ impl Follower {
         }
         self.shared.own().retain(|count, _| *count > own);
         self.shared.index().reset(calls, Position(position));
+        self.shared.looked.store(true, Ordering::Release);
         self.shared.seen.send_modify(|seen| *seen = (*seen).max(own));
         Ok(position)
     }

@@ -9,10 +9,10 @@ use switchhook_actors::{
     },
     registry::store::{Appended, CallStore, Claimed, Key, Opened, Restored, Settled, StoreError},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    ASK, ASK_AGAIN, FOR_WORDS, Inner,
+    ASK, ASK_AGAIN, FOR_WORDS, Inner, LOOK_AGAIN,
     held::{Held, Where},
 };
 
@@ -45,14 +45,14 @@ impl Inner {
         let held = self.calls.get(sid);
         let known = if held.is_none() { self.known(sid) } else { None };
         if held.as_ref().is_none_or(|held| !held.is_journaled()) {
-            match self.claim_there(sid, &engine, at, by, known.is_some()).await {
-                Ok(Claimed::Yours(record)) => {
+            match self.claim_there(sid, &engine, at, by, known.as_ref()).await {
+                Ok(Some(Claimed::Yours(record))) => {
                     self.calls.hold((*record).clone());
                     return Ok(Claimed::Yours(record));
                 }
-                Ok(Claimed::Ended) => return Ok(Claimed::Ended),
-                Err(error @ StoreError::Unreadable(_)) => return Err(error),
-                Err(_) => {}
+                Ok(Some(Claimed::Ended)) => return Ok(Claimed::Ended),
+                Ok(None) => {}
+                Err(error) => return Err(error),
             }
         }
         let words_missing = known.is_some();
@@ -85,25 +85,42 @@ impl Inner {
         self.redis.known(sid).filter(|record| record.epoch > Epoch(0))
     }
 
+    /// None where Redis cannot be reached in time.
     async fn claim_there(
         &self,
         sid: CallSid,
         engine: &InstanceId,
         at: Timestamp,
         by: Instant,
-        is_known: bool,
-    ) -> Result<Claimed, StoreError> {
+        known: Option<&CallRecord>,
+    ) -> Result<Option<Claimed>, StoreError> {
         let worth_it = Instant::now() + FOR_WORDS;
         let mut by = by;
         loop {
-            let answer = self.ask(by, |redis| redis.claim(sid, engine.clone(), at)).await;
-            let failed = matches!(answer, Err(StoreError::Unavailable(_) | StoreError::NotDurable));
-            if !failed || !is_known || Instant::now() >= worth_it {
-                return answer;
+            match self.ask(by, |redis| redis.claim(sid, engine.clone(), at)).await {
+                Ok(claimed) => return Ok(Some(claimed)),
+                Err(error @ StoreError::Unreadable(_)) => return Err(error),
+                Err(_) => {}
             }
+            let Some(known) = known.filter(|_| Instant::now() < worth_it) else { return Ok(None) };
             sleep(ASK_AGAIN).await;
+            // The caller may have gone there since: only the session knows whether its line stands.
+            if self.known(sid).is_some_and(|now| now.epoch > known.epoch) {
+                let why = "another engine has claimed the call meanwhile";
+                return Err(StoreError::Unavailable(why.to_owned()));
+            }
             by = Instant::now() + ASK;
         }
+    }
+
+    /// An engine that has just started knows of no call before it has looked: it looks first.
+    pub(super) async fn begun(&self) {
+        let looked = async {
+            while !self.redis.has_looked() {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        let _ = timeout(FOR_WORDS, looked).await;
     }
 
     pub(super) async fn append(

@@ -23,6 +23,7 @@ fn shared() -> Shared {
         me: InstanceId("me".into()),
         index: Mutex::new(index),
         own: Mutex::default(),
+        looked: AtomicBool::new(true),
         told: AtomicU64::new(0),
         seen: watch::channel(0).0,
     }
