@@ -256,7 +256,7 @@ impl CallStore for Redis {
         // once.
         match self.core.key(sid) {
             Some(key) => match self.core.ask_append(sid, &key, mark, &turn) {
-                Ok(asked) => self.spawn(core.appended(sid, turn.role, asked)),
+                Ok(asked) => self.spawn(core.appended(sid, turn.role, turn.open, asked)),
                 Err(error) => ready(Err(error)).boxed(),
             },
             None => self.spawn(core.append_unknown(sid, mark, turn)),

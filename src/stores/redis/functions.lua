@@ -3,7 +3,7 @@
 -- What has to happen at once. Names and layout: keys.rs. Answers are numbers, never errors: one
 -- refused write in a pipeline must not look like a broken connection.
 --
---   1 done   0 there already   -1 no such call   -2 a higher epoch owns it   -3 one is missing before
+--   1 done   2 done, a later version of what is there   0 there already   -1 no such call   -2 a higher epoch owns it   -3 one is missing before
 --   -4 it has changed since it was read   -5 it was erased
 --
 -- The library's name ends in its version: engines of two versions load one each, side by side.
@@ -80,10 +80,10 @@ redis.register_function('sh1_append', function(keys, args)
     if seq < next then
         return {0, 0}
     end
-    redis.call('HSET', keys[2], args[4], args[5])
+    local fresh = redis.call('HSET', keys[2], args[4], args[5])
     redis.call('HSET', keys[1], 's', string.format('%.0f', seq + 1))
     raise(keys[1], 'seen', args[3])
-    return {1, redis.call('HLEN', keys[2])}
+    return {fresh == 1 and 1 or 2, redis.call('HLEN', keys[2])}
 end)
 
 -- keys: record, turns; args: epoch, rev, status, end, seen, record

@@ -230,22 +230,26 @@ impl Core {
     ) -> Result<Appended, StoreError> {
         let Some(key) = self.fetch_key(sid).await? else { return Ok(Appended::Unknown) };
         let asked = self.ask_append(sid, &key, mark, &turn)?;
-        self.appended(sid, turn.role, asked).await
+        self.appended(sid, turn.role, turn.open, asked).await
     }
 
-    /// The caller's words count as stored when a replica has them; the agent's are spoken anyway.
+    /// The caller's words count as stored when a replica has them; the agent's are spoken anyway. That
+    /// an answer is `open` and goes on is no news: lists show how many turns there are.
     pub(super) async fn appended(
         self: Arc<Self>,
         sid: CallSid,
         role: Role,
+        open: bool,
         asked: Asked,
     ) -> Result<Appended, StoreError> {
         let done = done(asked).await?;
         let (code, number): (i64, u64) = record::shape(done.value)?;
         match code {
-            1 => {
-                let turns = usize::try_from(number).ok();
-                self.news.tell(sid, CallEventKind::Turn, turns, None);
+            1 | 2 => {
+                if code == 1 || !open {
+                    let turns = usize::try_from(number).ok();
+                    self.news.tell(sid, CallEventKind::Turn, turns, None);
+                }
                 must_last(role == Role::Customer && !done.durable)?;
                 Ok(Appended::Appended)
             }
