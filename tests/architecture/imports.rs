@@ -71,7 +71,8 @@ const TABLE: &[Row] = &[
     row("actors/src/clock", &["actors::domain"]),
     row("actors/src/directory", &["actors::domain"]),
     row("actors/src/keeper", &["actors::clock"]),
-    row("actors/src/llm_gateway", &["actors::domain", "actors::clock"]),
+    row("actors/src/llm_gateway", &["actors::domain", "actors::clock", "actors::pulse"]),
+    row("actors/src/pulse", &["actors::clock"]),
     row("actors/src/registry", &["actors::domain", "actors::clock"]),
     Row {
         never: &["actors::registry::store::CallStore"],
@@ -97,6 +98,7 @@ const TABLE: &[Row] = &[
             &[
                 "actors::domain",
                 "actors::clock",
+                "actors::pulse",
                 "actors::directory",
                 "actors::escalation_manager::EscalationManager",
                 "actors::escalation_manager::Outlook",

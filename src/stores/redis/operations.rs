@@ -233,8 +233,7 @@ impl Core {
         self.appended(sid, turn.role, turn.open, asked).await
     }
 
-    /// The caller's words count as stored when a replica has them; the agent's are spoken anyway. That
-    /// an answer is `open` and goes on is no news: lists show how many turns there are.
+    /// A caller's words are stored when a replica has them. That an `open` answer goes on is no news.
     pub(super) async fn appended(
         self: Arc<Self>,
         sid: CallSid,
@@ -246,8 +245,8 @@ impl Core {
         let (code, number): (i64, u64) = record::shape(done.value)?;
         match code {
             1 | 2 => {
-                if code == 1 || !open {
-                    let turns = usize::try_from(number).ok();
+                let turns = usize::try_from(number).ok().filter(|_| code == 1 || !open);
+                if turns.is_some() {
                     self.news.tell(sid, CallEventKind::Turn, turns, None);
                 }
                 must_last(role == Role::Customer && !done.durable)?;

@@ -116,6 +116,8 @@ impl World {
             // The cycle is gone with its session.
             Input::LineLost { clean: true } | Input::SessionFailed => {
                 (self.has_line, self.is_cycle_open) = (false, false);
+                // What its voice had not spoken may be said again, in order.
+                self.said = TurnId(0);
             }
             _ => {}
         }

@@ -66,9 +66,8 @@ impl Conversation {
         if lost.is_some_and(|(_, clean)| !clean) && self.says_nothing(now) {
             self.quiet.come_back(now);
         }
-        // Also on what seems to be its first line: of a call that is held without its record nobody
-        // knows.
-        if !self.moved {
+        // The call's first line has nothing to say again.
+        if !self.moved && self.opening != Opening::Fresh {
             self.replays.expect(now);
         }
         self.playback.go_on(now);
