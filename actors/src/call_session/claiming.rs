@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
-use super::CallSession;
+use super::{CallSession, attached::OWNER_PATIENCE};
 use crate::{
     domain::{
+        conversation::Input,
         record::{CallRecord, NewCall},
-        time::Timestamp,
+        relay::{Inbound, Prompted},
+        time::{Millis, Timestamp},
     },
-    registry::{messages::Claim, store::Claimed},
+    registry::{
+        messages::{Claim, Find},
+        store::{Claimed, Key},
+    },
 };
 
 /// How long the registry may take to hand over the call, ms. The caller hears the greeting
@@ -29,6 +34,9 @@ const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause: what waits is stored this long after the store is back.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
+/// Who is heard so long after another engine's claim, ms, was not heard before it.
+const HEARD_SINCE: Millis = 300;
+
 /// How far the claim is.
 #[derive(Default)]
 pub(super) struct Claiming {
@@ -36,6 +44,8 @@ pub(super) struct Claiming {
     by: Option<Timestamp>,
     /// The pause before the last attempt behind the call.
     backoff: Option<Duration>,
+    /// The call was ours before, and its conversation goes on meanwhile.
+    back: bool,
 }
 
 impl CallSession {
@@ -85,7 +95,9 @@ impl CallSession {
         if first {
             tracing::error!("the registry failed, the call is held without being stored: {cause}");
             self.recording.is_down = true;
-            self.hold_unknown(now, ctx);
+            if !self.claiming.back {
+                self.hold_unknown(now, ctx);
+            }
         }
     }
 
@@ -113,6 +125,9 @@ impl CallSession {
 
     fn take_over(&mut self, record: CallRecord, ctx: &mut Context<Self>) {
         let epoch = record.epoch;
+        if self.claiming.back {
+            return self.take_back(record, ctx);
+        }
         if self.claiming.backoff.is_none() {
             tracing::info!(epoch = epoch.0, "the call is held by this session");
             self.recording.own(epoch, record.next_seq, 0);
@@ -128,12 +143,68 @@ impl CallSession {
     /// The call is over, says the registry.
     fn come_too_late(&mut self, ctx: &mut Context<Self>) {
         tracing::warn!("a line came for a call that is over");
-        if self.claiming.backoff.is_none() {
+        if self.claiming.backoff.is_none() && !self.claiming.back {
             self.mouth.refuse();
             return ctx.stop();
         }
         // Its caller is there all the same, and is talked with to the end.
         self.recording.disown();
         self.write(ctx);
+    }
+
+    /// A write was refused: another engine has claimed the call. It may have done so late, for a line
+    /// that was gone by then: the call is with whom Twilio talks to.
+    pub(super) fn contest(&mut self, ctx: &mut Context<Self>) {
+        // Who has stood still hears what was said long ago.
+        if self.mouth.heard_at().is_none() || self.peers.pulse.stood_still() {
+            return self.fall_silent(ctx);
+        }
+        let life = self.recording.hold();
+        let find = Find { key: Key::Sid(self.sid) };
+        let found = self.peers.registry.send(find).timeout(OWNER_PATIENCE);
+        ctx.spawn(found.into_actor(self).map(move |found, this, ctx| {
+            let _in = this.span.clone().entered();
+            if this.recording.is_another(life) {
+                return;
+            }
+            let claimed = match &found {
+                Ok(Ok(Some(record))) => Some(Timestamp(record.epoch.0)),
+                _ => None,
+            };
+            let heard = claimed.zip(this.mouth.heard_at());
+            match heard.filter(|(claimed, heard)| heard.since(*claimed) >= HEARD_SINCE) {
+                Some(_) => this.claim_back(ctx),
+                None => this.fall_silent(ctx),
+            }
+        }));
+    }
+
+    fn claim_back(&mut self, ctx: &mut Context<Self>) {
+        tracing::warn!(
+            "another engine has claimed the call without its caller: it is claimed back"
+        );
+        metrics::counter!("switchhook_lines_total", "event" => "reclaimed").increment(1);
+        self.recording.claim_back();
+        self.claiming = Claiming { back: true, ..Claiming::default() };
+        self.claim(ctx);
+    }
+
+    /// The call is ours again. If the other engine has added to it, the conversation begins anew from
+    /// there, with what the caller said here and is not stored.
+    fn take_back(&mut self, record: CallRecord, ctx: &mut Context<Self>) {
+        let Some(talk) = &self.talk else { return };
+        if !self.recording.is_behind(&record, talk.transcript()) {
+            self.recording.own_again(&record, talk.transcript());
+            return self.write(ctx);
+        }
+        self.recording.own(record.epoch, record.next_seq, 0);
+        let words = self.recording.refused(&self.peers.instance);
+        self.forget(ctx);
+        let said = words.into_iter().map(|late| {
+            let said = Prompted { text: late.turn.text, lang: None, last: true };
+            Input::Relay(Inbound::Prompt(said))
+        });
+        self.early = [Input::Attached].into_iter().chain(said).collect();
+        self.converse(record, ctx);
     }
 }

@@ -245,6 +245,8 @@ pub struct Conversation {
     inherits: bool,
     /// When Twilio gave up a session of this call last: its voice fell silent then.
     failed_at: Option<Timestamp>,
+    /// The sessions of the call keep being lost, and nobody was sought for that yet.
+    keeps_failing: bool,
     /// Reused for every token: what came out of the markers, and what is fit for speech.
     scratch: [String; 2],
 }
@@ -272,6 +274,7 @@ impl Conversation {
             replays: Replays::of(&record.transcript),
             inherits: true,
             failed_at: record.rejoins.last().copied(),
+            keeps_failing: resuming::keeps_failing(&record),
             greeting: record.greeting,
             identified: !record.caller.is_empty(),
             transcript: record.transcript,
@@ -299,7 +302,7 @@ impl Conversation {
             return;
         }
         match input {
-            Input::Attached => self.attached(now),
+            Input::Attached => self.attached(now, effects),
             Input::StoodStill => self.stand_still(now),
             Input::Relay(message) => self.hear(now, message, effects),
             Input::LineLost { clean } => self.lose_line(now, clean, effects),

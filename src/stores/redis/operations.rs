@@ -391,7 +391,11 @@ pub(super) fn must_last(is_weak: bool) -> Result<(), StoreError> {
 fn lasts(change: &Change) -> bool {
     match change {
         Change::Escalated { .. } | Change::Escalation { .. } | Change::Ended { .. } => true,
-        Change::Identified { .. } | Change::Rejoined | Change::Seen | Change::Moved { .. } => false,
+        Change::Identified { .. }
+        | Change::Rejoined
+        | Change::Resumed
+        | Change::Seen
+        | Change::Moved { .. } => false,
     }
 }
 

@@ -19,9 +19,6 @@ use crate::domain::{
 /// disk takes, shorter than a caller waits without wondering.
 const SAVE_PATIENCE: Millis = 1_000;
 
-/// What waits in sockets when the engine has stood still is looked at first, ms.
-const LOOK_FIRST: Millis = 1_000;
-
 /// Before a failed question is put again, ms, unless the provider says when: a server that has just
 /// refused is not helped by a second request in the same instant.
 const RETRY_PAUSE: Millis = 250;
@@ -145,9 +142,14 @@ impl Answer {
         (at.max(self.excused_until), reason)
     }
 
-    /// The engine stood still: what the model wrote meanwhile has not been looked at.
-    pub(super) fn excuse(&mut self, now: Timestamp) {
-        self.excused_until = now + LOOK_FIRST;
+    /// When the first word waits no longer for the caller's words to be durable.
+    fn released_at(&self) -> Timestamp {
+        (self.asked_at + SAVE_PATIENCE).max(self.excused_until)
+    }
+
+    /// The engine stood still: what came meanwhile has not been looked at.
+    pub(super) fn excuse(&mut self, until: Timestamp) {
+        self.excused_until = until;
     }
 
     /// When the question is worth another try after this failure. A stale connection is replaced at
@@ -324,7 +326,7 @@ impl Conversation {
         let answer = self.answer.as_ref()?;
         let writing = answer.ending.is_none().then(|| answer.overdue_at(&self.rules).0);
         let again = answer.again_at.filter(|_| answer.ending.is_none());
-        let release = (!answer.released).then(|| answer.asked_at + SAVE_PATIENCE);
+        let release = (!answer.released).then(|| answer.released_at());
         [writing, release, again, self.filler_at(), self.keep_at()].into_iter().flatten().min()
     }
 
@@ -336,7 +338,7 @@ impl Conversation {
         } else if answer.ending.is_none() && answer.again_at.is_some_and(|at| at <= now) {
             self.ask_again(effects);
         }
-        let waits = |answer: &Answer| !answer.released && answer.asked_at + SAVE_PATIENCE <= now;
+        let waits = |answer: &Answer| !answer.released && answer.released_at() <= now;
         if self.answer.as_ref().is_some_and(waits) {
             effects.push(Effect::Observe(Observation::Unsaved));
             self.release(now, effects);
