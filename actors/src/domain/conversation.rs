@@ -247,8 +247,8 @@ pub struct Conversation {
     failed_at: Option<Timestamp>,
     /// The sessions of the call keep being lost, and nobody was sought for that yet.
     keeps_failing: bool,
-    /// Reused for every token: what came out of the markers, and what is fit for speech.
-    scratch: [String; 2],
+    /// What came out of the markers: reused for every token.
+    unmarked: String,
 }
 
 impl Conversation {
@@ -286,7 +286,7 @@ impl Conversation {
             stood_still: None,
             closing: Closing::No,
             moving: None,
-            scratch: Default::default(),
+            unmarked: String::new(),
         }
     }
 

@@ -23,6 +23,9 @@ const SAVE_PATIENCE: Millis = 1_000;
 /// refused is not helped by a second request in the same instant.
 const RETRY_PAUSE: Millis = 250;
 
+/// What is usually held back of a token until the next one is there, bytes: a space, a mark.
+const HELD_BACK: usize = 8;
+
 /// The longest answer, bytes: an hour of speech, which no caller listens to. A model that writes on
 /// without end is stopped there as by its own limit.
 const ANSWER_MAX: usize = 64 * 1024;
@@ -288,7 +291,7 @@ impl Conversation {
 
     fn token(&mut self, now: Timestamp, token: &str, effects: &mut Vec<Effect>) {
         let Some(answer) = &mut self.answer else { return };
-        let [unmarked, words] = &mut self.scratch;
+        let unmarked = &mut self.unmarked;
         unmarked.clear();
         answer.token_at = Some(now);
         answer.length += token.len();
@@ -297,11 +300,12 @@ impl Conversation {
             return self.written(now, Finish::Length, effects);
         }
         answer.markers.push(token, unmarked);
-        answer.speech.push(unmarked, words);
+        // The words leave with their effect: room for them at once, and for what was held back.
+        let mut words = String::with_capacity(token.len() + HELD_BACK);
+        answer.speech.push(unmarked, &mut words);
         // The wish for a person is known with the end of its line: nothing behind it is spoken.
         let wished = answer.markers.is_over() && answer.markers.wish().is_some();
         if !words.is_empty() {
-            let words = std::mem::take(words);
             self.utter(now, words, effects);
             self.keep(now, effects);
         }
