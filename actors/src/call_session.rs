@@ -3,12 +3,14 @@
 //! It performs what [`Conversation`] decides and tells it what happened. It outlives its line: a
 //! socket that drops and returns finds it in mid-sentence. One file per partner: [`attached`] talks
 //! with the line, [`answering`] with the gateway, [`claiming`], [`recording`] and [`late`] with the
-//! registry, [`escalating`] with the EscalationManager; [`orders`] come from outside.
+//! registry, [`contesting`] with another engine's claim, [`escalating`] with the EscalationManager;
+//! [`orders`] come from outside.
 //! A fault in one ends that session alone: its line is closed, and the next session goes on.
 
 mod answering;
 mod attached;
 mod claiming;
+mod contesting;
 mod escalating;
 mod late;
 pub mod messages;

@@ -7,18 +7,13 @@ use std::time::Duration;
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
-use super::{CallSession, attached::OWNER_PATIENCE};
+use super::CallSession;
 use crate::{
     domain::{
-        conversation::Input,
         record::{CallRecord, NewCall},
-        relay::{Inbound, Prompted},
-        time::{Millis, Timestamp},
+        time::Timestamp,
     },
-    registry::{
-        messages::{Claim, Find},
-        store::{Claimed, Key},
-    },
+    registry::{messages::Claim, store::Claimed},
 };
 
 /// How long the registry may take to hand over the call, ms. The caller hears the greeting
@@ -34,9 +29,6 @@ const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause: what waits is stored this long after the store is back.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// Who is heard so long after another engine's claim, ms, was not heard before it.
-const HEARD_SINCE: Millis = 300;
-
 /// How far the claim is.
 #[derive(Default)]
 pub(super) struct Claiming {
@@ -46,6 +38,13 @@ pub(super) struct Claiming {
     backoff: Option<Duration>,
     /// The call was ours before, and its conversation goes on meanwhile.
     back: bool,
+}
+
+impl Claiming {
+    /// For a call that was ours before, and goes on.
+    pub(super) fn back() -> Self {
+        Self { back: true, ..Self::default() }
+    }
 }
 
 impl CallSession {
@@ -150,61 +149,5 @@ impl CallSession {
         // Its caller is there all the same, and is talked with to the end.
         self.recording.disown();
         self.write(ctx);
-    }
-
-    /// A write was refused: another engine has claimed the call. It may have done so late, for a line
-    /// that was gone by then: the call is with whom Twilio talks to.
-    pub(super) fn contest(&mut self, ctx: &mut Context<Self>) {
-        // Who has stood still hears what was said long ago.
-        if self.mouth.heard_at().is_none() || self.peers.pulse.stood_still() {
-            return self.fall_silent(ctx);
-        }
-        let life = self.recording.hold();
-        let find = Find { key: Key::Sid(self.sid) };
-        let found = self.peers.registry.send(find).timeout(OWNER_PATIENCE);
-        ctx.spawn(found.into_actor(self).map(move |found, this, ctx| {
-            let _in = this.span.clone().entered();
-            if this.recording.is_another(life) {
-                return;
-            }
-            let claimed = match &found {
-                Ok(Ok(Some(record))) => Some(Timestamp(record.epoch.0)),
-                _ => None,
-            };
-            let heard = claimed.zip(this.mouth.heard_at());
-            match heard.filter(|(claimed, heard)| heard.since(*claimed) >= HEARD_SINCE) {
-                Some(_) => this.claim_back(ctx),
-                None => this.fall_silent(ctx),
-            }
-        }));
-    }
-
-    fn claim_back(&mut self, ctx: &mut Context<Self>) {
-        tracing::warn!(
-            "another engine has claimed the call without its caller: it is claimed back"
-        );
-        metrics::counter!("switchhook_lines_total", "event" => "reclaimed").increment(1);
-        self.recording.claim_back();
-        self.claiming = Claiming { back: true, ..Claiming::default() };
-        self.claim(ctx);
-    }
-
-    /// The call is ours again. If the other engine has added to it, the conversation begins anew from
-    /// there, with what the caller said here and is not stored.
-    fn take_back(&mut self, record: CallRecord, ctx: &mut Context<Self>) {
-        let Some(talk) = &self.talk else { return };
-        if !self.recording.is_behind(&record, talk.transcript()) {
-            self.recording.own_again(&record, talk.transcript());
-            return self.write(ctx);
-        }
-        self.recording.own(record.epoch, record.next_seq, 0);
-        let words = self.recording.refused(&self.peers.instance);
-        self.forget(ctx);
-        let said = words.into_iter().map(|late| {
-            let said = Prompted { text: late.turn.text, lang: None, last: true };
-            Input::Relay(Inbound::Prompt(said))
-        });
-        self.early = [Input::Attached].into_iter().chain(said).collect();
-        self.converse(record, ctx);
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{Peers, recording::lost};
+use super::{Peers, observed};
 use crate::{
     domain::{ids::CallSid, transcript::LateTurn},
     registry::{
@@ -43,7 +43,7 @@ pub(super) async fn keep(peers: Arc<Peers>, sid: CallSid, turns: Vec<LateTurn>) 
             Err(cause) => {
                 let Some(pause) = pauses.next() else {
                     tracing::error!("what came late is not kept: {cause}");
-                    return lost(count);
+                    return observed::lost(count);
                 };
                 sleep(pause).await;
             }

@@ -1,12 +1,11 @@
 //! The session and the registry: turns and changes, made durable one after the other.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
-use tracing::Instrument;
 
 use super::{
-    CallSession, late, observed,
+    CallSession, observed,
     outbox::{Entry, Outbox},
 };
 use crate::{
@@ -116,7 +115,7 @@ impl Recording {
             let id = TurnId(turn.id.0.saturating_add(self.ahead));
             let there = record.transcript.get(id, turn.role);
             if there.is_none_or(|there| Turn { id: turn.id, ..there.clone() } != *turn) {
-                lost(self.outbox.put_turn(turn.clone()));
+                observed::lost(self.outbox.put_turn(turn.clone()));
             }
         }
     }
@@ -145,7 +144,7 @@ impl Recording {
         });
         let (callers, agents): (Vec<_>, Vec<_>) =
             (next_seq..).zip(turns).partition(|(_, turn)| turn.role == Role::Customer);
-        lost(u32::try_from(agents.len()).unwrap_or(u32::MAX));
+        observed::lost(u32::try_from(agents.len()).unwrap_or(u32::MAX));
         let late = |(seq, mut turn): (u64, Turn)| {
             turn.id = TurnId(turn.id.0.saturating_add(self.ahead));
             LateTurn { instance: instance.clone(), epoch, seq, turn }
@@ -182,7 +181,7 @@ impl CallSession {
     pub(super) fn append(&mut self, turn: Turn, ctx: &mut Context<Self>) {
         // Who asks a store that is down has waited long enough: what he said is stored later.
         let unsaved = (self.recording.is_down && turn.role == Role::Customer).then_some(turn.id);
-        lost(self.recording.outbox.put_turn(turn));
+        observed::lost(self.recording.outbox.put_turn(turn));
         if let Some(turn) = unsaved {
             observed::count(Observation::Unsaved);
             self.saved(turn, ctx);
@@ -191,7 +190,7 @@ impl CallSession {
     }
 
     pub(super) fn settle(&mut self, change: Change, ctx: &mut Context<Self>) {
-        lost(self.recording.outbox.put_change(change, self.clock.now()));
+        observed::lost(self.recording.outbox.put_change(change, self.clock.now()));
         self.write(ctx);
     }
 
@@ -262,18 +261,6 @@ impl CallSession {
         }
     }
 
-    /// Another engine owns the call: nothing is said or written any more.
-    pub(super) fn fall_silent(&mut self, ctx: &mut Context<Self>) {
-        tracing::warn!("another engine owns the call now: this session falls silent");
-        self.keep_late();
-        self.recording.disown();
-        self.give_up(ctx);
-        // A line that Twilio still uses came to an engine that had slept meanwhile: brought back, it
-        // finds a session that owns the call.
-        self.mouth.break_off();
-        self.happen(Input::Fenced, ctx);
-    }
-
     fn written(&mut self, life: u32, written: Written, ctx: &mut Context<Self>) {
         let _in = self.span.clone().entered();
         if self.recording.is_another(life) {
@@ -323,21 +310,12 @@ impl CallSession {
         }
     }
 
-    /// What the caller said to this engine, and nobody else has heard, is kept beside the call.
-    pub(super) fn keep_late(&mut self) {
-        let turns = self.recording.refused(&self.peers.instance);
-        if !turns.is_empty() {
-            let peers = Arc::clone(&self.peers);
-            actix::spawn(late::keep(peers, self.sid, turns).instrument(self.span.clone()));
-        }
-    }
-
     /// Nothing of this call can be stored any more: it is held all the same, and what is lost is
     /// counted.
-    fn give_up(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn give_up(&mut self, ctx: &mut Context<Self>) {
         for entry in self.recording.outbox.give_up() {
             let Entry::Turn(turn) = entry else { continue };
-            lost(1);
+            observed::lost(1);
             if turn.role == Role::Customer {
                 self.saved(turn.id, ctx);
             }
@@ -353,14 +331,6 @@ impl CallSession {
             let _in = this.span.clone().entered();
             this.happen(Input::Saved(turn), ctx);
         }));
-    }
-}
-
-/// Counts turns that will never be stored.
-pub(super) fn lost(turns: u32) {
-    if turns > 0 {
-        tracing::error!(turns, "what was said will not be in the record");
-        metrics::counter!("switchhook_lost_turns_total").increment(turns.into());
     }
 }
 
