@@ -9,6 +9,9 @@ use crate::{
     sharing::stands,
 };
 
+/// A quick voice, which is in the middle of the bridge sentence for a second.
+const QUICK: Pace = Pace::CharsPerSecond(60.0);
+
 /// All of it.
 struct House {
     twilio: FakeTwilio,
@@ -43,11 +46,10 @@ impl House {
         Self { twilio, balancer: Haproxy::at(door, ports), engines: engines.into(), _redis: redis }
     }
 
-    /// A caller who hears the bridge sentence at the pace of a quick voice.
-    async fn ring(&self) -> Caller {
+    async fn ring(&self, pace: Pace) -> Caller {
         let options = RingOptions {
             url: self.balancer.url(),
-            pace: Pace::CharsPerSecond(60.0),
+            pace,
             reconnect: false,
             signatures: Some(signer(AUTH_TOKEN)),
             twilio: Some(self.twilio.url().to_owned()),
@@ -84,7 +86,7 @@ impl House {
 async fn an_engine_that_is_killed_in_the_bridge_leaves_a_caller_whom_the_others_put_into_the_queue()
 {
     let mut house = House::open().await;
-    let caller = house.ring().await;
+    let caller = house.ring(QUICK).await;
     caller.say(ASKS).await.expect("a conversation");
     house.kill_the_holder("escalating/requested").await;
     // Twilio notices the lost socket and posts the action URL: it leads to the queue.
@@ -99,7 +101,7 @@ async fn an_engine_that_is_killed_in_the_bridge_leaves_a_caller_whom_the_others_
 #[actix_web::test]
 async fn a_line_that_twilio_mends_itself_hears_the_bridge_from_one_of_the_others() {
     let mut house = House::open().await;
-    let caller = house.ring().await;
+    let caller = house.ring(QUICK).await;
     caller.say(ASKS).await.expect("a conversation");
     house.kill_the_holder("escalating/requested").await;
     caller.reconnect().await.expect("a new line");
@@ -111,7 +113,7 @@ async fn a_line_that_twilio_mends_itself_hears_the_bridge_from_one_of_the_others
 #[actix_web::test]
 async fn an_engine_that_dies_while_the_caller_waits_is_missed_neither_by_them_nor_by_the_person() {
     let mut house = House::open().await;
-    let caller = house.ring().await;
+    let caller = house.ring(Pace::Instant).await;
     ask(&caller).await;
     let plays = caller.words_until(SOON, |heard| heard.contains("Thank you for waiting")).await;
     assert!(plays, "{}", caller.log());
