@@ -1,7 +1,10 @@
 //! An engine that dies in mid-call, in variants of how Twilio may bring the call back: each way with each
 //! kind of session, replay, set-up and delay, and some at random.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -9,7 +12,7 @@ use switchhook::caller::{Caller, Played, Reconnect, Replay, RingOptions, Way};
 
 use crate::harness::{
     engine::{Engine, SOON, turns, words},
-    model::{Gate, ScriptedModel, Step},
+    model::{Gate, ScriptedModel, Step, echo_of},
 };
 
 /// Twilio's ways, sessions, set-ups, replays, tails and delays: each with each of another kind at least
@@ -223,6 +226,31 @@ async fn what_is_said_while_there_is_no_engine_is_answered_once_also_where_what_
     .await;
 }
 
+#[actix_web::test]
+async fn who_said_something_that_nobody_passes_on_is_told_of_the_break_and_says_it_again() {
+    for variant in ["socket,no-replay", "socket,no-setup,no-replay,same-session"] {
+        let variant: Reconnect = variant.parse().expect("a variant");
+        let model = ScriptedModel::echoing();
+        let mut engine = Engine::with_model(&model, &[]);
+        let caller = ring(&engine, &variant).await;
+        caller.say("One?").await.expect("a conversation");
+        assert!(caller.answer(SOON).await.complete);
+        engine.transcript_when(caller.call_sid(), |call| turns(call) == 3).await;
+        engine.kill();
+        while !caller.log().contains("##") {
+            caller.next_entry(SOON).await.expect("the loss");
+        }
+        caller.say("Two?").await.expect("it is kept for later, and thrown away");
+        engine.restart();
+        let told = |heard: &str| heard.contains("Sorry, I lost you");
+        assert!(caller.heard_until(SOON, told).await, "{variant}\n{}", caller.log());
+        caller.say("Two?").await.expect("a conversation");
+        let answered = |heard: &str| heard.contains(&echo_of("Two?"));
+        assert!(caller.heard_until(SOON, answered).await, "{variant}\n{}", caller.log());
+        heard_once(&caller, &variant, &[&echo_of("One?"), &echo_of("Two?")]);
+    }
+}
+
 async fn in_an_answer(variant: Reconnect) {
     const BEGUN: &str = "One is the first number. Two comes after it.";
     const REST: &str = " Three is the last of them.";
@@ -263,28 +291,57 @@ async fn an_answer_that_an_engine_died_in_goes_on_where_the_voice_was_also_where
     join_all(variants(twice_back).into_iter().map(in_an_answer)).await;
 }
 
+/// A model that says half an answer, and the rest when the gate is open.
+fn in_two_halves(gate: &Gate) -> ScriptedModel {
+    let halves = [Step::Token(BEGUN.to_owned()), Step::WaitFor(gate.clone())];
+    let steps = [&halves[..], &Step::answer(&format!(" {REST}"))].concat();
+    ScriptedModel::start(move |_, _| steps.clone())
+}
+
+const BEGUN: &str = "This was heard,";
+const REST: &str = "and this was said while the line was gone.";
+
 async fn by_the_network(variant: Reconnect) {
-    const BEGUN: &str = "This was heard,";
-    const REST: &str = "and this was said while the line was gone.";
     let gate = Gate::new();
-    let model = ScriptedModel::start({
-        let gate = gate.clone();
-        move |_, _| {
-            let begun = [Step::Token(BEGUN.to_owned()), Step::WaitFor(gate.clone())];
-            [&begun[..], &Step::answer(&format!(" {REST}"))].concat()
-        }
-    });
+    let model = in_two_halves(&gate);
     let engine = Engine::with_model(&model, &[]);
     let caller = ring(&engine, &variant).await;
     caller.say("Tell me.").await.expect("a conversation");
     assert!(caller.heard_until(SOON, |heard| heard.contains(BEGUN)).await);
     caller.lose_line().await.expect("a line");
     assert!(caller.session_after(1, SOON).await, "{variant}\n{}", caller.log());
+    is_attached_again(&engine).await;
     gate.open();
     let ended = |heard: &str| heard.contains(REST);
     assert!(caller.heard_until(SOON, ended).await, "{variant}\n{}", caller.log());
     heard_once(&caller, &variant, &[BEGUN, REST]);
     assert_eq!(model.requests().len(), 1, "{variant}");
+}
+
+/// Waits until the engine speaks on the new socket.
+async fn is_attached_again(engine: &Engine) {
+    let begun = Instant::now();
+    while engine.log().matches("a line is attached").count() < 2 {
+        assert!(begun.elapsed() < SOON, "{}", engine.log());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[actix_web::test]
+#[ignore = "words that went to a socket which nobody reads any more count as given to the voice"]
+async fn what_was_said_before_the_engine_has_noticed_the_loss_is_heard_on_the_next_socket() {
+    let variant: Reconnect = "socket,early,after=500".parse().expect("a variant");
+    let gate = Gate::new();
+    let model = in_two_halves(&gate);
+    let engine = Engine::with_model(&model, &[]);
+    let caller = ring(&engine, &variant).await;
+    caller.say("Tell me.").await.expect("a conversation");
+    assert!(caller.heard_until(SOON, |heard| heard.contains(BEGUN)).await);
+    caller.lose_line().await.expect("a line");
+    gate.open();
+    let ended = |heard: &str| heard.contains(REST);
+    assert!(caller.heard_until(SOON, ended).await, "{}", caller.log());
+    heard_once(&caller, &variant, &[BEGUN, REST]);
 }
 
 #[actix_web::test]
