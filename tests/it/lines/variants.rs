@@ -105,15 +105,14 @@ fn heard_once(caller: &Caller, variant: &Reconnect, words: &[&str]) {
 fn each_kind_of_a_reconnect_is_played_with_each_of_another_kind() {
     let of = |variant: &str| {
         let variant: Reconnect = variant.parse().expect("a variant");
-        let kinds = [
+        [
             format!("{:?}", variant.way),
             format!("keeps the session: {}", variant.keeps_session),
             format!("set-up: {}", variant.setup),
             format!("replay: {:?}", variant.replay),
             format!("tail: {}", variant.tail > 0),
             format!("delay: {}", !variant.after.is_zero()),
-        ];
-        kinds
+        ]
     };
     let played: Vec<_> = VARIANTS.into_iter().map(of).collect();
     let pairs = |one: usize, other: usize| {
