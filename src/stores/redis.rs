@@ -178,11 +178,11 @@ impl Redis {
         }
     }
 
-    /// Whether replicas confirm what is written, where it can be told: with fewer than one, what was
-    /// acknowledged last may be lost with the server.
+    /// How many replicas the server had when it was found, where it can be told: with fewer than two
+    /// not everything holds that is promised of what was acknowledged.
     #[must_use]
-    pub fn is_replicated(&self) -> Option<bool> {
-        self.core.link.wires().ok().map(|wires| wires.replicated)
+    pub fn replicas(&self) -> Option<u64> {
+        self.core.link.wires().ok().map(|wires| wires.replicas)
     }
 
     /// Changes whenever the store turns out to have lost everything it had.

@@ -1,5 +1,7 @@
 //! Several engines that share their calls in one Redis.
 
+mod draining;
+mod finding;
 mod orders;
 
 use std::time::{Duration, Instant};
@@ -47,7 +49,7 @@ impl Shared {
 }
 
 /// Waits until an engine says that of itself.
-async fn stands(engine: &Engine, status: &str) {
+pub(crate) async fn stands(engine: &Engine, status: &str) {
     let begun = Instant::now();
     loop {
         let (_, said) = engine.get("/readyz").await;

@@ -49,6 +49,8 @@ pub(super) struct Wires {
     pub(super) client: Client,
     /// Whether the server has replicas, or should have.
     pub(super) replicated: bool,
+    /// How many were connected to it then.
+    pub(super) replicas: u64,
     /// Which life of the store it was then.
     pub(super) generation: String,
 }
@@ -140,7 +142,7 @@ async fn search(seeker: &mut Seeker, tell: &watch::Sender<State>) -> u64 {
         let error = match pace.search(seeker.connect()).await {
             Ok(wires) => {
                 let number = wires.number;
-                tracing::info!(replicated = wires.replicated, "connected to Redis");
+                tracing::info!(replicas = wires.replicas, "connected to Redis");
                 metrics::counter!("switchhook_redis_connects_total", "outcome" => "ok")
                     .increment(1);
                 tell.send_replace(State::Up(Box::new(wires)));

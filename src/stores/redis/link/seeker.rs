@@ -46,8 +46,9 @@ impl Seeker {
         let generation = generation(&mut plain).await.map_err(unreachable)?;
         let durable = open(&client, Some(ANSWER)).await.map_err(unreachable)?;
         let number = self.connects.fetch_add(1, Ordering::Relaxed);
-        let replicated = self.address.is_sentinel() || facts.replicas > 0;
-        Ok(Wires { number, durable, plain, client, replicated, generation })
+        let replicas = facts.replicas;
+        let replicated = self.address.is_sentinel() || replicas > 0;
+        Ok(Wires { number, durable, plain, client, replicated, replicas, generation })
     }
 
     async fn master(&mut self) -> Result<Client, LinkError> {

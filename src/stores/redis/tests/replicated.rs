@@ -46,7 +46,7 @@ async fn a_callers_words_are_durable_when_a_replica_has_them_and_not_before() {
     let servers = Replicated::start(&[("min-replicas-max-lag", "60")]);
     let sentinels = Sentinels::over(&servers);
     let store = store(&sentinels.url(), 0).await;
-    assert_eq!(store.is_replicated(), Some(true));
+    assert_eq!(store.replicas(), Some(2));
     let sid: CallSid = format!("CA{:032x}", 1).parse().unwrap();
     let claimed = store.claim(sid, InstanceId("me".into()), BEGIN).await.unwrap();
     let Claimed::Yours(record) = claimed else { panic!("it is over") };
