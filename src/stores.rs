@@ -13,7 +13,7 @@ pub mod sheltered;
 #[cfg(test)]
 mod contract;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use switchhook_actors::registry::store::CallStore;
 
@@ -80,4 +80,9 @@ impl Store {
             Self::Shared(store) => store.close().await,
         }
     }
+}
+
+/// The lock of something that a panic left as it was.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -172,6 +172,11 @@ impl Embedded {
         self.ask(|round| round.all())
     }
 
+    /// The turns of a call, each with the number that it was written under.
+    pub(super) fn written(&self, sid: CallSid) -> Stored<Vec<LateTurn>> {
+        self.ask(move |round| round.written(sid))
+    }
+
     /// Queues an operation that somebody waits for.
     fn ask<T, F>(&self, work: F) -> Stored<T>
     where

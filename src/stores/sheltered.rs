@@ -2,12 +2,14 @@
 //!
 //! What Redis does not take in time, or takes without a replica, goes into the journal, which is the
 //! embedded store of this engine; from then on the call is written there, in order, until
-//! [`replay`] has copied it back ([`routing`] decides). [`held`] knows the calls that this engine owns as their owner
-//! knows them, so that a store that lost something can be given it again.
+//! [`replay`] has copied it back ([`routing`] decides). [`held`] knows a call of this engine as its
+//! owner knows it, so that a store that lost something can be given it again.
 
+mod calls;
 mod held;
 mod replay;
 mod routing;
+mod shift;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +40,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use self::held::Calls;
+use self::calls::Calls;
 use super::{embedded::Embedded, redis::Redis};
 
 /// How long Redis may take for a turn: it hides beside the model's time to its first token.

@@ -259,6 +259,11 @@ impl<'a> Round<'a> {
         self.tables.all()
     }
 
+    pub(super) fn written(&self, sid: CallSid) -> Result<Vec<LateTurn>, Trouble> {
+        let record = self.tables.record(sid)?;
+        record.map_or(Ok(Vec::new()), |record| self.tables.written(&record))
+    }
+
     /// Works on a record that cannot be read, too: erasure must not depend on what is erased.
     pub(super) fn erase(&mut self, sid: CallSid) -> Result<bool, Trouble> {
         let there = self.delete(sid)?;

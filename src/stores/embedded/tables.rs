@@ -4,7 +4,7 @@
 //! the call's own key (`keyring.rs`). A call that has none is readable. Nothing here decides;
 //! `operations.rs` does.
 
-use std::ops::Bound;
+use std::{collections::BTreeMap, ops::Bound};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -199,19 +199,45 @@ impl Tables<'_> {
     /// Who said what in that call.
     pub(super) fn transcript(&self, sid: CallSid) -> Result<Transcript, Trouble> {
         let turns = self.write.open_table(TURNS)?;
-        let is_readable = self.key(sid)?.is_readable();
         let mut transcript = Transcript::default();
         for row in turns.range((sid.as_str(), 0)..=(sid.as_str(), u64::MAX))? {
             let (place, value) = row?;
-            let (seq, value) = (place.value().1, value.value());
-            // Of a readable call only the value is looked at.
-            let (epoch, role, sealed) = match split_turn(value) {
-                Some(split) if !is_readable => split,
-                _ => (Epoch(0), Role::Agent, value),
-            };
-            transcript.put(self.read(&Place::Turn { sid, epoch, seq, role }, sid, sealed)?);
+            transcript.put(self.read_turn(sid, place.value().1, value.value())?.1);
         }
         Ok(transcript)
+    }
+
+    /// A turn; of one that is sealed, under which claim it was written, too.
+    fn read_turn(
+        &self,
+        sid: CallSid,
+        seq: u64,
+        value: &[u8],
+    ) -> Result<(Option<Epoch>, Turn), Trouble> {
+        // Of a readable call only the value is looked at.
+        let split = if self.key(sid)?.is_readable() { None } else { split_turn(value) };
+        let (epoch, role, sealed) = split.unwrap_or((Epoch(0), Role::Agent, value));
+        let turn = self.read(&Place::Turn { sid, epoch, seq, role }, sid, sealed)?;
+        Ok((split.map(|_| epoch), turn))
+    }
+
+    /// The newest version of each turn with the number that it was written under. What came with a
+    /// copy counts from 1 under the copy's claim.
+    pub(super) fn written(&self, record: &CallRecord) -> Result<Vec<LateTurn>, Trouble> {
+        let (sid, Some(instance)) = (record.sid, &record.instance) else { return Ok(Vec::new()) };
+        let turns = self.write.open_table(TURNS)?;
+        let mut written = BTreeMap::new();
+        for row in turns.range((sid.as_str(), 0)..=(sid.as_str(), u64::MAX))? {
+            let (place, value) = row?;
+            let seq = place.value().1;
+            let (epoch, mut turn) = self.read_turn(sid, seq, value.value())?;
+            let (instance, epoch) = (instance.clone(), epoch.unwrap_or(record.epoch));
+            let known = written.get(&(turn.id, turn.role));
+            let missing = known.map_or(0, |known: &LateTurn| known.turn.lost_before);
+            turn.lost_before = turn.lost_before.max(missing);
+            written.insert((turn.id, turn.role), LateTurn { instance, epoch, seq, turn });
+        }
+        Ok(written.into_values().collect())
     }
 
     /// Whether there is such a call, readable or not.

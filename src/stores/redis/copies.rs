@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use switchhook_actors::{
     domain::{
-        ids::CallSid,
+        ids::{CallSid, Epoch},
         record::{CallEventKind, CallRecord},
         transcript::LateTurn,
     },
@@ -20,7 +20,12 @@ use super::{
 use crate::stores::sealed::CallKey;
 
 impl Core {
-    pub(super) async fn restore(self: Arc<Self>, copy: CallRecord) -> Result<Restored, StoreError> {
+    /// Unless somebody else has claimed the call since the claim `base`.
+    pub(super) async fn restore(
+        self: Arc<Self>,
+        copy: CallRecord,
+        base: Epoch,
+    ) -> Result<Restored, StoreError> {
         let sid = copy.sid;
         for _ in 0..TRIES {
             let mut pipe = redis::pipe();
@@ -36,7 +41,7 @@ impl Core {
                     (key.map_err(|error| record::unreadable(sid, &error))?, wrapped)
                 }
             };
-            let done = done(self.ask_restore(&copy, &key, wrapped)?).await?;
+            let done = done(self.ask_restore(&copy, base, &key, wrapped)?).await?;
             let (code, created): (i64, i64) = record::shape(done.value)?;
             match code {
                 1 => {
@@ -56,6 +61,7 @@ impl Core {
     fn ask_restore(
         &self,
         copy: &CallRecord,
+        base: Epoch,
         key: &CallKey,
         wrapped: Vec<u8>,
     ) -> Result<Asked, StoreError> {
@@ -66,7 +72,7 @@ impl Core {
         let mut order = function("sh1_restore", &order);
         order.arg(copy.epoch.0).arg(owner).arg(copy.next_seq).arg(record::word(copy.status));
         order.arg(copy.started_at.0).arg(ended).arg(copy.seen_at.0);
-        order.arg(wrapped).arg(record::seal_record(key, copy)?);
+        order.arg(wrapped).arg(record::seal_record(key, copy)?).arg(base.0);
         // One mark for all: the newest that the copy can vouch for.
         let mark = Mark { epoch: copy.epoch, seq: copy.next_seq.saturating_sub(1) };
         for turn in copy.transcript.turns() {

@@ -105,7 +105,7 @@ redis.register_function('sh1_settle', function(keys, args)
 end)
 
 -- keys: record, turns, erased; args: epoch, owner, next sequence number, status, start, end, seen,
--- wrapped key, record, then place and turn of each
+-- wrapped key, record, the last claim that the copy knows of, then place and turn of each
 redis.register_function('sh1_restore', function(keys, args)
     if redis.call('EXISTS', keys[3]) == 1 then
         return {-5, 0}
@@ -113,7 +113,8 @@ redis.register_function('sh1_restore', function(keys, args)
     local known = redis.call('HMGET', keys[1], 'e', 'o', 'k')
     if known[1] then
         local theirs, ours = tonumber(known[1]), tonumber(args[1])
-        if theirs > ours or (theirs == ours and known[2] ~= args[2]) then
+        local same = theirs == ours and known[2] == args[2]
+        if not same and (theirs >= ours or theirs > tonumber(args[10])) then
             return {-2, 0}
         end
         if known[3] ~= args[8] then
@@ -126,7 +127,7 @@ redis.register_function('sh1_restore', function(keys, args)
         redis.call('HSET', keys[1], 'v', 1, 'e', args[1], 'o', args[2], 's', args[3], 'st', args[4],
             'at', args[5], 'end', args[6], 'seen', args[7], 'k', args[8], 'r', args[9], 'rev', 1)
     end
-    for place = 10, #args, 2 do
+    for place = 11, #args, 2 do
         redis.call('HSET', keys[2], args[place], args[place + 1])
     end
     return {1, known[1] and 0 or 1}

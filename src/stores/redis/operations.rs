@@ -26,12 +26,14 @@ use super::{
     heartbeat::Heartbeat,
     keys,
     link::{self, Link},
-    locked,
     news::News,
     record::{self, Fields, Kept, Mark},
     writes::{self, Done, Writes},
 };
-use crate::stores::sealed::{CallKey, Vault};
+use crate::stores::{
+    locked,
+    sealed::{CallKey, Vault},
+};
 
 /// How often a change is made anew when somebody else's came in between.
 pub(super) const TRIES: usize = 8;

@@ -22,7 +22,7 @@ use crate::stores::{
 };
 
 #[path = "../../../tests/cluster/parts.rs"]
-mod cluster;
+pub(crate) mod cluster;
 mod orders;
 mod replicated;
 mod secrecy;

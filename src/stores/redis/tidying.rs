@@ -20,7 +20,10 @@ use super::{
     operations::{Core, done, function},
     record::{self, Kept},
 };
-use crate::{clock, stores::sealed::Place};
+use crate::{
+    clock,
+    stores::{locked, sealed::Place},
+};
 
 /// How many calls one round deletes or closes at most.
 const AT_ONCE: isize = 1_000;
@@ -189,7 +192,7 @@ impl Core {
 
     pub(super) async fn sweep(self: Arc<Self>, sweep: Sweep) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        super::locked(&self.known).retain(|_, (_, used)| used.elapsed() < KEY_UNUSED);
+        locked(&self.known).retain(|_, (_, used)| used.elapsed() < KEY_UNUSED);
         let attended: HashSet<_> = sweep.attended.iter().copied().collect();
         let silent = self.silent(&sweep, &attended).await?;
         self.see(&sweep).await?;

@@ -16,6 +16,8 @@ use crate::{
     },
 };
 
+mod claims;
+
 /// One engine's store, and where its journal lies.
 struct Shelter {
     store: Sheltered,
