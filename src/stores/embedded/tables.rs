@@ -100,8 +100,7 @@ pub(super) struct Tables<'a> {
 impl Tables<'_> {
     fn live(&self) -> Result<Vec<CallRecord>, Trouble> {
         let mut found = Vec::new();
-        for row in self.write.open_table(LIVE)?.iter()? {
-            let sid = parse_sid(row?.0.value())?;
+        for sid in self.live_sids()? {
             match self.call(sid) {
                 Ok(Some(record)) => found.push(record),
                 Ok(None) => {}
@@ -187,12 +186,14 @@ impl Tables<'_> {
         Ok(late)
     }
 
-    /// Stores a turn beside the transcript, once.
+    /// Stores a turn beside the transcript: the first under its number stands.
     pub(super) fn put_late(&self, sid: CallSid, late: &LateTurn) -> Result<(), Trouble> {
-        let place = Place::Late { sid, epoch: late.epoch, seq: late.seq };
-        let sealed = self.seal(&place, sid, late)?;
+        let mut table = self.write.open_table(LATE)?;
         let place = (sid.as_str(), late.epoch.0, late.seq);
-        self.write.open_table(LATE)?.insert(place, sealed.as_slice())?;
+        if table.get(place)?.is_none() {
+            let sealed = Place::Late { sid, epoch: late.epoch, seq: late.seq };
+            table.insert(place, self.seal(&sealed, sid, late)?.as_slice())?;
+        }
         Ok(())
     }
 
@@ -272,6 +273,19 @@ impl Tables<'_> {
         Ok(self.write.open_table(TURNS)?.retain_in((sid, 0)..=(sid, u64::MAX), |_, _| false)?)
     }
 
+    /// The sids of the live calls.
+    pub(super) fn live_sids(&self) -> Result<Vec<CallSid>, Trouble> {
+        let live = self.write.open_table(LIVE)?;
+        live.iter()?.map(|row| parse_sid(row?.0.value())).collect()
+    }
+
+    /// Notes that a call is over without looking at it.
+    pub(super) fn set_aside(&self, sid: CallSid, at: Timestamp) -> Result<(), Trouble> {
+        self.write.open_table(LIVE)?.remove(sid.as_str())?;
+        self.write.open_table(ENDED)?.insert((at.0, sid.as_str()), ())?;
+        Ok(())
+    }
+
     /// Stores the record of a call that is over now.
     pub(super) fn put_ended(&self, record: &CallRecord) -> Result<(), Trouble> {
         self.put(record)?;
@@ -303,7 +317,7 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Deletes the call with its words and links. `ended` is its place among the ended calls.
+    /// Deletes the call with its words and links, but for the replies. `ended` is its place among the ended calls.
     pub(super) fn delete(&self, sid: CallSid, ended: Option<Timestamp>) -> Result<(), Trouble> {
         self.keys.forget(sid);
         let sid = sid.as_str();
@@ -313,7 +327,6 @@ impl Tables<'_> {
         self.delete_turns(sid)?;
         let late = (sid, 0, 0)..=(sid, u64::MAX, u64::MAX);
         self.write.open_table(LATE)?.retain_in(late, |_, _| false)?;
-        self.delete_replies_of(sid)?;
         if let Some(at) = ended {
             self.write.open_table(ENDED)?.remove((at.0, sid))?;
         }

@@ -14,10 +14,10 @@ use switchhook_actors::{
 
 use super::{
     keys,
-    operations::{Asked, Core, TRIES, done, function, must_last, without_words},
+    operations::{Asked, Core, TRIES, done, function, must_last},
     record::{self, Mark},
 };
-use crate::stores::sealed::CallKey;
+use crate::stores::{index::without_words, sealed::CallKey};
 
 impl Core {
     /// Unless somebody else has claimed the call since the claim `base`.
@@ -92,7 +92,7 @@ impl Core {
         self.note(&lists).await;
         if created {
             let turns = copy.transcript.turns().len();
-            let record = without_words(copy);
+            let record = without_words(copy.clone());
             self.news.tell(sid, CallEventKind::Opened, Some(turns), Some(record));
         } else {
             // How it stands now is looked up.

@@ -31,8 +31,10 @@ use super::{
     writes::{self, Done, Writes},
 };
 use crate::stores::{
+    index::without_words,
     locked,
     sealed::{CallKey, Vault},
+    unannounced,
 };
 
 /// How often a change is made anew when somebody else's came in between.
@@ -148,7 +150,7 @@ impl Core {
         by: &InstanceId,
         at: Timestamp,
     ) -> Result<Asked, StoreError> {
-        let (wrapped, sealed) = self.fresh(&record::unannounced(sid, at))?;
+        let (wrapped, sealed) = self.fresh(&unannounced(sid, at))?;
         let mut order = function("sh1_claim", &record::whole(sid));
         order.arg(at.0).arg(wrapped).arg(sealed).arg(&by.0);
         Ok(self.writes.put(order))
@@ -171,10 +173,10 @@ impl Core {
         self.learn(sid, key);
         let count = Some(turns.len());
         if fresh == 1 {
-            let opened = CallRecord::ringing(record::unannounced(sid, at));
+            let opened = CallRecord::ringing(unannounced(sid, at));
             self.news.tell(sid, CallEventKind::Opened, Some(0), Some(opened));
         }
-        self.news.tell(sid, CallEventKind::Claimed, count, Some(without_words(&record)));
+        self.news.tell(sid, CallEventKind::Claimed, count, Some(without_words(record.clone())));
         let mut lists = redis::pipe();
         lists.zadd(keys::LIVE, sid.as_str(), at.0).ignore();
         self.note(&lists).await;
@@ -395,8 +397,4 @@ fn lasts(change: &Change) -> bool {
         Change::Escalated { .. } | Change::Escalation { .. } | Change::Ended { .. } => true,
         Change::Identified { .. } | Change::Rejoined | Change::Seen | Change::Moved { .. } => false,
     }
-}
-
-pub(super) fn without_words(record: &CallRecord) -> CallRecord {
-    CallRecord { transcript: Default::default(), late: Vec::new(), ..record.clone() }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     clock,
-    stores::{locked, sealed::Place},
+    stores::{locked, sealed::Place, unannounced},
 };
 
 /// How many calls one round deletes or closes at most.
@@ -118,8 +118,8 @@ impl Core {
         };
         let there = self.delete(sid, record.as_ref(), ERASED_FOR).await?;
         if there {
-            let gone = record
-                .unwrap_or_else(|| CallRecord::ringing(record::unannounced(sid, Timestamp(0))));
+            let gone =
+                record.unwrap_or_else(|| CallRecord::ringing(unannounced(sid, Timestamp(0))));
             self.news.tell(sid, CallEventKind::Erased, Some(0), Some(gone));
         }
         Ok(there)
