@@ -97,12 +97,9 @@ impl Held {
         let is_known = before.is_unconfirmed() || before.shift.is_some();
         Self::new(match before.place {
             Where::Journal if is_known => State { copy: record, dirty: true, ..before },
-            Where::Journal => State {
-                stood: record.transcript.clone(),
-                copy: record,
-                dirty: true,
-                ..before
-            },
+            Where::Journal => {
+                State { stood: record.transcript.clone(), copy: record, dirty: true, ..before }
+            }
             _ => State {
                 base: before.base,
                 stood: record.transcript.clone(),

@@ -157,9 +157,8 @@ impl Inner {
             let Some(known) = known.filter(|_| Instant::now() < for_words) else { return Ok(None) };
             sleep(ASK_AGAIN).await;
             // The caller may have gone there since: only the session knows whether its line stands.
-            let newer = |now: &CallRecord| {
-                now.epoch > known.epoch && now.instance.as_ref() != Some(engine)
-            };
+            let newer =
+                |now: &CallRecord| now.epoch > known.epoch && now.instance.as_ref() != Some(engine);
             if self.known(sid).is_some_and(|now| newer(&now)) {
                 let why = "another engine has claimed the call meanwhile";
                 return Err(StoreError::Unavailable(why.to_owned()));

@@ -54,8 +54,7 @@ impl Shift {
 
 /// Whether that transcript has some version of the turn, and not another turn in its place.
 pub(super) fn is_known(turn: &Turn, transcript: &Transcript) -> bool {
-    let is_it = |known: &Turn| {
-        known.at == turn.at && (turn.role == Role::Agent || known.text == turn.text)
-    };
+    let is_it =
+        |known: &Turn| known.at == turn.at && (turn.role == Role::Agent || known.text == turn.text);
     transcript.get(turn.id, turn.role).is_some_and(is_it)
 }

@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod claims;
+mod ways_back;
 
 /// One engine's store, and where its journal lies.
 struct Shelter {

@@ -61,7 +61,8 @@ async fn what_an_engine_was_told_before_it_lost_the_call_and_got_it_back_is_kept
     shelter.all_back().await;
     assert_eq!(shelter.words(1).await, ["one", "new", "three"]);
     let found = other.store.find(Key::Sid(sid(1))).await.unwrap().unwrap();
-    let late: Vec<_> = found.late.iter().map(|late| (late.epoch, late.seq, &*late.turn.text)).collect();
+    let late: Vec<_> =
+        found.late.iter().map(|late| (late.epoch, late.seq, &*late.turn.text)).collect();
     assert_eq!(late, [(epoch, 2, "two")]);
 }
 
