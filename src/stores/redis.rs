@@ -3,17 +3,20 @@
 //! A thread of its own holds all connections ([`link`]). Writes go through one task ([`writes`]),
 //! which makes them durable together; what has to happen at once is a function in Redis
 //! (`functions.lua`); [`record`] says how a call lies there and [`keys`] how everything is named;
-//! [`news`] keeps the list of live calls, [`mail`] brings orders to other engines, and [`tidying`] and [`heartbeat`] look after what nobody
-//! looks after. It never hides that Redis is away.
+//! [`news`] keeps the list of live calls, [`mail`] brings orders to other engines, [`tidying`], [`rotation`] and [`heartbeat`] look after
+//! what nobody looks after, and [`erasing`] leaves nothing. It never hides that Redis is away.
 
 mod copies;
+mod erasing;
 mod heartbeat;
 mod keys;
 mod link;
+mod lists;
 mod mail;
 mod news;
 mod operations;
 mod record;
+mod rotation;
 mod tidying;
 mod writes;
 

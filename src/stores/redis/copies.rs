@@ -46,7 +46,7 @@ impl Core {
             match code {
                 1 => {
                     self.learn(sid, key);
-                    self.restored(&copy, created == 1).await;
+                    self.restored(&copy, created == 1);
                     must_last(!done.durable)?;
                     return Ok(Restored::Restored);
                 }
@@ -78,18 +78,16 @@ impl Core {
         for turn in copy.transcript.turns() {
             order.arg(keys::field(turn)).arg(record::seal_turn(sid, key, mark, turn)?);
         }
+        match copy.ended_at.filter(|_| copy.status.is_final()) {
+            Some(ended) => self.list_ended(sid, ended),
+            None => self.list_live(sid, copy.seen_at),
+        }
+        self.list_caller(sid, &copy.caller);
         Ok(self.writes.put(order))
     }
 
-    async fn restored(&self, copy: &CallRecord, created: bool) {
+    fn restored(&self, copy: &CallRecord, created: bool) {
         let sid = copy.sid;
-        let mut lists = redis::pipe();
-        match copy.ended_at.filter(|_| copy.status.is_final()) {
-            Some(ended) => lists.zadd(keys::ENDED, sid.as_str(), ended.0).ignore(),
-            None => lists.zadd(keys::LIVE, sid.as_str(), copy.seen_at.0).ignore(),
-        };
-        self.add_caller(&mut lists, copy);
-        self.note(&lists).await;
         if created {
             let turns = copy.transcript.turns().len();
             let record = without_words(copy.clone());
@@ -106,8 +104,7 @@ impl Core {
         turns: Vec<LateTurn>,
     ) -> Result<bool, StoreError> {
         let Some(key) = self.fetch_key(sid).await? else { return Ok(false) };
-        let places = [keys::call(sid), keys::turns(sid), keys::late(sid)];
-        let mut order = function("sh1_late", &places);
+        let mut order = function("sh1_late", &record::whole(sid));
         for late in &turns {
             order.arg(late.epoch.0).arg(late.seq).arg(keys::field(&late.turn));
             order.arg(record::seal_late(sid, &key, late)?);
@@ -116,13 +113,5 @@ impl Core {
         let (code, _): (i64, i64) = record::shape(done.value)?;
         must_last(code == 1 && !done.durable)?;
         Ok(code == 1)
-    }
-
-    /// Where a caller's calls are found by the number, which is in none of the names.
-    pub(super) fn add_caller(&self, lists: &mut redis::Pipeline, record: &CallRecord) {
-        let names = self.vault.caller_names(&record.caller);
-        if let Some(name) = names.first().filter(|_| !record.caller.is_empty()) {
-            lists.sadd(keys::caller(name), record.sid.as_str()).ignore();
-        }
     }
 }

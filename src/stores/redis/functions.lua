@@ -30,7 +30,11 @@ end
 local function create(keys, at, wrapped, record)
     redis.call('HSET', keys[1], 'v', 1, 'e', 0, 's', 1, 'o', '', 'st', 'ringing', 'at', at,
         'end', '', 'seen', at, 'k', wrapped, 'r', record, 'rev', 1)
-    redis.call('DEL', keys[4])
+end
+
+-- The last claim from before the call was erased: nothing of that one or an older one comes back.
+local function floor(key)
+    return tonumber(redis.call('GET', key)) or -1
 end
 
 -- keys: record, turns, late, erased; args: at, wrapped key, record
@@ -53,7 +57,8 @@ redis.register_function('sh1_claim', function(keys, args)
     if known[2] == 'completed' or known[2] == 'failed' then
         return {0, {}, {}, {}, 0}
     end
-    local epoch = math.max(tonumber(known[1]) + 1, now(), tonumber(args[1]))
+    local last = math.max(tonumber(known[1]), floor(keys[4]))
+    local epoch = math.max(last + 1, now(), tonumber(args[1]))
     redis.call('HSET', keys[1], 'e', string.format('%.0f', epoch), 'o', args[4])
     redis.call('HINCRBY', keys[1], 'rev', 1)
     raise(keys[1], 'seen', args[1])
@@ -107,7 +112,7 @@ end)
 -- keys: record, turns, erased; args: epoch, owner, next sequence number, status, start, end, seen,
 -- wrapped key, record, the last claim that the copy knows of, then place and turn of each
 redis.register_function('sh1_restore', function(keys, args)
-    if redis.call('EXISTS', keys[3]) == 1 then
+    if tonumber(args[1]) <= floor(keys[3]) then
         return {-5, 0}
     end
     local known = redis.call('HMGET', keys[1], 'e', 'o', 'k')
@@ -133,7 +138,7 @@ redis.register_function('sh1_restore', function(keys, args)
     return {1, known[1] and 0 or 1}
 end)
 
--- keys: record, turns, late; args: epoch, sequence number, place and turn of each
+-- keys: record, turns, late, erased; args: epoch, sequence number, place and turn of each
 redis.register_function('sh1_late', function(keys, args)
     if redis.call('EXISTS', keys[1]) == 0 then
         return {-1, 0}
@@ -142,7 +147,8 @@ redis.register_function('sh1_late', function(keys, args)
         local epoch, seq = args[first], tonumber(args[first + 1])
         local there = redis.call('HGET', keys[2], args[first + 2]) or ''
         local theirs, last = string.match(there, '^(%d+):(%d+):')
-        if theirs ~= epoch or tonumber(last) < seq then
+        local stands = theirs == epoch and tonumber(last) >= seq
+        if not stands and tonumber(epoch) > floor(keys[4]) then
             redis.call('HSETNX', keys[3], epoch .. ':' .. args[first + 1], args[first + 3])
         end
     end
@@ -153,9 +159,10 @@ end)
 redis.register_function('sh1_erase', function(keys, args)
     local there = redis.call('EXISTS', keys[1])
     local links = redis.call('SMEMBERS', keys[5])
+    local epoch = tonumber(redis.call('HGET', keys[1], 'e')) or 0
     redis.call('DEL', keys[1], keys[2], keys[3], keys[4], keys[5])
-    if there == 1 and tonumber(args[1]) > 0 then
-        redis.call('SET', keys[6], 1, 'PX', args[1])
+    if tonumber(args[1]) > 0 then
+        redis.call('SET', keys[6], string.format('%.0f', math.max(epoch, now())), 'PX', args[1])
     end
     return {there, links}
 end)

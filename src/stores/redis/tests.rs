@@ -23,6 +23,7 @@ use crate::stores::{
 
 #[path = "../../../tests/cluster/parts.rs"]
 pub(crate) mod cluster;
+mod erasing;
 mod orders;
 mod replicated;
 mod secrecy;
