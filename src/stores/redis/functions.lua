@@ -69,6 +69,11 @@ redis.register_function('sh1_claim', function(keys, args)
         redis.call('HGETALL', keys[3]), fresh and 1 or 0}
 end)
 
+-- keys: record, turns, late. Answered by a server whose memory is full, too, which takes no MULTI.
+redis.register_function{
+    function_name = 'sh1_read', callback = whole, flags = {'no-writes'},
+}
+
 -- keys: record, turns; args: epoch, sequence number, at, place of the turn, turn
 redis.register_function('sh1_append', function(keys, args)
     local known = redis.call('HMGET', keys[1], 'e', 's')

@@ -329,9 +329,8 @@ impl Core {
             }
         };
         let mut pipe = redis::pipe();
-        pipe.atomic().hgetall(keys::call(sid)).hgetall(keys::turns(sid));
-        pipe.hgetall(keys::late(sid));
-        let (fields, turns, late): (Fields, Fields, Fields) = self.ask(&pipe).await?;
+        pipe.add_command(function("sh1_read", &record::whole(sid)));
+        let ((fields, turns, late),): ((Fields, Fields, Fields),) = self.ask(&pipe).await?;
         if fields.is_empty() {
             return Ok(None);
         }

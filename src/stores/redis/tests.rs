@@ -24,6 +24,7 @@ use crate::stores::{
 #[path = "../../../tests/cluster/parts.rs"]
 pub(crate) mod cluster;
 mod erasing;
+mod full;
 mod orders;
 mod replicated;
 mod secrecy;
