@@ -171,6 +171,8 @@ impl CallRecord {
             Change::Escalated { escalation } => self.escalate(escalation),
             Change::Escalation { id, step } => self.step(*id, step, at),
             Change::Moved { after } => self.moved = Some(*after),
+            // One that is told again, because its answer was lost, is none more.
+            Change::Rejoined if self.rejoins.contains(&at) => {}
             Change::Rejoined => {
                 self.moved = None;
                 note(&mut self.rejoins, at);

@@ -163,3 +163,12 @@ fn a_call_that_ends_leaves_no_escalation_that_goes_on() {
     let booked = [queued, Step::CallBackBooked { task: "WT1".into() }];
     assert_eq!(ends(&booked, Status::Completed), (EscalationState::Finished, None));
 }
+
+#[test]
+fn a_reconnect_that_is_told_twice_counts_once() {
+    let mut record = record(None);
+    for at in [5, 5, 6] {
+        record.apply(&Change::Rejoined, Timestamp(at));
+    }
+    assert_eq!(record.rejoins, [Timestamp(5), Timestamp(6)]);
+}

@@ -58,6 +58,10 @@ async fn a_callers_words_are_durable_when_a_replica_has_them_and_not_before() {
     let ended = Change::Ended { status: Status::Completed };
     let settled = store.settle(sid, record.epoch, ended, BEGIN + 1).await;
     assert_eq!(settled, Err(StoreError::NotDurable));
+    // Nor is an erasure acknowledged.
+    let other: CallSid = format!("CA{:032x}", 2).parse().unwrap();
+    assert_eq!(store.erase(other).await, Err(StoreError::NotDurable));
+    assert_eq!(store.erase_caller("+15557770001".into()).await, Err(StoreError::NotDurable));
     // The agent's words are spoken anyway.
     let answer = Turn::new(TurnId(2), Role::Agent, "hello", BEGIN);
     assert_eq!(store.append(sid, record.epoch, 3, answer).await, Ok(Appended::Appended));
