@@ -14,6 +14,7 @@ mod queue;
 mod replies;
 mod tables;
 mod tidying;
+mod turns;
 mod writer;
 
 #[cfg(test)]
@@ -96,7 +97,7 @@ impl From<Trouble> for StoreError {
 
 /// The embedded store. Dropping it lets its thread finish what was accepted, without waiting.
 pub struct Embedded {
-    /// None once it is closed.
+    /// Takes no more once it is closed.
     jobs: Queue,
     index: Arc<Mutex<Index>>,
     /// Whether the last commit came to nothing.

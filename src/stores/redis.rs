@@ -17,6 +17,7 @@ mod news;
 mod operations;
 mod record;
 mod rotation;
+mod tasks;
 mod tidying;
 mod writes;
 
@@ -59,6 +60,7 @@ use self::{
     mail::Mail,
     news::News,
     operations::Core,
+    tasks::Tasks,
     writes::Writes,
 };
 use super::{index::Index, sealed::Vault};
@@ -112,6 +114,8 @@ impl fmt::Debug for Hands {
 pub struct Redis {
     core: Arc<Core>,
     mail: Mail,
+    /// What goes on as long as the store lives.
+    tasks: Tasks,
     runtime: Handle,
     /// Dropped to end the thread.
     _stop: Mutex<oneshot::Sender<()>>,
@@ -132,28 +136,33 @@ impl Redis {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let (core, mail) = {
-            let _in = handle.enter();
-            let link = Link::start(address);
-            let writes = Writes::start(link.clone());
-            let heartbeat = Heartbeat::start(link.clone(), engine.clone());
-            let mail = Mail::new(link.clone(), vault.clone(), engine.clone());
-            let news = News::start(
-                link.clone(),
-                vault.clone(),
-                engine.instance.clone(),
-                now,
-                heartbeat.lost(),
-                mail.clone(),
-            );
-            let core = Core::new(link, writes, news, heartbeat, vault, engine.instance, now);
-            (Arc::new(core), mail)
-        };
+        let mut tasks = Tasks::on(handle.clone());
+        let link = Link::start(&mut tasks, address);
+        let writes = Writes::start(&mut tasks, link.clone());
+        let heartbeat = Heartbeat::start(&mut tasks, link.clone(), engine.clone());
+        let mail = Mail::new(link.clone(), vault.clone(), engine.clone());
+        let news = News::start(
+            &mut tasks,
+            link.clone(),
+            vault.clone(),
+            engine.instance.clone(),
+            now,
+            heartbeat.lost(),
+            mail.clone(),
+        );
+        let core = Core::new(link, writes, news, heartbeat, vault, engine.instance, now);
+        let core = Arc::new(core);
         thread::Builder::new().name("redis".into()).spawn(move || {
             // An error means that the store was dropped.
             let _ = runtime.block_on(stopped);
         })?;
-        Ok(Self { core, mail, runtime: handle, _stop: Mutex::new(stop) })
+        Ok(Self { core, mail, tasks, runtime: handle, _stop: Mutex::new(stop) })
+    }
+
+    /// Whether all that has to go on does. Once false, it stays so.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.tasks.are_alive()
     }
 
     /// Whether it can be reached now; why not.

@@ -37,6 +37,7 @@ use switchhook_actors::{
 };
 use tokio::{
     sync::Notify,
+    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 
@@ -72,6 +73,8 @@ const REPLIES_KEPT: Millis = 120_000;
 /// Redis with a journal.
 pub struct Sheltered {
     inner: Arc<Inner>,
+    /// Brings calls back from the journal as long as the store lives.
+    way_back: JoinHandle<()>,
 }
 
 /// What all operations share.
@@ -82,7 +85,7 @@ struct Inner {
     /// Answers of Redis in a row that did not come.
     misses: AtomicU32,
     /// Something waits to be copied back.
-    work: Notify,
+    work: Arc<Notify>,
 }
 
 impl Sheltered {
@@ -95,10 +98,10 @@ impl Sheltered {
             journal,
             calls: Calls::default(),
             misses: AtomicU32::new(0),
-            work: Notify::new(),
+            work: Arc::default(),
         });
-        inner.redis.runtime().spawn(replay::run(Arc::downgrade(&inner)));
-        Self { inner }
+        let way_back = inner.redis.runtime().spawn(replay::run(Arc::downgrade(&inner)));
+        Self { inner, way_back }
     }
 
     /// The registry that all engines share.
@@ -107,10 +110,11 @@ impl Sheltered {
         &self.inner.redis
     }
 
-    /// Whether the journal works. Once false, it stays so.
+    /// Whether the journal works, and all that has to go on does. Once false, it stays so.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.inner.journal.is_alive()
+        let is_way_open = !self.way_back.is_finished();
+        self.inner.journal.is_alive() && self.inner.redis.is_alive() && is_way_open
     }
 
     /// Whether calls are kept in the journal for now, or cannot be kept at all.

@@ -228,7 +228,9 @@ pub trait CallStore: Send + Sync + 'static {
     /// at once.
     fn follow(&self, after: Option<Position>) -> Stored<Feed>;
 
-    /// Deletes the call, its words and its links. False when there is no such call.
+    /// Deletes the call, its words, its links and the replies about it, readable or not. Nothing that
+    /// was written before comes back, not even into a call that goes on under its name. False when
+    /// there is no such call.
     fn erase(&self, sid: CallSid) -> Stored<bool>;
 
     /// Erases every call from that number; how many. One that begins meanwhile may stay, and so may

@@ -4,7 +4,7 @@
 //! the call's own key (`keyring.rs`). A call that has none is readable. Nothing here decides;
 //! `operations.rs` does.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::ops::Bound;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use switchhook_actors::domain::{
     ids::{CallSid, Epoch},
     record::CallRecord,
     time::Timestamp,
-    transcript::{LateTurn, Role, Transcript, Turn},
+    transcript::LateTurn,
 };
 
 use super::{Trouble, keyring::Keyring, replies};
@@ -21,13 +21,6 @@ use crate::stores::sealed::{CallKey, Place};
 /// Version of the layout. A file of a higher one is refused: tables may mean something else there.
 /// 1 had no keys, and replies in another table.
 pub(super) const FORMAT: u64 = 2;
-
-/// Version of a stored turn.
-const TURN_VERSION: u32 = 1;
-
-/// What stands before a sealed turn of the caller's, and of the agent's.
-const CUSTOMER: u8 = b'c';
-const AGENT: u8 = b'a';
 
 /// The version of the layout, under [`FORMAT_KEY`].
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -47,13 +40,6 @@ pub(super) const ENDED: TableDefinition<'_, (u64, &str), ()> = TableDefinition::
 pub(super) const LATE: TableDefinition<'_, (&str, u64, u64), &[u8]> = TableDefinition::new("late");
 /// Sid to the call's key, wrapped.
 pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
-
-#[derive(Serialize)]
-struct TurnOut<'a> {
-    v: u32,
-    #[serde(flatten)]
-    turn: &'a Turn,
-}
 
 /// Creates what is missing and returns the version that the file had, or has now.
 pub(super) fn prepare(database: &Database) -> Result<u64, Trouble> {
@@ -150,7 +136,7 @@ impl Tables<'_> {
         Ok(Some(record))
     }
 
-    fn seal(
+    pub(super) fn seal(
         &self,
         place: &Place,
         sid: CallSid,
@@ -161,7 +147,7 @@ impl Tables<'_> {
     }
 
     /// The words of a call are not repeated in the error.
-    fn read<T: for<'de> Deserialize<'de>>(
+    pub(super) fn read<T: for<'de> Deserialize<'de>>(
         &self,
         place: &Place,
         sid: CallSid,
@@ -197,50 +183,6 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Who said what in that call.
-    pub(super) fn transcript(&self, sid: CallSid) -> Result<Transcript, Trouble> {
-        let turns = self.write.open_table(TURNS)?;
-        let mut transcript = Transcript::default();
-        for row in turns.range((sid.as_str(), 0)..=(sid.as_str(), u64::MAX))? {
-            let (place, value) = row?;
-            transcript.put(self.read_turn(sid, place.value().1, value.value())?.1);
-        }
-        Ok(transcript)
-    }
-
-    /// A turn; of one that is sealed, under which claim it was written, too.
-    fn read_turn(
-        &self,
-        sid: CallSid,
-        seq: u64,
-        value: &[u8],
-    ) -> Result<(Option<Epoch>, Turn), Trouble> {
-        // Of a readable call only the value is looked at.
-        let split = if self.key(sid)?.is_readable() { None } else { split_turn(value) };
-        let (epoch, role, sealed) = split.unwrap_or((Epoch(0), Role::Agent, value));
-        let turn = self.read(&Place::Turn { sid, epoch, seq, role }, sid, sealed)?;
-        Ok((split.map(|_| epoch), turn))
-    }
-
-    /// The newest version of each turn with the number that it was written under. What came with a
-    /// copy counts from 1 under the copy's claim.
-    pub(super) fn written(&self, record: &CallRecord) -> Result<Vec<LateTurn>, Trouble> {
-        let (sid, Some(instance)) = (record.sid, &record.instance) else { return Ok(Vec::new()) };
-        let turns = self.write.open_table(TURNS)?;
-        let mut written = BTreeMap::new();
-        for row in turns.range((sid.as_str(), 0)..=(sid.as_str(), u64::MAX))? {
-            let (place, value) = row?;
-            let seq = place.value().1;
-            let (epoch, mut turn) = self.read_turn(sid, seq, value.value())?;
-            let (instance, epoch) = (instance.clone(), epoch.unwrap_or(record.epoch));
-            let known = written.get(&(turn.id, turn.role));
-            let missing = known.map_or(0, |known: &LateTurn| known.turn.lost_before);
-            turn.lost_before = turn.lost_before.max(missing);
-            written.insert((turn.id, turn.role), LateTurn { instance, epoch, seq, turn });
-        }
-        Ok(written.into_values().collect())
-    }
-
     /// Whether there is such a call, readable or not.
     pub(super) fn knows(&self, sid: CallSid) -> Result<bool, Trouble> {
         Ok(self.write.open_table(CALLS)?.get(sid.as_str())?.is_some())
@@ -269,10 +211,6 @@ impl Tables<'_> {
         if record.status.is_final() { self.put_ended(record) } else { self.put_new(record) }
     }
 
-    fn delete_turns(&self, sid: &str) -> Result<(), Trouble> {
-        Ok(self.write.open_table(TURNS)?.retain_in((sid, 0)..=(sid, u64::MAX), |_, _| false)?)
-    }
-
     /// The sids of the live calls.
     pub(super) fn live_sids(&self) -> Result<Vec<CallSid>, Trouble> {
         let live = self.write.open_table(LIVE)?;
@@ -291,29 +229,6 @@ impl Tables<'_> {
         self.put(record)?;
         self.write.open_table(LIVE)?.remove(record.sid.as_str())?;
         self.write.open_table(ENDED)?.insert((ended_at(record), record.sid.as_str()), ())?;
-        Ok(())
-    }
-
-    /// Stores a turn under its sequence number. A sealed one has side and epoch before it.
-    pub(super) fn put_turn(
-        &self,
-        sid: CallSid,
-        epoch: Epoch,
-        seq: u64,
-        turn: &Turn,
-    ) -> Result<(), Trouble> {
-        let place = Place::Turn { sid, epoch, seq, role: turn.role };
-        let sealed = self.seal(&place, sid, &TurnOut { v: TURN_VERSION, turn })?;
-        let value = if self.key(sid)?.is_readable() {
-            sealed
-        } else {
-            let side = match turn.role {
-                Role::Customer => CUSTOMER,
-                Role::Agent => AGENT,
-            };
-            [&[side][..], &epoch.0.to_be_bytes(), &sealed].concat()
-        };
-        self.write.open_table(TURNS)?.insert((sid.as_str(), seq), value.as_slice())?;
         Ok(())
     }
 
@@ -378,18 +293,6 @@ impl Tables<'_> {
 /// Where the call stands among the ended ones.
 fn ended_at(record: &CallRecord) -> u64 {
     record.ended_at.unwrap_or(record.seen_at).0
-}
-
-/// Epoch, side and the rest of a sealed turn.
-fn split_turn(value: &[u8]) -> Option<(Epoch, Role, &[u8])> {
-    let (side, rest) = value.split_first()?;
-    let role = match *side {
-        CUSTOMER => Role::Customer,
-        AGENT => Role::Agent,
-        _ => return None,
-    };
-    let (epoch, sealed) = rest.split_first_chunk()?;
-    Some((Epoch(u64::from_be_bytes(*epoch)), role, sealed))
 }
 
 /// A sid as it lies in the file.

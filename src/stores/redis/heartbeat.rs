@@ -8,6 +8,7 @@ use tokio::{sync::watch, time::sleep};
 use super::{
     Engine, keys,
     link::{self, Link},
+    tasks::Tasks,
 };
 
 /// How often an engine says that it lives.
@@ -25,10 +26,10 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Begins, on the runtime that this is called in.
-    pub(super) fn start(link: Link, engine: Engine) -> Self {
+    /// Begins.
+    pub(super) fn start(tasks: &mut Tasks, link: Link, engine: Engine) -> Self {
         let (tell, lost) = watch::channel(0);
-        tokio::spawn(beat(link, engine, tell));
+        tasks.spawn(beat(link, engine, tell));
         Self { lost }
     }
 
@@ -73,7 +74,6 @@ async fn sign_of_life(link: &Link, engine: &Engine) -> Option<Sign> {
     let mut pipe = redis::pipe();
     pipe.cmd("SET").arg(keys::heartbeat(&engine.instance)).arg(sign.to_string());
     pipe.arg("PX").arg(LIFE_MS).ignore();
-    pipe.sadd(keys::INSTANCES, &engine.instance.0).ignore();
     let answer: Result<(), _> = pipe.query_async(&mut redis).await;
     let now = match answer {
         Ok(()) => link::generation(&mut redis).await,

@@ -17,7 +17,6 @@
 //! sh:events       stream  what happened, without words: sid, kind, count of turns
 //! sh:probe        string  written to see whether it can be; expires
 //! sh:generation   string  another one means that the store has lost everything
-//! sh:instances    set     engines that were there
 //! sh:i:INSTANCE   string  an engine's heartbeat: load and version; expires
 //! sh:m:INSTANCE   stream  an engine's mailbox: s sid, i id of the order, m sealed letter; expires
 //! ```
@@ -36,8 +35,6 @@ pub(super) const LIVE: &str = "sh:live";
 pub(super) const ENDED: &str = "sh:ended";
 /// What happened.
 pub(super) const EVENTS: &str = "sh:events";
-/// Engines that were there.
-pub(super) const INSTANCES: &str = "sh:instances";
 /// Written to see whether it can be.
 pub(super) const PROBE: &str = "sh:probe";
 /// Which life of the store this is.

@@ -16,7 +16,7 @@ use redis::{
 use tokio::sync::{mpsc, watch};
 
 use self::{pace::Pace, seeker::Seeker};
-use super::keys;
+use super::{keys, tasks::Tasks};
 use crate::config::RedisAddress;
 
 /// A server that has not answered by then is taken for dead: `WAIT` takes 180 ms at most.
@@ -74,13 +74,13 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Begins the search, on the runtime that this is called in.
-    pub(super) fn start(address: RedisAddress) -> Self {
+    /// Begins the search.
+    pub(super) fn start(tasks: &mut Tasks, address: RedisAddress) -> Self {
         let down = LinkError::Unreachable("not connected yet".to_owned());
         let (tell, state) = watch::channel(State::Down(down));
         let (reports, broken) = mpsc::unbounded_channel();
         let is_sentinel = address.is_sentinel();
-        tokio::spawn(keep(Seeker::new(address), tell, broken));
+        tasks.spawn(keep(Seeker::new(address), tell, broken));
         Self { state, reports, is_sentinel }
     }
 

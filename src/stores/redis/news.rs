@@ -35,6 +35,7 @@ use super::{
     link::{self, Link, State, Wires},
     mail::Mail,
     record::{self, Fields},
+    tasks::Tasks,
 };
 use crate::stores::{
     index::{Effect, Index, Said},
@@ -104,9 +105,9 @@ struct Shared {
 }
 
 impl News {
-    /// Begins, on the runtime that this is called in. `anew` changes when the store has lost what
-    /// it had.
+    /// Begins. `anew` changes when the store has lost what it had.
     pub(super) fn start(
+        tasks: &mut Tasks,
         link: Link,
         vault: Vault,
         me: InstanceId,
@@ -123,9 +124,9 @@ impl News {
             told: AtomicU64::new(0),
             seen: watch::channel(0).0,
         });
-        tokio::spawn(tell(link.clone(), told));
+        tasks.spawn(tell(link.clone(), told));
         let follower = Follower { link, vault, shared: Arc::clone(&shared), anew, mail };
-        tokio::spawn(follower.run());
+        tasks.spawn(follower.run());
         Self { teller, shared }
     }
 
@@ -252,6 +253,10 @@ impl Follower {
         let mut state = self.link.watch();
         loop {
             let Some(wires) = up(&mut state).await else { return };
+            // Nobody would tell any more that the store has lost what it had.
+            if self.anew.has_changed().is_err() {
+                return;
+            }
             if let Err(error) = self.follow(wires).await {
                 tracing::debug!("the feed begins anew: {error}");
                 sleep(AGAIN).await;

@@ -9,7 +9,10 @@ use redis::{Cmd, RedisError, RedisResult, Value};
 use switchhook_actors::{clock::Stopwatch, registry::store::StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use super::link::{Link, LinkError, Wires, in_words};
+use super::{
+    link::{Link, LinkError, Wires, in_words},
+    tasks::Tasks,
+};
 
 /// How many writes may wait: what 1,000 calls write in ten seconds.
 const QUEUE: usize = 4_096;
@@ -45,10 +48,10 @@ struct Write {
 pub(super) struct Writes(mpsc::Sender<Write>);
 
 impl Writes {
-    /// Begins to write, on the runtime that this is called in.
-    pub(super) fn start(link: Link) -> Self {
+    /// Begins to write.
+    pub(super) fn start(tasks: &mut Tasks, link: Link) -> Self {
         let (send, asked) = mpsc::channel(QUEUE);
-        tokio::spawn(Writer { link, weak: None, on: None }.run(asked));
+        tasks.spawn(Writer { link, weak: None, on: None }.run(asked));
         Self(send)
     }
 

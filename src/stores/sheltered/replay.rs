@@ -59,7 +59,8 @@ struct Way {
 
 /// Copies back, until the store is dropped.
 pub(super) async fn run(inner: Weak<Inner>) {
-    let Some(mut lost) = inner.upgrade().map(|inner| inner.redis.lost()) else { return };
+    let told = |inner: Arc<Inner>| (inner.redis.lost(), Arc::clone(&inner.work));
+    let Some((mut lost, work)) = inner.upgrade().map(told) else { return };
     let mut way = Way::default();
     loop {
         let Some(this) = inner.upgrade() else { return };
@@ -77,9 +78,9 @@ pub(super) async fn run(inner: Weak<Inner>) {
         }
         let pause = if busy { EVERY } else { IDLE };
         // Held only while there is something to do: the store must be able to go.
-        let work = async { this.work.notified().await };
+        drop(this);
         tokio::select! {
-            () = work => sleep(Duration::from_millis(20)).await,
+            () = work.notified() => sleep(Duration::from_millis(20)).await,
             () = sleep(pause) => {}
             told = lost.changed() => match told {
                 Ok(()) => way.anew = true,
@@ -139,7 +140,7 @@ impl Inner {
         }
         for sid in self.calls.left().into_iter().filter(|_| confirmed) {
             let _turn = self.calls.turn(sid).await;
-            // One that is held again is brought back above.
+            // One that is held again goes back with what its owner says.
             if self.calls.get(sid).is_none_or(|held| !held.is_journaled()) {
                 let brought = self.bring_back_left(sid).await;
                 let is_to_be_tried_again = matches!(brought, Err(StoreError::NotDurable));

@@ -1,4 +1,5 @@
-//! A server that refuses: its memory is full, or a value is of another type.
+//! A server that refuses: its memory is full, or a value is of another type; and a store that is
+//! broken itself.
 
 use super::*;
 
@@ -56,4 +57,18 @@ async fn one_call_that_is_of_another_type_costs_nobody_the_connection() {
     assert!(is_unavailable(&answer), "{answer:?}");
     assert_eq!(store.flush().await, Ok(()));
     assert_eq!(connection(&store), before);
+}
+
+#[tokio::test]
+async fn a_store_of_which_a_part_has_died_says_so() {
+    let server = Server::start();
+    for n in 0..5 {
+        let store = store(&server).await;
+        assert_eq!(store.tasks.running.len(), 5);
+        assert!(store.is_alive());
+        store.tasks.running[n].abort();
+        while store.is_alive() {
+            tokio::task::yield_now().await;
+        }
+    }
 }

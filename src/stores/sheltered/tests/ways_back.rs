@@ -155,3 +155,12 @@ async fn a_call_that_is_not_published_anew_at_once_is_published_later() {
     until(async || server.answer(&["EXISTS", &call]) == b"1\n").await;
     assert_eq!(shelter.words(1).await, ["one"]);
 }
+
+#[tokio::test]
+async fn an_engine_whose_way_back_is_closed_says_so() {
+    let server = Server::start();
+    let shelter = shelter(address(server.port), "a").await;
+    assert!(shelter.store.is_alive());
+    shelter.store.way_back.abort();
+    until(async || !shelter.store.is_alive()).await;
+}
