@@ -148,9 +148,9 @@ mod tests {
         let asked = "Please look at matter 3-1.";
         assert_eq!(rest(asked, &[]), answer("3-1"));
         let once = ["Matter-3-1 was [the line failed here]", RESUME];
-        let left = "looked at, and 3-1 is settled, it is over-3-1.";
+        let left = "seen, and 3-1 is settled, it is over-3-1.";
         assert_eq!(rest(asked, &once), left);
-        let again = format!("{RESUME} looked at, and [the line failed here]");
+        let again = format!("{RESUME} seen, and [the line failed here]");
         assert_eq!(rest(asked, &[once[0], &again]), "3-1 is settled, it is over-3-1.");
     }
 

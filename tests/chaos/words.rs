@@ -25,10 +25,10 @@ pub(crate) fn question(matter: &str) -> String {
 pub(crate) fn answer(matter: &str) -> String {
     let nth = matter.rsplit('-').next().and_then(|nth| nth.parse::<usize>().ok());
     let is_long = nth.is_some_and(|nth| nth % LONG_EVERY == 0);
-    let parts = PARTS.map(|part| format!("{part} of {matter} is right, ")).concat();
-    let parts = if is_long { format!("{parts}and ") } else { String::new() };
-    let settled = format!("{matter} is settled, it is {}", end_of(matter));
-    format!("{BEGINS}{matter} was looked at, and {parts}{settled}")
+    let parts = PARTS.map(|part| format!("{part} of {matter} is right, "));
+    let parts = if is_long { parts.concat() } else { String::new() };
+    let settled = format!("and {matter} is settled, it is {}", end_of(matter));
+    format!("{BEGINS}{matter} was seen, {parts}{settled}")
 }
 
 /// The last word of the answer: whoever has heard it has heard all. It is one word, so that no break
@@ -64,7 +64,7 @@ mod tests {
         for matter in ["12-4", "12-5"] {
             let answer = answer(matter);
             let words: Vec<_> = answer.split_whitespace().collect();
-            assert_eq!(words.len(), if matter == "12-5" { 62 } else { 11 });
+            assert_eq!(words.len(), if matter == "12-5" { 60 } else { 10 });
             let runs: Vec<_> = words.windows(SAID_AGAIN).collect();
             for (nth, run) in runs.iter().enumerate() {
                 assert!(run.iter().any(|word| matter_of(word) == Some(matter)), "{run:?}");

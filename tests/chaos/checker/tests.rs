@@ -75,7 +75,7 @@ fn a_kept_turn_needs_its_answer_and_the_answer_its_end() {
 #[test]
 fn a_caller_who_waited_long_may_speak_into_the_answer() {
     let (first, second) = (answer("1-1"), answer("1-2"));
-    let begun = &first[..first.find("looked").unwrap()];
+    let begun = &first[..first.find("seen").unwrap()];
     let late = said(45_500, "1-1", &[begun]).split_off(1);
     let facts = |again| [said(1_000, "1-1", &[]), late.clone(), said(again, "1-2", &[&second])];
     let look = |again| {
