@@ -91,7 +91,7 @@ async fn talk(
     // The greeting.
     caller.quiet(LISTENS).await;
     while Instant::now() < crowd.until && caller.ending().is_none() {
-        let matter = format!("{number}-{}", matters.len() + 1);
+        let matter = format!("{number}x{}", matters.len() + 1);
         // Without a socket what is said waits for the next one; with one that breaks under it, it
         // was said all the same.
         match caller.say(&question(&matter)).await {

@@ -111,7 +111,7 @@ mod tests {
     };
 
     fn look(facts: &[Vec<Fact>], untold: &[&str]) -> (Gaps, Vec<String>) {
-        let story = story(&["1-1", "1-2"], facts);
+        let story = story(&["1x1", "1x2"], facts);
         let account = Account::of(&story.facts, &[]);
         let hearing = Hearing::of(&story.facts);
         let untold = untold.iter().map(|matter| (*matter).to_owned()).collect();
@@ -123,14 +123,14 @@ mod tests {
 
     #[test]
     fn each_gap_needs_the_end_of_the_answer_that_was_due() {
-        let heard = said(1_000, "1-1", &[&answer("1-1")]);
-        let never = said(60_000, "1-2", &[]);
+        let heard = said(1_000, "1x1", &[&answer("1x1")]);
+        let never = said(60_000, "1x2", &[]);
         let facts = [lost(500), heard.clone(), lost(61_000)];
         let (gaps, stranded) = look(&[&facts[..2], &[never], &facts[2..]].concat(), &[]);
         assert_eq!((gaps.lost, gaps.gone_on, gaps.hit, gaps.resumed), (2, 1, 1, 0));
-        assert_eq!(stranded, ["CA1 1-2, the line lost at 61000 ms"]);
+        assert_eq!(stranded, ["CA1 1x2, the line lost at 61000 ms"]);
         let late =
-            vec![said(1_000, "1-1", &[]), lost(1_050), said(60_000, "1-2", &[&answer("1-1")])];
+            vec![said(1_000, "1x1", &[]), lost(1_050), said(60_000, "1x2", &[&answer("1x1")])];
         assert_eq!(look(&late, &[]).0.gone_on, 0, "45 s are over");
         let (gaps, stranded) = look(&[heard.clone(), lost(9_000)], &[]);
         assert_eq!((gaps.idle, gaps.hit, stranded.len()), (1, 0, 0));
@@ -140,9 +140,9 @@ mod tests {
 
     #[test]
     fn behind_words_that_nobody_was_told_the_next_answer_counts() {
-        let facts = [said(1_000, "1-1", &[]), lost(1_050), said(60_000, "1-2", &[&answer("1-2")])];
+        let facts = [said(1_000, "1x1", &[]), lost(1_050), said(60_000, "1x2", &[&answer("1x2")])];
         assert_eq!(look(&facts, &[]).1.len(), 1);
-        let (gaps, stranded) = look(&facts, &["1-1"]);
+        let (gaps, stranded) = look(&facts, &["1x1"]);
         assert_eq!((gaps.gone_on, gaps.resumed, stranded.len()), (1, 1, 0));
     }
 }

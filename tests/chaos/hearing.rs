@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use switchhook::caller::record::{Fact, Heard, What};
 
-use crate::words::{SAID_AGAIN, is_end, matter_of};
+use crate::words::{SAID_AGAIN, bare, is_end, matter_of};
 
 /// Text of so much time may be heard once more when an engine dies, by the loss statement: half a
 /// second, and what it takes to store it, ms.
@@ -80,9 +80,12 @@ impl Hearing {
         let mut known: HashMap<Vec<&str>, usize> = HashMap::new();
         // Of the words that come again, where they were heard first.
         let mut again: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (at, run) in self.words.windows(SAID_AGAIN).enumerate() {
-            let Some(matter) = run.iter().find_map(Word::matter) else { continue };
-            let words = run.iter().map(|word| word.text.as_str()).collect();
+        // A break may leave a comma on its own.
+        let spoken = self.words.iter().filter(|word| !bare(&word.text).is_empty());
+        let spoken: Vec<_> = spoken.collect();
+        for (at, run) in spoken.windows(SAID_AGAIN).enumerate() {
+            let Some(matter) = run.iter().find_map(|word| word.matter()) else { continue };
+            let words = run.iter().map(|word| bare(&word.text)).collect();
             match known.get(&words) {
                 Some(first) => again.entry(matter).or_default().push(*first),
                 None => {
@@ -91,7 +94,7 @@ impl Hearing {
             }
         }
         for (matter, firsts) in again {
-            let came = |at: usize| self.words.get(at).map_or(0, |word| word.arrived_ms);
+            let came = |at: usize| spoken.get(at).map_or(0, |word| word.arrived_ms);
             let from = firsts.iter().min().map_or(0, |at| came(*at));
             let until = firsts.iter().max().map_or(0, |at| came(at + SAID_AGAIN - 1));
             let is_whole = self.ends(matter).count() > 1;
@@ -136,21 +139,21 @@ mod tests {
     fn words_come_in_pieces_and_end_with_their_talk_cycle() {
         let facts = [
             heard(1, 1, "it is ov"),
-            heard(2, 1, "er-3-1. And "),
+            heard(2, 1, "er3x1now. And "),
             heard(3, 2, "so"),
             heard(4, 3, "on"),
         ];
         let hearing = Hearing::of(&facts);
         let texts: Vec<_> = hearing.words.iter().map(|word| word.text.as_str()).collect();
-        assert_eq!(texts, ["it", "is", "over-3-1.", "And", "so", "on"]);
-        let ends: Vec<_> = hearing.ends("3-1").map(|end| (end.arrived_ms, end.heard_ms)).collect();
+        assert_eq!(texts, ["it", "is", "over3x1now.", "And", "so", "on"]);
+        let ends: Vec<_> = hearing.ends("3x1").map(|end| (end.arrived_ms, end.heard_ms)).collect();
         assert_eq!(ends, [(2, 3)]);
-        assert_eq!(hearing.ends("3-11").count(), 0);
+        assert_eq!(hearing.ends("3x11").count(), 0);
     }
 
     #[test]
     fn an_answer_that_is_given_in_two_parts_is_heard_once() {
-        let all = answer("3-5");
+        let all = answer("3x5");
         let (begun, rest) = all.split_at(all.find("four of").unwrap());
         let facts = [spoken(0, 1, 25, begun), spoken(9_000, 2, 25, rest)].concat();
         assert_eq!(Hearing::of(&facts).twice(), HashMap::new());
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_in_half_a_second_may_be_heard_again_and_no_more() {
-        let all = answer("3-5");
+        let all = answer("3x5");
         let begun = &all[..all.find("seven of").unwrap()];
         let again = |from: &str| {
             let rest = &all[all.find(from).unwrap()..];
@@ -168,7 +171,7 @@ mod tests {
         assert_eq!(again("four of"), Some(Twice::Unstored));
         assert_eq!(again("one of"), Some(Twice::More));
         let whole = [spoken(0, 1, 1, &all), spoken(9_000, 2, 1, &all)].concat();
-        assert_eq!(Hearing::of(&whole).twice().get("3-5"), Some(&Twice::More));
-        assert!(all.ends_with(&end_of("3-5")));
+        assert_eq!(Hearing::of(&whole).twice().get("3x5"), Some(&Twice::More));
+        assert!(all.ends_with(&format!("{}.", end_of("3x5"))));
     }
 }

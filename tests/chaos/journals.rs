@@ -101,7 +101,7 @@ mod tests {
 
     async fn found(kept: Value) -> Findings {
         let dir = tempfile::tempdir().unwrap();
-        journal(dir.path(), "Please look at matter 3-1.").await;
+        journal(dir.path(), "Please look at matter 3x1.").await;
         let mut findings = Findings::default();
         let kept = HashMap::from([(SID.to_owned(), kept)]);
         compare(dir.path(), &kept, &mut findings).await;
@@ -110,7 +110,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_a_journal_holds_has_to_be_in_redis_in_the_call_or_beside_it() {
-        let line = json!([{"role": "customer", "text": "Please look at matter 3-1."}]);
+        let line = json!([{"role": "customer", "text": "Please look at matter 3x1."}]);
         for kept in [json!({"transcript": line}), json!({"transcript": [], "late": line})] {
             let there = found(kept).await;
             assert_eq!(there.kinds(), []);

@@ -145,18 +145,18 @@ mod tests {
 
     #[test]
     fn behind_what_was_heard_comes_the_rest_however_often_it_broke_off() {
-        let asked = "Please look at matter 3-1.";
-        assert_eq!(rest(asked, &[]), answer("3-1"));
-        let once = ["Matter-3-1 was [the line failed here]", RESUME];
-        let left = "seen, and 3-1 is settled, it is over-3-1.";
+        let asked = "Please look at matter 3x1.";
+        assert_eq!(rest(asked, &[]), answer("3x1"));
+        let once = ["Matter3x1 was [the line failed here]", RESUME];
+        let left = "seen, and 3x1 is settled, it is over3x1now.";
         assert_eq!(rest(asked, &once), left);
         let again = format!("{RESUME} seen, and [the line failed here]");
-        assert_eq!(rest(asked, &[once[0], &again]), "3-1 is settled, it is over-3-1.");
+        assert_eq!(rest(asked, &[once[0], &again]), "3x1 is settled, it is over3x1now.");
     }
 
     #[test]
     fn two_questions_in_one_are_both_answered() {
-        let asked = "Please look at matter 3-1. Please look at matter 3-2.";
-        assert_eq!(rest(asked, &[]), format!("{} {}", answer("3-1"), answer("3-2")));
+        let asked = "Please look at matter 3x1. Please look at matter 3x2.";
+        assert_eq!(rest(asked, &[]), format!("{} {}", answer("3x1"), answer("3x2")));
     }
 }

@@ -44,6 +44,6 @@ mod tests {
             assert!(switchhook::app::OWL_BANK.contains(phrase) && !phrase.is_empty(), "{phrase}");
             assert!(phrases.begin_with(phrase));
         }
-        assert!(!phrases.begin_with("Matter-3-1 was seen") && !phrases.begin_with(""));
+        assert!(!phrases.begin_with("Matter3x1 was seen") && !phrases.begin_with(""));
     }
 }

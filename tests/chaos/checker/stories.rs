@@ -10,7 +10,7 @@ use crate::{
 /// What is said at that moment, and heard a moment later, if anything: a piece at once, and each in a
 /// talk cycle of its own.
 pub(crate) fn said(ms: u64, matter: &str, heard: &[&str]) -> Vec<Fact> {
-    let turn = matter.split('-').nth(1).and_then(|nth| nth.parse().ok()).unwrap();
+    let turn = matter.split('x').nth(1).and_then(|nth| nth.parse().ok()).unwrap();
     let said = Fact { ms, what: What::Said { turn, words: question(matter), socket: 1 } };
     let heard = heard.iter().zip(1..).map(|(words, nth)| {
         let (arrived_ms, cycle) = (ms + 99 + nth, ms + nth);
