@@ -43,9 +43,10 @@ pub(crate) struct Verdict {
     pub(crate) to_the_dead: usize,
     /// And because Twilio had no socket and then gave the session up.
     pub(crate) given_up: usize,
-    /// How often an engine said that there had been a break.
+    /// How often an engine said that there had been a break, and how often it apologised.
     pub(crate) breaks_told: usize,
-    /// The calls in which an engine apologised, or told of a break, and with which words.
+    pub(crate) apologies: usize,
+    /// In which calls that was, and with which words.
     pub(crate) apologised: Vec<String>,
     pub(crate) latencies: Latencies,
     pub(crate) findings: Findings,
@@ -89,7 +90,7 @@ impl Verdict {
         let account = Account::of(&story.facts, &self.phrases.all());
         for phrase in &account.phrases {
             let is_break = phrase.words == self.phrases.resume;
-            self.breaks_told += if is_break { phrase.times } else { 0 };
+            *(if is_break { &mut self.breaks_told } else { &mut self.apologies }) += phrase.times;
             self.apologised.push(format!("{} {} x {}", story.sid, phrase.times, phrase.words));
         }
         let (hearing, kept) = (Hearing::of(&story.facts), Kept::of(kept));

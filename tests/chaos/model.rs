@@ -148,10 +148,10 @@ mod tests {
         let asked = "Please look at matter 3x1.";
         assert_eq!(rest(asked, &[]), answer("3x1"));
         let once = ["Matter3x1 was [the line failed here]", RESUME];
-        let left = "seen, and 3x1 is settled, it is over3x1now.";
+        let left = "seen, and 3x1 is settled, it is over3x1now, I think.";
         assert_eq!(rest(asked, &once), left);
         let again = format!("{RESUME} seen, and [the line failed here]");
-        assert_eq!(rest(asked, &[once[0], &again]), "3x1 is settled, it is over3x1now.");
+        assert_eq!(rest(asked, &[once[0], &again]), "3x1 is settled, it is over3x1now, I think.");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Report<'_> {
 
     fn tell_counts(&self) {
         let Verdict { calls, said, answered, gaps, late, .. } = self.verdict;
-        let Verdict { breaks_told, apologised, to_the_dead, given_up, .. } = self.verdict;
+        let Verdict { breaks_told, apologies, to_the_dead, given_up, .. } = self.verdict;
         let Gaps { lost, gone_on, at_once, idle, hit, resumed } = gaps;
         let faults = self.faults;
         println!(
@@ -63,9 +63,7 @@ impl Report<'_> {
             lost - at_once - idle
         );
         println!(
-            "{late} turns came late; breaks were told {breaks_told} times; calls in which that or an \
-             apology was heard: {}",
-            apologised.len()
+            "{late} turns came late, {breaks_told} words about a break and {apologies} apologies heard"
         );
         println!(
             "said into a break and told to nobody: {to_the_dead} to an engine or a balancer that was \

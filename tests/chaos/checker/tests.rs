@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     faults::{Fault, Happened},
-    words::answer,
+    words::{answer, end_of},
 };
 
 fn kept(transcript: &[&str], late: &[&str]) -> Value {
@@ -51,7 +51,7 @@ fn a_turn_that_nobody_kept_is_lost_unless_its_engine_was_dead() {
 #[test]
 fn a_turn_whose_answer_was_heard_had_to_be_kept_whatever_happened() {
     let killed = Happened { fault: Fault::Kill, engine: Some(0), from_ms: 1_100, until_ms: 3_000 };
-    let end = answer("1x1").split(' ').next_back().unwrap().to_owned();
+    let end = end_of("1x1");
     for heard in ["Matter1x1", &answer("1x1"), &end] {
         let lost = look(&one(&[heard]), &kept(&[], &[]), vec![killed]);
         assert_eq!(found(&lost), [Finding::Acknowledged], "{heard}");
@@ -61,7 +61,7 @@ fn a_turn_whose_answer_was_heard_had_to_be_kept_whatever_happened() {
 #[test]
 fn a_kept_turn_needs_its_answer_and_the_answer_its_end() {
     let all = answer("1x1");
-    let begun = &all[..all.len() - 10];
+    let begun = &all[..all.find("it is").unwrap()];
     let look = |heard: &[&str]| found(&look(&one(heard), &kept(&["1x1"], &[]), Vec::new()));
     assert_eq!(look(&[]), [Finding::Unanswered]);
     assert_eq!(look(&["Sorry, I lost you for a moment."]), [Finding::Unanswered]);
