@@ -19,7 +19,7 @@ use crate::{
     hearing::{Hearing, Twice},
     latency::Latencies,
     phrases::Phrases,
-    words::{matter_of, question},
+    words::{SAID_AGAIN, matter_of, question},
 };
 
 /// An answer whose last word was heard so shortly before the caller, who had waited long enough,
@@ -137,18 +137,10 @@ impl Verdict {
             let is_cut = nth + 1 == story.matters.len() && story.cut.is_some();
             match here + beside {
                 0 if is_begun => self.findings.add(Finding::Acknowledged, place),
-                0 => {
-                    match all.excuse(story, &question(matter)) {
-                        Some(Excuse::Dead) => self.to_the_dead += 1,
-                        Some(Excuse::GivenUp) => self.given_up += 1,
-                        None if is_cut => {}
-                        None => {
-                            self.findings.add(Finding::Lost, place);
-                            continue;
-                        }
-                    }
+                0 if is_cut || self.is_excused(story, matter, all) => {
                     untold.insert(matter.clone());
                 }
+                0 => self.findings.add(Finding::Lost, place),
                 _ if is_ended || is_cut => {}
                 _ if is_begun && is_spoken_over(story, hearing, matter) => {
                     self.findings.add(Finding::SpokenOver, place);
@@ -165,7 +157,17 @@ impl Verdict {
         untold
     }
 
-    /// Whether the caller heard everything once, and nobody else's affairs.
+    /// Whether nobody could know what the caller said; counts it.
+    fn is_excused(&mut self, story: &Story, matter: &str, all: &Circumstances) -> bool {
+        match all.excuse(story, &question(matter)) {
+            Some(Excuse::Dead) => self.to_the_dead += 1,
+            Some(Excuse::GivenUp) => self.given_up += 1,
+            None => return false,
+        }
+        true
+    }
+
+    /// Whether the caller heard everything once and whole, and nobody else's affairs.
     fn heard(&mut self, story: &Story, hearing: &Hearing) {
         for (matter, twice) in hearing.twice() {
             let what = match twice {
@@ -173,6 +175,12 @@ impl Verdict {
                 Twice::More => Finding::HeardTwice,
             };
             self.findings.add(what, format!("{} {matter}", story.sid));
+        }
+        for matter in &story.matters {
+            let missing = hearing.missing(matter);
+            if missing >= SAID_AGAIN {
+                self.findings.add(Finding::Holes, format!("{} {matter}: {missing}", story.sid));
+            }
         }
         let is_own = |matter: &str| story.matters.iter().any(|own| own == matter);
         for word in hearing.words.iter().filter(|word| !word.matter().is_none_or(is_own)) {

@@ -32,12 +32,13 @@ pub(crate) enum Finding {
     LateAlone,
     SpokenOver,
     HeardAgain,
+    Holes,
     BroughtBack,
 }
 
 impl Finding {
     /// All kinds, those that must not be first.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Empty,
         Self::Acknowledged,
         Self::Lost,
@@ -65,6 +66,7 @@ impl Finding {
         Self::LateAlone,
         Self::SpokenOver,
         Self::HeardAgain,
+        Self::Holes,
         Self::BroughtBack,
     ];
 
@@ -103,6 +105,7 @@ impl Finding {
             Self::LateAlone => "turns kept beside the transcript alone, and never answered",
             Self::SpokenOver => "answers that the caller spoke over after a long wait",
             Self::HeardAgain => "answers of which half a second of text was heard once more",
+            Self::Holes => "answers heard to their end, five words of them or more never",
             Self::BroughtBack => "calls still in a journal, and in Redis as well",
         }
     }
@@ -155,9 +158,9 @@ mod tests {
             assert_eq!(findings.of(what).len(), 1);
         }
         assert_eq!(findings.wrong(), findings.kinds().len());
-        assert_eq!(findings.wrong(), Finding::ALL.len() - 5);
+        assert_eq!(findings.wrong(), Finding::ALL.len() - 6);
         assert_eq!(findings.about("CA1 "), Some(true));
-        assert_eq!(findings.about("CA28"), Some(false));
-        assert_eq!(findings.about("CA29"), None);
+        assert_eq!(findings.about("CA29"), Some(false));
+        assert_eq!(findings.about("CA30"), None);
     }
 }

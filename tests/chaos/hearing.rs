@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use switchhook::caller::record::{Fact, Heard, What};
 
-use crate::words::{SAID_AGAIN, bare, is_end, matter_of};
+use crate::words::{SAID_AGAIN, answer, bare, is_end, matter_of};
 
 /// Text of so much time may be heard once more when an engine dies, by the loss statement: half a
 /// second, and what it takes to store it, ms.
@@ -74,6 +74,21 @@ impl Hearing {
         self.words.iter().filter(move |word| word.matter() == Some(matter))
     }
 
+    /// How many words of an answer that was heard to its end were not heard before that, in their
+    /// order: what an engine believed to be spoken, and the voice did not say.
+    pub(crate) fn missing(&self, matter: &str) -> usize {
+        let is_its = |word: &Word| word.matter() == Some(matter);
+        let from = self.words.iter().position(is_its);
+        let until = self.words.iter().position(|word| is_its(word) && is_end(&word.text));
+        let heard = from.zip(until).and_then(|(from, until)| self.words.get(from..=until));
+        let Some(heard) = heard else { return 0 };
+        let all = answer(matter);
+        let end = all.split_whitespace().position(is_end).map_or(0, |end| end + 1);
+        let wanted: Vec<_> = all.split_whitespace().take(end).map(bare).collect();
+        let heard: Vec<_> = heard.iter().map(|word| bare(&word.text)).collect();
+        wanted.len() - in_common(&wanted, &heard)
+    }
+
     /// Which answers were heard twice, and how much of them.
     pub(crate) fn twice(&self) -> HashMap<&str, Twice> {
         let mut found = HashMap::new();
@@ -106,6 +121,20 @@ impl Hearing {
     }
 }
 
+/// How many words of the one come in the other, in the same order.
+fn in_common(wanted: &[&str], heard: &[&str]) -> usize {
+    let mut most = vec![0; heard.len() + 1];
+    for word in wanted {
+        let (mut before, mut left) = (0, 0);
+        for (other, here) in heard.iter().zip(most.iter_mut().skip(1)) {
+            let without = *here;
+            *here = if word == other { before + 1 } else { without.max(left) };
+            (before, left) = (without, *here);
+        }
+    }
+    most.last().copied().unwrap_or_default()
+}
+
 impl Word {
     fn new(text: &str, heard: &Heard) -> Self {
         let (arrived_ms, heard_ms) = (heard.arrived_ms, heard.until_ms);
@@ -121,7 +150,6 @@ impl Word {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::answer;
 
     fn heard(ms: u64, cycle: u64, words: &str) -> Fact {
         let words = words.to_owned();
@@ -157,6 +185,25 @@ mod tests {
         let (begun, rest) = all.split_at(all.find("four of").unwrap());
         let facts = [spoken(0, 1, 25, begun), spoken(9_000, 2, 25, rest)].concat();
         assert_eq!(Hearing::of(&facts).twice(), HashMap::new());
+    }
+
+    #[test]
+    fn words_that_are_left_out_in_the_middle_are_counted() {
+        let all = answer("3x5");
+        let missing = |from: &str, to: &str| {
+            let (begun, rest) = (&all[..all.find(from).unwrap()], &all[all.find(to).unwrap()..]);
+            let facts = [
+                spoken(0, 1, 25, &answer("3x4")),
+                spoken(5_000, 2, 25, begun),
+                spoken(9_000, 3, 25, "Sorry, I lost you."),
+                spoken(9_900, 4, 25, rest),
+            ];
+            Hearing::of(&facts.concat()).missing("3x5")
+        };
+        assert_eq!(missing("four of", "four of"), 0);
+        assert_eq!(missing("four of", "six of"), 10);
+        // It was never heard to its end.
+        assert_eq!(Hearing::of(&spoken(0, 1, 25, "Matter3x5 was seen")).missing("3x5"), 0);
     }
 
     #[test]
