@@ -86,7 +86,7 @@ impl Hearing {
         let end = all.split_whitespace().position(is_end).map_or(0, |end| end + 1);
         let wanted: Vec<_> = all.split_whitespace().take(end).map(bare).collect();
         let heard: Vec<_> = heard.iter().map(|word| bare(&word.text)).collect();
-        wanted.len() - in_common(&wanted, &heard)
+        wanted.len() - same_words(&wanted, &heard)
     }
 
     /// Which answers were heard twice, and how much of them.
@@ -122,7 +122,7 @@ impl Hearing {
 }
 
 /// How many words of the one come in the other, in the same order.
-fn in_common(wanted: &[&str], heard: &[&str]) -> usize {
+fn same_words(wanted: &[&str], heard: &[&str]) -> usize {
     let mut most = vec![0; heard.len() + 1];
     for word in wanted {
         let (mut before, mut left) = (0, 0);
