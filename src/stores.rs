@@ -13,9 +13,12 @@ pub mod sheltered;
 #[cfg(test)]
 mod contract;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use switchhook_actors::registry::store::CallStore;
+use switchhook_actors::{
+    domain::{ids::CallSid, record::NewCall, time::Timestamp},
+    registry::store::CallStore,
+};
 
 use self::{embedded::Embedded, redis::LinkError, sheltered::Sheltered};
 
@@ -80,4 +83,14 @@ impl Store {
             Self::Shared(store) => store.close().await,
         }
     }
+}
+
+/// The lock of something that a panic left as it was.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A call that no webhook of ours has opened.
+fn unannounced(sid: CallSid, at: Timestamp) -> NewCall {
+    NewCall { sid, caller: String::new(), called: String::new(), greeting: None, at }
 }

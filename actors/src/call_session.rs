@@ -2,14 +2,17 @@
 //!
 //! It performs what [`Conversation`] decides and tells it what happened. It outlives its line: a
 //! socket that drops and returns finds it in mid-sentence. One file per partner: [`attached`] talks
-//! with the line, [`answering`] with the gateway, [`claiming`] and [`recording`] with the registry, [`escalating`] with the
-//! EscalationManager; [`orders`] come from outside.
+//! with the line, [`answering`] with the gateway, [`claiming`], [`recording`] and [`late`] with the
+//! registry, [`contesting`] with another engine's claim, [`escalating`] with the EscalationManager;
+//! [`orders`] come from outside.
 //! A fault in one ends that session alone: its line is closed, and the next session goes on.
 
 mod answering;
 mod attached;
 mod claiming;
+mod contesting;
 mod escalating;
+mod late;
 pub mod messages;
 mod observed;
 pub mod orders;
@@ -186,13 +189,19 @@ impl CallSession {
     fn begin_anew(&mut self, ctx: &mut Context<Self>) {
         tracing::warn!("another engine has held the call meanwhile: it is claimed anew");
         metrics::counter!("switchhook_lines_total", "event" => "reclaimed").increment(1);
+        self.forget(ctx);
+        self.keep_late();
+        self.recording.begin_anew();
+        self.claiming = Claiming::default();
+        self.claim(ctx);
+    }
+
+    /// What was said, asked and waited for is another session's.
+    fn forget(&mut self, ctx: &mut Context<Self>) {
         self.talk = None;
         self.early.clear();
         self.asking.stop(ctx);
         self.mouth.forget(ctx);
-        self.recording.begin_anew();
-        self.claiming = Claiming::default();
-        self.claim(ctx);
     }
 
     /// This session is at its end, its call is not: the line is closed at once, Twilio brings the
@@ -267,6 +276,7 @@ impl Handler<SessionFailed> for CallSession {
 
     fn handle(&mut self, _: SessionFailed, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
+        self.mouth.fail(self.clock.now());
         self.happen(Input::SessionFailed, ctx);
     }
 }

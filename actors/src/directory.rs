@@ -28,6 +28,12 @@ struct Seat<Session: Actor> {
     retired: bool,
 }
 
+impl<Session: Actor> Seat<Session> {
+    fn is_live(&self) -> bool {
+        !self.retired && self.session.connected()
+    }
+}
+
 impl<Session: Actor> Default for Directory<Session> {
     fn default() -> Self {
         Self { seats: Mutex::default(), lines: AtomicU64::default() }
@@ -40,11 +46,12 @@ impl<Session: Actor> Directory<Session> {
         LineId(self.lines.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The live session of that call, or the one that `start` makes.
+    /// The live session of that call, or the one that `start` makes: a caller who comes back to one that
+    /// only stores its last words gets another.
     pub fn seat(&self, sid: CallSid, start: impl FnOnce() -> Addr<Session>) -> Addr<Session> {
         let mut seats = self.seats();
         match seats.get(&sid) {
-            Some(seat) if seat.session.connected() => seat.session.clone(),
+            Some(seat) if seat.is_live() => seat.session.clone(),
             _ => {
                 let session = start();
                 seats.insert(sid, Seat { session: session.clone(), retired: false });
@@ -56,8 +63,8 @@ impl<Session: Actor> Directory<Session> {
     /// The live session of that call, if it is here.
     pub fn find(&self, sid: CallSid) -> Option<Addr<Session>> {
         let seats = self.seats();
-        let session = seats.get(&sid).map(|seat| &seat.session);
-        session.filter(|session| session.connected()).cloned()
+        let seat = seats.get(&sid).filter(|seat| seat.is_live());
+        seat.map(|seat| seat.session.clone())
     }
 
     /// A session is gone. One that took its seat since then keeps it.

@@ -63,14 +63,26 @@ pub async fn open_doors(store: Store, ready: impl FnOnce()) -> StartError {
         Err(error) => return StartError::Redis(error),
     }
     if let Store::Shared(shared) = &store
-        && shared.redis().is_replicated() == Some(false)
+        && let Some(missing) = shared.redis().replicas().and_then(missing)
     {
-        tracing::warn!(
-            "Redis has no replica: what was acknowledged last is lost when its server is; see the \
-             loss statement in deploy/README.md"
-        );
+        tracing::warn!("{missing}: see deploy/README.md, what is lost, and when");
     }
     std::future::pending().await
+}
+
+/// What does not hold of the loss statement with so many replicas: two are what it is made for.
+fn missing(replicas: u64) -> Option<&'static str> {
+    match replicas {
+        0 => Some(
+            "Redis has no replica: the first line of the loss statement does not hold, what was \
+             acknowledged last goes with its machine",
+        ),
+        1 => Some(
+            "Redis has one replica: with it away Redis takes no write and calls are kept in the \
+             journals, and a promotion has one candidate only",
+        ),
+        _ => None,
+    }
 }
 
 /// What other engines order is done by the sessions here.

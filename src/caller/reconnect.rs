@@ -107,15 +107,15 @@ impl Default for Reconnect {
 pub struct NoSuchVariant(String);
 
 impl Reconnect {
-    /// The same seed is the same variant. Every caller's words reach the engine in each of them:
-    /// [`Replay::Never`] and a `setup` that is left out are played only when asked for.
+    /// The same seed is the same variant. With [`Replay::Never`] what the caller says without a socket
+    /// reaches nobody.
     #[must_use]
     pub fn random(seed: u64) -> Self {
         let mut dice = fastrand::Rng::with_seed(seed);
         let ways = [Way::Socket, Way::Action, Way::ActionThenSocket, Way::SocketThenAction];
         let replays = [Replay::Once, Replay::Doubles, Replay::Twice];
         let cleans = [Clean::Normal, Clean::Drops, Clean::Ends];
-        Self {
+        let variant = Self {
             way: dice.choice(ways).unwrap_or_default(),
             keeps_session: dice.bool(),
             setup: true,
@@ -126,7 +126,9 @@ impl Reconnect {
             clean: dice.choice(cleans).unwrap_or_default(),
             attempts: dice.u32(3..=8),
             every: dice.bool().then(|| Duration::from_millis(dice.u64(50..=1_000))),
-        }
+        };
+        let replay = if dice.u8(..4) == 0 { Replay::Never } else { variant.replay };
+        Self { setup: dice.u8(..4) > 0, replay, ..variant }
     }
 
     /// The wait after so many attempts that failed.
@@ -234,8 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_is_one_variant_and_all_ways_are_played() {
+    fn a_seed_is_one_variant_and_all_kinds_are_played() {
         assert_eq!(Reconnect::random(7), Reconnect::random(7));
+        for replay in [Replay::Never, Replay::Once, Replay::Doubles, Replay::Twice] {
+            assert!((0..100).any(|seed| Reconnect::random(seed).replay == replay), "{replay:?}");
+        }
+        for setup in [false, true] {
+            assert!((0..100).any(|seed| Reconnect::random(seed).setup == setup), "{setup}");
+        }
         for way in [Way::Socket, Way::Action, Way::ActionThenSocket, Way::SocketThenAction] {
             assert!((0..100).any(|seed| Reconnect::random(seed).way == way), "{way:?}");
         }

@@ -224,7 +224,11 @@ pub(super) async fn erase(
     web: web::Data<Web>,
 ) -> Result<HttpResponse, HttpError> {
     let by = web.access.require(&request, Role::Admin)?.map_or("anybody", Role::as_str);
-    let sid = find(&web, &id).await?.sid;
+    // One that cannot be read is erased all the same, so it is not looked up by its own name.
+    let sid = match id.parse() {
+        Ok(sid) => sid,
+        Err(_) => find(&web, &id).await?.sid,
+    };
     match web.registry.send(Erase { sid }).timeout(PATIENCE).await {
         Ok(Ok(true)) => {
             tracing::info!(target: "audit", sid = %sid, by, "a transcript was erased");

@@ -116,7 +116,11 @@ async fn conclude(web: &Web, sid: CallSid, record: Option<CallRecord>, status: S
     web.admission.arrived(sid);
     if let Some(session) = web.directory.find(sid) {
         let told = session.send(Conclude { status }).timeout(CONCLUDE_PATIENCE).await;
-        if told.is_ok() {
+        let elsewhere = |record: &CallRecord| {
+            record.instance.as_ref().is_some_and(|owner| *owner != web.instance)
+        };
+        // One that another engine has the call of cannot end it.
+        if told.is_ok() && !record.as_ref().is_some_and(elsewhere) {
             return;
         }
     }

@@ -13,6 +13,7 @@ mod operations;
 mod queue;
 mod replies;
 mod tables;
+mod tidying;
 mod writer;
 
 #[cfg(test)]
@@ -22,7 +23,7 @@ use std::{
     fmt,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc::sync_channel,
     },
@@ -47,11 +48,12 @@ pub use self::open::OpenError;
 use self::{
     keyring::Keyring,
     open::{FILE, create, open_file},
-    operations::{Round, Scanned},
+    operations::Round,
     queue::{Queue, gone},
+    tidying::Scanned,
     writer::{Disk, Writer},
 };
-use super::{index::Index, sealed::Vault};
+use super::{index::Index, locked, sealed::Vault};
 
 /// Why an operation came to nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -162,7 +164,8 @@ impl Embedded {
         while ended.changed().await.is_ok() {}
     }
 
-    /// Deletes a call that another store has by now. It leaves the file with the last of them.
+    /// Deletes a call that another store has by now, but for the replies about it, which expire. It
+    /// leaves the file with the last of them.
     pub(super) fn discard(&self, sid: CallSid) -> Stored<bool> {
         self.ask(move |round| round.discard(sid))
     }
@@ -170,6 +173,11 @@ impl Embedded {
     /// All calls that are kept, live or over.
     pub(super) fn all(&self) -> Stored<Vec<CallSid>> {
         self.ask(|round| round.all())
+    }
+
+    /// The turns of a call, each with the number that it was written under.
+    pub(super) fn written(&self, sid: CallSid) -> Stored<Vec<LateTurn>> {
+        self.ask(move |round| round.written(sid))
     }
 
     /// Queues an operation that somebody waits for.
@@ -186,7 +194,7 @@ impl Embedded {
         if !self.is_alive() {
             return ready(Err(gone())).boxed();
         }
-        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = locked(&self.index);
         ready(Ok(read(&index))).boxed()
     }
 }

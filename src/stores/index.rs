@@ -248,7 +248,7 @@ impl Index {
     }
 }
 
-fn without_words(mut record: CallRecord) -> CallRecord {
-    record.transcript = Transcript::default();
-    record
+/// A record as lists hold it.
+pub(super) fn without_words(record: CallRecord) -> CallRecord {
+    CallRecord { transcript: Transcript::default(), late: Vec::new(), ..record }
 }

@@ -3,17 +3,20 @@
 //! A thread of its own holds all connections ([`link`]). Writes go through one task ([`writes`]),
 //! which makes them durable together; what has to happen at once is a function in Redis
 //! (`functions.lua`); [`record`] says how a call lies there and [`keys`] how everything is named;
-//! [`news`] keeps the list of live calls, [`mail`] brings orders to other engines, and [`tidying`] and [`heartbeat`] look after what nobody
-//! looks after. It never hides that Redis is away.
+//! [`news`] keeps the list of live calls, [`mail`] brings orders to other engines, [`tidying`], [`rotation`] and [`heartbeat`] look after
+//! what nobody looks after, and [`erasing`] leaves nothing. It never hides that Redis is away.
 
 mod copies;
+mod erasing;
 mod heartbeat;
 mod keys;
 mod link;
+mod lists;
 mod mail;
 mod news;
 mod operations;
 mod record;
+mod rotation;
 mod tidying;
 mod writes;
 
@@ -22,7 +25,7 @@ pub(super) mod tests;
 
 use std::{
     fmt, io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -178,11 +181,11 @@ impl Redis {
         }
     }
 
-    /// Whether replicas confirm what is written, where it can be told: with fewer than one, what was
-    /// acknowledged last may be lost with the server.
+    /// How many replicas the server had when it was found, where it can be told: with fewer than two
+    /// not everything holds that is promised of what was acknowledged.
     #[must_use]
-    pub fn is_replicated(&self) -> Option<bool> {
-        self.core.link.wires().ok().map(|wires| wires.replicated)
+    pub fn replicas(&self) -> Option<u64> {
+        self.core.link.wires().ok().map(|wires| wires.replicas)
     }
 
     /// Changes whenever the store turns out to have lost everything it had.
@@ -207,6 +210,12 @@ impl Redis {
         order.arg(keys::PROBE).arg(1).arg("PX").arg(PROBE_MS);
         let asked = self.core.writes.put(order);
         self.spawn(async move { Ok(asked.await.map_err(|_| closed())??.durable) })
+    }
+
+    /// Restores a copy, unless somebody else has claimed the call since the claim `base`. The copy's
+    /// own claim may be a later one, of which this store has not heard.
+    pub(super) fn restore_over(&self, copy: CallRecord, base: Epoch) -> Stored<Restored> {
+        self.spawn(Arc::clone(&self.core).restore(copy, base))
     }
 
     /// The store's own thread.
@@ -268,7 +277,8 @@ impl CallStore for Redis {
     }
 
     fn restore(&self, copy: CallRecord) -> Stored<Restored> {
-        self.spawn(Arc::clone(&self.core).restore(copy))
+        let base = copy.epoch;
+        self.restore_over(copy, base)
     }
 
     fn add_late(&self, sid: CallSid, turns: Vec<LateTurn>) -> Stored<bool> {
@@ -329,9 +339,4 @@ impl CallStore for Redis {
         let asked = self.core.writes.put(redis::cmd("PING").to_owned());
         self.spawn(async move { asked.await.map_err(|_| closed())?.map(drop) })
     }
-}
-
-/// The lock of something that a panic left as it was.
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,12 +2,14 @@
 //!
 //! What Redis does not take in time, or takes without a replica, goes into the journal, which is the
 //! embedded store of this engine; from then on the call is written there, in order, until
-//! [`replay`] has copied it back ([`routing`] decides). [`held`] knows the calls that this engine owns as their owner
-//! knows them, so that a store that lost something can be given it again.
+//! [`replay`] has copied it back ([`routing`] decides). [`held`] knows a call of this engine as its
+//! owner knows it, so that a store that lost something can be given it again.
 
+mod calls;
 mod held;
 mod replay;
 mod routing;
+mod shift;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +40,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use self::held::Calls;
+use self::calls::Calls;
 use super::{embedded::Embedded, redis::Redis};
 
 /// How long Redis may take for a turn: it hides beside the model's time to its first token.
@@ -184,6 +186,15 @@ impl Inner {
     }
 }
 
+/// What was erased. That no replica knows of it keeps nothing else from being erased.
+fn counted<T: Default>(answer: Result<T, StoreError>, is_weak: &mut bool) -> Result<T, StoreError> {
+    if matches!(answer, Err(StoreError::NotDurable)) {
+        *is_weak = true;
+        return Ok(T::default());
+    }
+    answer
+}
+
 impl CallStore for Sheltered {
     fn open(&self, call: NewCall) -> Stored<Opened> {
         let inner = Arc::clone(&self.inner);
@@ -294,12 +305,15 @@ impl CallStore for Sheltered {
         let (inner, by) = (Arc::clone(&self.inner), Instant::now() + 5 * ASK);
         self.spawn(async move {
             let _turn = inner.calls.turn(sid).await;
-            let erased = inner.ask(by, |redis| redis.erase(sid)).await?;
+            let erased = inner.ask(by, |redis| redis.erase(sid)).await;
+            if !matches!(erased, Ok(_) | Err(StoreError::NotDurable)) {
+                return erased;
+            }
             if let Some(held) = inner.calls.get(sid) {
                 held.erase();
             }
             let here = inner.journal.erase(sid).await?;
-            Ok(erased || here)
+            Ok(erased? || here)
         })
     }
 
@@ -310,17 +324,18 @@ impl CallStore for Sheltered {
             // Redis has never known one that was born in the journal.
             let mut here = inner.calls.from(&number);
             here.retain(|call| call.is_journaled() && call.is_born_here());
-            let mut erased = inner.redis.erase_caller(number.clone()).await?;
+            let mut is_weak = false;
+            let mut erased = counted(inner.redis.erase_caller(number.clone()).await, &mut is_weak)?;
             for call in inner.calls.from(&number) {
                 let _turn = inner.calls.turn(call.sid()).await;
-                let was_there = inner.redis.erase(call.sid()).await?;
+                let was_there = counted(inner.redis.erase(call.sid()).await, &mut is_weak)?;
                 let was_here = here.iter().any(|here| here.sid() == call.sid());
                 erased += usize::from(was_there || was_here);
                 call.erase();
             }
             let here = inner.journal.erase_caller(number.clone()).await?;
-            let back = inner.redis.erase_caller(number).await?;
-            Ok((erased + back).max(here))
+            let back = counted(inner.redis.erase_caller(number).await, &mut is_weak)?;
+            if is_weak { Err(StoreError::NotDurable) } else { Ok((erased + back).max(here)) }
         })
     }
 

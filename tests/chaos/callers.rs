@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use switchhook::caller::{Caller, CallerError, Hiccups, Reconnect, RingOptions, record::Fact};
+use switchhook::caller::{
+    Caller, CallerError, Hiccups, Reconnect, Replay, RingOptions, record::Fact,
+};
 
 use crate::words::{end_of, question};
 
@@ -47,13 +49,22 @@ pub(crate) struct Crowd {
     pub(crate) talking: Rc<Cell<usize>>,
 }
 
+/// What is said without a socket and never replayed is nobody's: there would be nothing to compare.
+fn replayed(variant: Reconnect) -> Reconnect {
+    let replay = match variant.replay {
+        Replay::Never => Replay::Once,
+        replay => replay,
+    };
+    Reconnect { replay, ..variant }
+}
+
 /// One caller's whole call; an error when it never began.
 pub(crate) async fn call(crowd: Crowd, number: u64) -> Result<Story, String> {
     let mut dice = fastrand::Rng::with_seed(crowd.seed.wrapping_mul(1_000_003) ^ number);
     let options = RingOptions {
         url: crowd.url.clone(),
         from: format!("+1202555{:04}", number % 10_000),
-        variant: Reconnect::random(dice.u64(..)),
+        variant: replayed(Reconnect::random(dice.u64(..))),
         history: 4_000,
         record: true,
         hiccups: Hiccups { percent: HICCUPS, seed: dice.u64(..) },

@@ -1,6 +1,6 @@
-//! The hand-off survives: webhooks one to five times at once at two engines on one store, TaskRouter
-//! down, slow, refusing and forgetful, a full queue, agents who do not answer, callers who hang up at
-//! each step. Never two tasks, never a silent caller, never a lost escalation.
+//! The hand-off survives: webhooks one to five times at once at two engines, on one store and on one
+//! Redis, TaskRouter down, slow, refusing and forgetful, a full queue, agents who do not answer, callers
+//! who hang up at each step. Never two tasks, never a silent caller, never a lost escalation.
 //!
 //! `cargo test --test it handing_over` runs all of it.
 
@@ -13,8 +13,17 @@ use switchhook::caller::Verb;
 
 use crate::{
     fake_twilio::{NotEnqueued, WORKFLOW_SID},
-    harness::pair::Pair,
+    harness::pair::{Over, Pair, on_both},
 };
+
+on_both! {
+    a_caller_reaches_a_person_however_often_and_wherever_twilio_asks
+    the_task_says_what_the_person_needs_to_know
+    a_full_queue_brings_the_caller_back_to_the_agent
+    an_agent_who_does_not_answer_leaves_the_caller_in_line_for_the_next
+    a_caller_for_whom_nobody_comes_is_not_left_waiting
+    a_caller_who_would_rather_go_back_presses_2
+}
 
 /// What a caller hears: the words of a document.
 fn said(verbs: &[Verb]) -> String {
@@ -31,9 +40,8 @@ fn state(pair: (String, String)) -> (&'static str, &'static str) {
     (known(pair.0), known(pair.1))
 }
 
-#[actix_web::test]
-async fn a_caller_reaches_a_person_however_often_and_wherever_twilio_asks() {
-    let pair = Pair::start(&[]).await;
+async fn a_caller_reaches_a_person_however_often_and_wherever_twilio_asks(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     for copies in 1..=5 {
         let number = u32::try_from(copies).expect("small");
         pair.twilio.repeat_events(number);
@@ -50,9 +58,11 @@ async fn a_caller_reaches_a_person_however_often_and_wherever_twilio_asks() {
         pair.twilio.accept(&sid);
         pair.twilio.settled().await;
         assert_eq!(state(pair.stands(&sid).await), ("with_agent", "with_agent"));
-        let live = pair.monitor().await;
-        let mine = live.as_array().and_then(|all| all.iter().find(|call| call["callSid"] == sid));
-        assert!(mine.is_some_and(|call| call["agent"].is_string()), "{live}");
+        pair.monitor_when(|live| {
+            let calls = live.as_array().into_iter().flatten();
+            calls.filter(|call| call["callSid"] == sid).any(|call| call["agent"].is_string())
+        })
+        .await;
         pair.twilio.finish(&sid);
         let end = pair.left(&sid, copies, "bridged", "in-progress").await;
         assert_eq!(end.verbs(), [Verb::Hangup]);
@@ -65,9 +75,8 @@ async fn a_caller_reaches_a_person_however_often_and_wherever_twilio_asks() {
     }
 }
 
-#[actix_web::test]
-async fn the_task_says_what_the_person_needs_to_know() {
-    let pair = Pair::start(&[]).await;
+async fn the_task_says_what_the_person_needs_to_know(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let sid = pair.queued(1, 2).await;
     let tasks = pair.tasks();
     assert_eq!(tasks[0]["source"], "ai");
@@ -78,9 +87,8 @@ async fn the_task_says_what_the_person_needs_to_know() {
     assert!(pair.twilio.things("Tasks")[0]["workflow_sid"] == WORKFLOW_SID);
 }
 
-#[actix_web::test]
-async fn a_full_queue_brings_the_caller_back_to_the_agent() {
-    let pair = Pair::start(&[]).await;
+async fn a_full_queue_brings_the_caller_back_to_the_agent(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     pair.twilio.set_queue_full(true);
     for (number, result) in (1..).zip(["queue-full", "error", "system-error", "news-to-us"]) {
         let (sid, answer) = pair.handed_over(number, 3).await;
@@ -97,9 +105,8 @@ async fn a_full_queue_brings_the_caller_back_to_the_agent() {
     assert_eq!(pair.tasks(), Vec::<Value>::new());
 }
 
-#[actix_web::test]
-async fn an_agent_who_does_not_answer_leaves_the_caller_in_line_for_the_next() {
-    let pair = Pair::start(&[]).await;
+async fn an_agent_who_does_not_answer_leaves_the_caller_in_line_for_the_next(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let sid = pair.queued(1, 2).await;
     pair.twilio.reserve(&sid);
     pair.twilio.time_out(&sid);
@@ -115,9 +122,8 @@ async fn an_agent_who_does_not_answer_leaves_the_caller_in_line_for_the_next() {
     assert_eq!(pair.tasks().len(), 1);
 }
 
-#[actix_web::test]
-async fn a_caller_for_whom_nobody_comes_is_not_left_waiting() {
-    let pair = Pair::start(&[("ESCALATION_WAIT_SECONDS", "60")]).await;
+async fn a_caller_for_whom_nobody_comes_is_not_left_waiting(over: Over) {
+    let pair = Pair::start(over, &[("ESCALATION_WAIT_SECONDS", "60")]).await;
     // The workflow gives the task up.
     let given_up = pair.queued(1, 2).await;
     pair.twilio.cancel_task(&given_up);
@@ -135,9 +141,8 @@ async fn a_caller_for_whom_nobody_comes_is_not_left_waiting() {
     }
 }
 
-#[actix_web::test]
-async fn a_caller_who_would_rather_go_back_presses_2() {
-    let pair = Pair::start(&[]).await;
+async fn a_caller_who_would_rather_go_back_presses_2(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let sid = pair.queued(1, 2).await;
     let leave = pair.wait(&sid, 5, "10", "2").await;
     assert!(leave.body.contains("<Leave/>"), "{}", leave.body);

@@ -1,5 +1,7 @@
 //! Several engines that share their calls in one Redis.
 
+mod draining;
+mod finding;
 mod orders;
 
 use std::time::{Duration, Instant};
@@ -10,9 +12,11 @@ use switchhook::caller::RingOptions;
 use crate::{
     cluster::parts::Redis,
     harness::{
+        door::sid,
         engine::{Engine, SOON},
         model::{ScriptedModel, echo_of},
         proxy::Proxy,
+        raw::{RawLine, prompt},
     },
 };
 
@@ -24,8 +28,28 @@ async fn listed(engine: &Engine) -> Vec<(Value, Value, Value)> {
     calls.as_array().map(|calls| calls.iter().map(row).collect()).unwrap_or_default()
 }
 
+/// Two engines on one Redis, whose model repeats what it is asked.
+struct Shared {
+    engines: [Engine; 2],
+    _redis: Redis,
+    _model: ScriptedModel,
+}
+
+impl Shared {
+    async fn start() -> Self {
+        let redis = Redis::single(&[("min-replicas-to-write", "0")]);
+        let model = ScriptedModel::echoing();
+        let url = redis.url();
+        let engines = [0, 1].map(|_| Engine::with_model(&model, &[("REDIS_URL", &url)]));
+        for engine in &engines {
+            stands(engine, "ready").await;
+        }
+        Self { engines, _redis: redis, _model: model }
+    }
+}
+
 /// Waits until an engine says that of itself.
-async fn stands(engine: &Engine, status: &str) {
+pub(crate) async fn stands(engine: &Engine, status: &str) {
     let begun = Instant::now();
     loop {
         let (_, said) = engine.get("/readyz").await;
@@ -60,13 +84,8 @@ async fn an_engine_takes_no_calls_before_redis_is_there_and_all_of_them_when_it_
 
 #[actix_web::test]
 async fn every_monitor_lists_the_calls_of_all_engines() {
-    let redis = Redis::single(&[("min-replicas-to-write", "0")]);
-    let model = ScriptedModel::echoing();
-    let url = redis.url();
-    let engines = [0, 1].map(|_| Engine::with_model(&model, &[("REDIS_URL", &url)]));
-    for engine in &engines {
-        stands(engine, "ready").await;
-    }
+    let shared = Shared::start().await;
+    let engines = &shared.engines;
     let callers = [engines[0].ring().await, engines[1].ring().await];
     for caller in &callers {
         caller.say("One.").await.expect("a conversation");
@@ -85,14 +104,14 @@ async fn every_monitor_lists_the_calls_of_all_engines() {
         assert!(begun.elapsed() < SOON, "{lists:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    for engine in &engines {
+    for engine in engines {
         for caller in &callers {
             let call = engine.transcript(caller.call_sid()).await;
             assert_eq!(call["transcript"][1]["text"], "One.");
         }
     }
     callers[0].hang_up().await.expect("its end");
-    for engine in &engines {
+    for engine in engines {
         engine
             .when("/monitor", |calls| calls.as_array().is_some_and(|calls| calls.len() == 1))
             .await;
@@ -102,14 +121,9 @@ async fn every_monitor_lists_the_calls_of_all_engines() {
 #[actix_web::test]
 async fn a_caller_who_comes_back_to_an_engine_that_still_has_an_old_session_is_held_by_the_record()
 {
-    let redis = Redis::single(&[("min-replicas-to-write", "0")]);
-    let model = ScriptedModel::echoing();
-    let url = redis.url();
-    let engines = [0, 1].map(|_| Engine::with_model(&model, &[("REDIS_URL", &url)]));
-    for engine in &engines {
-        stands(engine, "ready").await;
-    }
-    let [one, other] = &engines;
+    let shared = Shared::start().await;
+    let engines = &shared.engines;
+    let [one, other] = engines;
     let proxy = Proxy::before(one).await;
     let caller = one.ring_as(RingOptions { reconnect: true, ..proxy.caller(one) }).await;
     for (nth, words) in ["One.", "Two.", "Three."].into_iter().enumerate() {
@@ -132,6 +146,53 @@ async fn a_caller_who_comes_back_to_an_engine_that_still_has_an_old_session_is_h
     let reclaimed = "another engine has held the call meanwhile";
     assert_eq!(one.log().matches(reclaimed).count(), 1, "{}", one.log());
     assert_eq!(caller.violations(), Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn words_that_come_to_an_engine_which_the_call_has_left_are_kept_beside_it_once() {
+    let shared = Shared::start().await;
+    let [one, other] = &shared.engines;
+    let sid = sid(1);
+    let mut left = RawLine::of_call(one, &sid).await;
+    assert!(left.send(&prompt("One.")).await);
+    left.hears(&echo_of("One.")).await;
+    let mut present = RawLine::of_call(other, &sid).await;
+    assert!(present.send(&prompt("Two.")).await);
+    present.hears(&echo_of("Two.")).await;
+    assert!(left.send(&[prompt("Two."), prompt("A zeppelin.")].concat()).await);
+    drop(left);
+    let kept = |call: &Value| call["late"].as_array().is_some_and(|late| !late.is_empty());
+    let call = other.transcript_when(&sid, kept).await;
+    assert_eq!(words_of(&call), ["One.", "Two."]);
+    assert_eq!(call["late"][0]["text"], "A zeppelin.");
+    assert_eq!(call["late"][1], Value::Null, "the other engine has heard these: {call}");
+    assert_eq!(one.metric("switchhook_late_turns_total").await, 1.0);
+    // Its own engine goes on with it.
+    assert!(present.send(&prompt("Three.")).await);
+    present.hears(&echo_of("Three.")).await;
+}
+
+#[actix_web::test]
+async fn a_claim_for_a_line_that_is_gone_takes_no_call_from_the_engine_that_its_caller_talks_to() {
+    let shared = Shared::start().await;
+    let [one, other] = &shared.engines;
+    let sid = sid(1);
+    let mut line = RawLine::of_call(one, &sid).await;
+    assert!(line.send(&prompt("One.")).await);
+    line.hears(&echo_of("One.")).await;
+    drop(RawLine::of_call(other, &sid).await);
+    let its_name = other.json("/readyz").await["instance"].clone();
+    one.when("/monitor", |calls| calls[0]["instance"] == its_name).await;
+    // What the caller says so soon may have been on its way before.
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    assert!(line.send(&prompt("Two.")).await);
+    line.hears(&echo_of("Two.")).await;
+    let said = |call: &Value| words_of(call) == ["One.", "Two."];
+    other.transcript_when(&sid, said).await;
+    let reclaimed = r#"switchhook_lines_total{event="reclaimed"}"#;
+    assert_eq!(one.metric(reclaimed).await, 1.0, "{}", one.log());
+    assert!(line.send(&prompt("Three.")).await);
+    line.hears(&echo_of("Three.")).await;
 }
 
 /// What the caller has said, in order.

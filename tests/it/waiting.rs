@@ -13,6 +13,7 @@ use crate::{
 
 mod dying;
 mod people;
+mod three;
 
 const ASKS: &str = "I want to talk to a person";
 const BRIDGE: &str = "I am connecting you with a colleague";

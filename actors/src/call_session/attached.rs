@@ -13,20 +13,22 @@ use crate::{
     domain::{
         conversation::Input,
         ids::{LineId, TurnId},
+        record::CallRecord,
         relay::{Inbound, Outbound},
+        time::Timestamp,
     },
     registry::{messages::Find, store::Key},
 };
 
-/// Words that wait for a line at most, bytes: an hour of speech. A line that is that far behind is
-/// dead.
+/// Words that wait for a line at most, bytes: an hour of speech. A line that is that far behind, or by
+/// so many frames, is dead.
 const UNSENT_MAX: usize = 64 * 1024;
 
 /// Frames that wait for a line at most: words of one talk cycle are joined into one.
 const UNSENT_FRAMES: usize = 64;
 
-/// How long a line that came back waits for the registry to say whose the call is.
-const OWNER_PATIENCE: Duration = Duration::from_millis(300);
+/// How long the registry may take to say whose the call is.
+pub(super) const OWNER_PATIENCE: Duration = Duration::from_millis(300);
 
 /// What the session speaks through.
 #[derive(Default)]
@@ -34,8 +36,11 @@ pub(super) struct Mouth {
     line: Option<Seat>,
     /// The newest line, until it is gone: it may have been given up before.
     newest: Option<LineId>,
-    /// There was a line before: meanwhile the caller may have been on another engine.
-    had_line: bool,
+    /// When the last line came, or its session failed: meanwhile the caller may have been on another
+    /// engine.
+    since: Option<Timestamp>,
+    /// When Twilio last said something on it.
+    heard_at: Option<Timestamp>,
     /// What waits for a line, or for room in its channel, in order.
     unsent: VecDeque<Unsent>,
     /// The wait for room, while there is one.
@@ -75,12 +80,12 @@ impl Mouth {
         if let Some(seat) = &self.line {
             seat.silenced.cut();
         }
-        let cycle_open = self
+        let dropped_end = self
             .unsent
             .iter()
             .any(|unsent| matches!(unsent, Unsent::Words { last: true, .. } | Unsent::EndCycle));
         self.unsent.retain(|unsent| matches!(unsent, Unsent::Control(_)));
-        if cycle_open {
+        if dropped_end {
             // The words that would have closed their cycle are gone: the cycle still ends.
             self.unsent.push_front(Unsent::EndCycle);
         }
@@ -108,12 +113,27 @@ impl Mouth {
         self.line.is_some()
     }
 
-    fn take(&mut self, seat: Seat, ctx: &mut Context<CallSession>) {
+    /// When Twilio last said something on the line there is.
+    pub(super) fn heard_at(&self) -> Option<Timestamp> {
+        self.heard_at.filter(|_| self.has_line())
+    }
+
+    fn take(&mut self, seat: Seat, now: Timestamp, ctx: &mut Context<CallSession>) {
         self.stop_waiting(ctx);
         self.refuse();
         self.newest = Some(seat.id);
-        self.had_line = true;
+        (self.since, self.heard_at) = (Some(now), None);
         self.line = Some(seat);
+    }
+
+    /// Twilio has given the session up.
+    pub(super) fn fail(&mut self, now: Timestamp) {
+        self.since = self.since.map(|_| now);
+    }
+
+    /// Whether Twilio has given a session up, and told another engine.
+    fn has_failed_elsewhere(&self, record: &CallRecord) -> bool {
+        self.since.is_some_and(|since| record.rejoins.last().is_some_and(|at| *at > since))
     }
 
     /// Forgets all that was to be said.
@@ -149,7 +169,7 @@ impl Mouth {
         if bytes > UNSENT_MAX || self.unsent.len() > UNSENT_FRAMES {
             self.unsent.clear();
             if self.line.take().is_some() {
-                tracing::warn!("the line is an hour of speech behind: it is given up");
+                tracing::warn!(bytes, "the line takes nothing for too long: it is given up");
                 metrics::counter!("switchhook_lines_total", "event" => "overrun").increment(1);
             }
         }
@@ -234,11 +254,8 @@ impl CallSession {
         let confirmed = found.into_actor(self).map(|found, this, ctx| {
             let _in = this.span.clone().entered();
             // Without an answer it goes on: the next write tells.
-            if let Ok(Ok(Some(record))) = found
-                && this.recording.epoch().is_some_and(|epoch| epoch < record.epoch)
-                && record.instance.as_ref() != Some(&this.peers.instance)
-            {
-                this.begin_anew(ctx);
+            if let Ok(Ok(Some(record))) = found {
+                this.compare(&record, ctx);
             }
             this.take_line(new, ctx);
         });
@@ -249,10 +266,20 @@ impl CallSession {
         ctx.wait(confirmed);
     }
 
+    fn compare(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
+        let outranked = self.recording.epoch().is_some_and(|epoch| epoch < record.epoch);
+        if outranked && record.instance.as_ref() != Some(&self.peers.instance) {
+            self.begin_anew(ctx);
+        } else if self.mouth.has_failed_elsewhere(record) {
+            self.happen(Input::SessionFailed, ctx);
+        }
+    }
+
     fn take_line(&mut self, new: Attach, ctx: &mut Context<Self>) {
         tracing::info!(line = new.line.0, "a line is attached");
         metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
-        self.mouth.take(Seat { id: new.line, out: new.out, silenced: new.silenced }, ctx);
+        let seat = Seat { id: new.line, out: new.out, silenced: new.silenced };
+        self.mouth.take(seat, self.clock.now(), ctx);
         if self.peers.pulse.stood_still() {
             self.happen(Input::StoodStill, ctx);
         }
@@ -266,7 +293,7 @@ impl Handler<Attach> for CallSession {
 
     fn handle(&mut self, new: Attach, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        if self.mouth.had_line && self.recording.epoch().is_some() && !self.broken {
+        if self.mouth.since.is_some() && self.recording.epoch().is_some() && !self.broken {
             self.confirm(new, ctx);
         } else {
             self.take_line(new, ctx);
@@ -282,6 +309,7 @@ impl Handler<Heard> for CallSession {
             return;
         }
         let _in = self.span.clone().entered();
+        self.mouth.heard_at = Some(self.clock.now());
         if let Inbound::Error { description } = &heard.message {
             // Twilio repeats our message, words and all: not for the ordinary log.
             tracing::warn!("twilio refused a message or failed");

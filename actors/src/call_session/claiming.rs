@@ -36,6 +36,15 @@ pub(super) struct Claiming {
     by: Option<Timestamp>,
     /// The pause before the last attempt behind the call.
     backoff: Option<Duration>,
+    /// The call was ours before, and its conversation goes on meanwhile.
+    back: bool,
+}
+
+impl Claiming {
+    /// For a call that was ours before, and goes on.
+    pub(super) fn back() -> Self {
+        Self { back: true, ..Self::default() }
+    }
 }
 
 impl CallSession {
@@ -85,7 +94,9 @@ impl CallSession {
         if first {
             tracing::error!("the registry failed, the call is held without being stored: {cause}");
             self.recording.is_down = true;
-            self.hold_unknown(now, ctx);
+            if !self.claiming.back {
+                self.hold_unknown(now, ctx);
+            }
         }
     }
 
@@ -113,6 +124,9 @@ impl CallSession {
 
     fn take_over(&mut self, record: CallRecord, ctx: &mut Context<Self>) {
         let epoch = record.epoch;
+        if self.claiming.back {
+            return self.take_back(record, ctx);
+        }
         if self.claiming.backoff.is_none() {
             tracing::info!(epoch = epoch.0, "the call is held by this session");
             self.recording.own(epoch, record.next_seq, 0);
@@ -128,7 +142,7 @@ impl CallSession {
     /// The call is over, says the registry.
     fn come_too_late(&mut self, ctx: &mut Context<Self>) {
         tracing::warn!("a line came for a call that is over");
-        if self.claiming.backoff.is_none() {
+        if self.claiming.backoff.is_none() && !self.claiming.back {
             self.mouth.refuse();
             return ctx.stop();
         }

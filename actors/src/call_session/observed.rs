@@ -1,4 +1,4 @@
-//! What the conversation observes, as metrics. Their names are documented in `src/telemetry.rs`.
+//! What the conversation observes, as metrics. Their names are documented in `src/telemetry/table.rs`.
 
 use crate::domain::{conversation::Observation, transcript::Reason};
 
@@ -35,6 +35,14 @@ pub(super) fn count(observation: Observation) {
         Observation::Ignored(what) => {
             metrics::counter!("switchhook_inputs_ignored_total", "input" => what).increment(1);
         }
+    }
+}
+
+/// Counts turns that will never be stored.
+pub(super) fn lost(turns: u32) {
+    if turns > 0 {
+        tracing::error!(turns, "what was said will not be in the record");
+        metrics::counter!("switchhook_lost_turns_total").increment(turns.into());
     }
 }
 

@@ -93,6 +93,11 @@ impl Outbox {
         Some(first)
     }
 
+    /// The first was not written, nor will be as it was sent.
+    pub(super) fn take_back(&mut self) {
+        self.sent = false;
+    }
+
     /// Nothing of it can be written any more.
     pub(super) fn give_up(&mut self) -> Vec<Entry> {
         let Self { waiting, .. } = std::mem::take(self);

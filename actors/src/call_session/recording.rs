@@ -11,9 +11,9 @@ use super::{
 use crate::{
     domain::{
         conversation::{Input, Observation},
-        ids::{Epoch, TurnId},
-        record::Change,
-        transcript::{Role, Turn},
+        ids::{Epoch, InstanceId, TurnId},
+        record::{CallRecord, Change},
+        transcript::{LateTurn, Role, Transcript, Turn},
     },
     registry::{
         messages::{Append, Settle},
@@ -37,6 +37,9 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Default)]
 pub(super) struct Recording {
     owner: Owner,
+    /// What a turn's number is higher by in the record: so many exchanges were in there when the call
+    /// was held without it.
+    ahead: u32,
     outbox: Outbox,
     /// Whether the first that waits is under way.
     writing: bool,
@@ -58,9 +61,6 @@ enum Owner {
     Claimed {
         epoch: Epoch,
         next_seq: u64,
-        /// What a turn's number is higher by in the record: so many exchanges were in there when
-        /// the call was held without it.
-        ahead: u32,
     },
     /// The call is another's, or over: nothing is to be written.
     Nobody,
@@ -81,7 +81,7 @@ enum Written {
 impl Recording {
     /// The call is ours.
     pub(super) fn own(&mut self, epoch: Epoch, next_seq: u64, ahead: u32) {
-        self.owner = Owner::Claimed { epoch, next_seq, ahead };
+        (self.owner, self.ahead) = (Owner::Claimed { epoch, next_seq }, ahead);
         self.is_down = false;
     }
 
@@ -90,12 +90,66 @@ impl Recording {
         self.owner = Owner::Nobody;
     }
 
-    /// Another engine has owned the call: what waits would be refused.
+    /// Nothing is written until it is known whose the call is.
+    pub(super) fn hold(&mut self) -> u32 {
+        self.writing = true;
+        self.life
+    }
+
+    /// Whether it has begun anew since it had that `life`.
+    pub(super) fn is_another(&self, life: u32) -> bool {
+        self.life != life
+    }
+
+    /// The claim is asked for once more, and what waits, waits for it.
+    pub(super) fn claim_back(&mut self) {
+        self.outbox.take_back();
+        (self.owner, self.writing) = (Owner::Awaited, false);
+        self.life += 1;
+    }
+
+    /// The call is ours again. `ours`: all that this session knows, which may have been changed.
+    pub(super) fn own_again(&mut self, record: &CallRecord, ours: &Transcript) {
+        self.own(record.epoch, record.next_seq, self.ahead);
+        for turn in ours.turns() {
+            let id = TurnId(turn.id.0.saturating_add(self.ahead));
+            let there = record.transcript.get(id, turn.role);
+            if there.is_none_or(|there| Turn { id: turn.id, ..there.clone() } != *turn) {
+                observed::lost(self.outbox.put_turn(turn.clone()));
+            }
+        }
+    }
+
+    /// Whether a session of another engine's has added to the call.
+    pub(super) fn is_behind(&self, record: &CallRecord, ours: &Transcript) -> bool {
+        let known = |turn: &Turn| {
+            let id = turn.id.0.checked_sub(self.ahead);
+            id.is_none_or(|id| ours.get(TurnId(id), turn.role).is_some())
+        };
+        !record.transcript.turns().iter().all(known)
+    }
+
+    /// The claim is asked for once more.
     pub(super) fn begin_anew(&mut self) {
-        let waiting = self.outbox.give_up();
-        let turns = waiting.iter().filter(|entry| matches!(entry, Entry::Turn(_))).count();
-        lost(u32::try_from(turns).unwrap_or(u32::MAX));
         *self = Self { life: self.life + 1, ..Self::default() };
+    }
+
+    /// Another engine has the call: gives the words of the caller's out that waited, as they would
+    /// have been stored. What the agent said of late is counted as lost.
+    pub(super) fn refused(&mut self, instance: &InstanceId) -> Vec<LateTurn> {
+        let Owner::Claimed { epoch, next_seq } = self.owner else { return Vec::new() };
+        let turns = self.outbox.give_up().into_iter().filter_map(|entry| match entry {
+            Entry::Turn(turn) => Some(turn),
+            Entry::Change(..) => None,
+        });
+        let (callers, agents): (Vec<_>, Vec<_>) =
+            (next_seq..).zip(turns).partition(|(_, turn)| turn.role == Role::Customer);
+        observed::lost(u32::try_from(agents.len()).unwrap_or(u32::MAX));
+        let late = |(seq, mut turn): (u64, Turn)| {
+            turn.id = TurnId(turn.id.0.saturating_add(self.ahead));
+            LateTurn { instance: instance.clone(), epoch, seq, turn }
+        };
+        callers.into_iter().map(late).collect()
     }
 
     /// The next session of the call claims it: an answer that still comes is not for us.
@@ -127,7 +181,7 @@ impl CallSession {
     pub(super) fn append(&mut self, turn: Turn, ctx: &mut Context<Self>) {
         // Who asks a store that is down has waited long enough: what he said is stored later.
         let unsaved = (self.recording.is_down && turn.role == Role::Customer).then_some(turn.id);
-        lost(self.recording.outbox.put_turn(turn));
+        observed::lost(self.recording.outbox.put_turn(turn));
         if let Some(turn) = unsaved {
             observed::count(Observation::Unsaved);
             self.saved(turn, ctx);
@@ -136,10 +190,7 @@ impl CallSession {
     }
 
     pub(super) fn settle(&mut self, change: Change, ctx: &mut Context<Self>) {
-        if let Change::Ended { status } = &change {
-            tracing::info!(?status, "the call is over");
-        }
-        lost(self.recording.outbox.put_change(change, self.clock.now()));
+        observed::lost(self.recording.outbox.put_change(change, self.clock.now()));
         self.write(ctx);
     }
 
@@ -166,17 +217,17 @@ impl CallSession {
         if self.recording.writing {
             return;
         }
-        let (epoch, seq, ahead) = match self.recording.owner {
+        let (epoch, seq) = match self.recording.owner {
             Owner::Awaited => return,
             Owner::Nobody => return self.give_up(ctx),
-            Owner::Claimed { epoch, next_seq, ahead } => (epoch, next_seq, ahead),
+            Owner::Claimed { epoch, next_seq } => (epoch, next_seq),
         };
         let Some(entry) = self.recording.outbox.begin() else { return };
         self.recording.writing = true;
         let (sid, registry, life) = (self.sid, &self.peers.registry, self.recording.life);
         match entry {
             Entry::Turn(mut turn) => {
-                turn.id = TurnId(turn.id.0.saturating_add(ahead));
+                turn.id = TurnId(turn.id.0.saturating_add(self.recording.ahead));
                 let append = registry.send(Append { sid, epoch, seq, turn });
                 let written = async move {
                     match append.timeout(WRITE_PATIENCE).await {
@@ -212,22 +263,14 @@ impl CallSession {
 
     fn written(&mut self, life: u32, written: Written, ctx: &mut Context<Self>) {
         let _in = self.span.clone().entered();
-        if life != self.recording.life {
+        if self.recording.is_another(life) {
             return;
         }
         self.recording.writing = false;
         self.recording.is_down = matches!(written, Written::Failed(_));
         match written {
             Written::Done => self.entry_done(ctx),
-            Written::Fenced => {
-                tracing::warn!("another engine owns the call now: this session falls silent");
-                self.recording.disown();
-                self.give_up(ctx);
-                // A line that Twilio still uses came to an engine that had slept meanwhile: brought
-                // back, it finds a session that owns the call.
-                self.mouth.break_off();
-                self.happen(Input::Fenced, ctx);
-            }
+            Written::Fenced => self.contest(ctx),
             Written::Expected(expected) => {
                 tracing::warn!(
                     expected,
@@ -246,13 +289,20 @@ impl CallSession {
     }
 
     fn entry_done(&mut self, ctx: &mut Context<Self>) {
-        if let Some(Entry::Turn(turn)) = self.recording.outbox.done() {
-            if let Owner::Claimed { next_seq, .. } = &mut self.recording.owner {
-                *next_seq += 1;
+        match self.recording.outbox.done() {
+            Some(Entry::Turn(turn)) => {
+                if let Owner::Claimed { next_seq, .. } = &mut self.recording.owner {
+                    *next_seq += 1;
+                }
+                if turn.role == Role::Customer {
+                    self.saved(turn.id, ctx);
+                }
             }
-            if turn.role == Role::Customer {
-                self.saved(turn.id, ctx);
+            // A session that the call has left long ago does not know how it ended.
+            Some(Entry::Change(Change::Ended { status }, _)) => {
+                tracing::info!(?status, "the call is over");
             }
+            Some(Entry::Change(..)) | None => {}
         }
         self.write(ctx);
         if self.recording.finishing && self.recording.outbox.is_empty() {
@@ -262,10 +312,10 @@ impl CallSession {
 
     /// Nothing of this call can be stored any more: it is held all the same, and what is lost is
     /// counted.
-    fn give_up(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn give_up(&mut self, ctx: &mut Context<Self>) {
         for entry in self.recording.outbox.give_up() {
             let Entry::Turn(turn) = entry else { continue };
-            lost(1);
+            observed::lost(1);
             if turn.role == Role::Customer {
                 self.saved(turn.id, ctx);
             }
@@ -281,14 +331,6 @@ impl CallSession {
             let _in = this.span.clone().entered();
             this.happen(Input::Saved(turn), ctx);
         }));
-    }
-}
-
-/// Counts turns that will never be stored.
-fn lost(turns: u32) {
-    if turns > 0 {
-        tracing::error!(turns, "what was said will not be in the record");
-        metrics::counter!("switchhook_lost_turns_total").increment(turns.into());
     }
 }
 

@@ -245,8 +245,10 @@ pub struct Conversation {
     inherits: bool,
     /// When Twilio gave up a session of this call last: its voice fell silent then.
     failed_at: Option<Timestamp>,
-    /// Reused for every token: what came out of the markers, and what is fit for speech.
-    scratch: [String; 2],
+    /// The sessions of the call keep being lost, and nobody was sought for that yet.
+    keeps_failing: bool,
+    /// What came out of the markers: reused for every token.
+    unmarked: String,
 }
 
 impl Conversation {
@@ -272,6 +274,7 @@ impl Conversation {
             replays: Replays::of(&record.transcript),
             inherits: true,
             failed_at: record.rejoins.last().copied(),
+            keeps_failing: resuming::keeps_failing(&record),
             greeting: record.greeting,
             identified: !record.caller.is_empty(),
             transcript: record.transcript,
@@ -283,7 +286,7 @@ impl Conversation {
             stood_still: None,
             closing: Closing::No,
             moving: None,
-            scratch: Default::default(),
+            unmarked: String::new(),
         }
     }
 
@@ -299,7 +302,7 @@ impl Conversation {
             return;
         }
         match input {
-            Input::Attached => self.attached(now),
+            Input::Attached => self.attached(now, effects),
             Input::StoodStill => self.stand_still(now),
             Input::Relay(message) => self.hear(now, message, effects),
             Input::LineLost { clean } => self.lose_line(now, clean, effects),

@@ -22,6 +22,8 @@ const MARK: &str = "[keys] ";
 pub struct Keys {
     pressed: String,
     last: Timestamp,
+    /// Until then what was pressed before may not have been looked at.
+    excused_until: Timestamp,
 }
 
 impl Keys {
@@ -45,7 +47,12 @@ impl Keys {
     /// When the turn is over without a further key.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        (!self.is_empty()).then(|| self.last + PAUSE)
+        (!self.is_empty()).then(|| (self.last + PAUSE).max(self.excused_until))
+    }
+
+    /// The turn is not over before that moment.
+    pub fn excuse(&mut self, until: Timestamp) {
+        self.excused_until = until;
     }
 
     /// The turn's words; there are none left afterwards.

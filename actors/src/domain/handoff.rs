@@ -106,14 +106,8 @@ impl HandoffNote {
 const FOREIGN: &str = "another application ended the session and asked for a person";
 
 /// What the person is told to whom a call goes whose sessions keep failing.
-const KEEPS_FAILING: &str = "the connection between the caller and the assistant kept failing";
-
-/// How often a call is connected again within [`REJOIN_WINDOW`]: a socket that fails so often will
-/// not hold the next time either, and the caller hears silence in between.
-const REJOINS_MAX: usize = 5;
-
-/// The window of [`REJOINS_MAX`], ms.
-const REJOIN_WINDOW: Millis = 60_000;
+pub(super) const KEEPS_FAILING: &str =
+    "the connection between the caller and the assistant kept failing";
 
 /// A session shorter than this, ms, that failed for a call of which nothing is known is not tried
 /// again: nobody could count how often.
@@ -251,7 +245,7 @@ impl SessionOver {
 /// What becomes of a caller whose session failed: a new one, unless they keep failing.
 fn after_failure(lasted: Option<Millis>, record: Option<&CallRecord>, now: Timestamp) -> Next {
     let hopeless = match record {
-        Some(record) => record.rejoins_within(REJOIN_WINDOW, now) >= REJOINS_MAX,
+        Some(record) => record.keeps_failing(now),
         None => lasted.is_none_or(|lasted| lasted < WORTH_REJOINING),
     };
     if !hopeless {

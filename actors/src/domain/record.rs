@@ -12,8 +12,14 @@ use super::{
 /// Version of the stored record. A reader takes what it knows and ignores the rest.
 pub const RECORD_VERSION: u32 = 1;
 
-/// How many reconnects of the last minute a record remembers: one more than may be granted.
-const REJOINS_KEPT: usize = 8;
+/// How often a call goes on after the loss of a session within [`RESUME_WINDOW`].
+const RESUMES_MAX: usize = 5;
+
+/// The window of [`RESUMES_MAX`], ms.
+const RESUME_WINDOW: Millis = 60_000;
+
+/// Losses of a session that are remembered at most.
+const LOSSES_KEPT: usize = 8;
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +91,10 @@ pub struct CallRecord {
     /// When the call was connected again after its session failed, newest last, bounded.
     #[serde(default)]
     pub rejoins: Vec<Timestamp>,
+    /// When a session went on with the call on a socket that Twilio had connected anew by itself,
+    /// newest last, bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumes: Vec<Timestamp>,
     /// The last exchange that the agent had spoken in when another engine let the caller go, for as
     /// long as nothing else is known of it: who was moved has noticed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,6 +131,7 @@ impl CallRecord {
             escalation_reason: None,
             escalation: None,
             rejoins: Vec::new(),
+            resumes: Vec::new(),
             moved: None,
             transcript: Transcript::default(),
             late: Vec::new(),
@@ -141,10 +152,12 @@ impl CallRecord {
         self.moved.is_some_and(|after| self.transcript.last_said() <= after)
     }
 
-    /// How often the call was connected again in the `window` ms before `now`.
+    /// Whether the call's sessions were lost so often of late that the next one will not hold either:
+    /// the caller hears silence in between.
     #[must_use]
-    pub fn rejoins_within(&self, window: Millis, now: Timestamp) -> usize {
-        self.rejoins.iter().filter(|&&at| now.since(at) < window).count()
+    pub fn keeps_failing(&self, now: Timestamp) -> bool {
+        let lost = self.rejoins.iter().chain(&self.resumes);
+        lost.filter(|&&at| now.since(at) < RESUME_WINDOW).count() >= RESUMES_MAX
     }
 
     /// Takes a change. A final status stays as it is; everything else still lands.
@@ -158,13 +171,13 @@ impl CallRecord {
             Change::Escalated { escalation } => self.escalate(escalation),
             Change::Escalation { id, step } => self.step(*id, step, at),
             Change::Moved { after } => self.moved = Some(*after),
+            // One that is told again, because its answer was lost, is none more.
+            Change::Rejoined if self.rejoins.contains(&at) => {}
             Change::Rejoined => {
                 self.moved = None;
-                if self.rejoins.len() >= REJOINS_KEPT {
-                    self.rejoins.remove(0);
-                }
-                self.rejoins.push(at);
+                note(&mut self.rejoins, at);
             }
+            Change::Resumed => note(&mut self.resumes, at),
             Change::Ended { status } if !self.status.is_final() => {
                 self.end_escalation(*status, at);
                 self.status = *status;
@@ -251,6 +264,17 @@ impl CallRecord {
     }
 }
 
+/// Remembers the loss of a session; one that is told again, as the same, counts once.
+fn note(losses: &mut Vec<Timestamp>, at: Timestamp) {
+    if losses.contains(&at) {
+        return;
+    }
+    if losses.len() >= LOSSES_KEPT {
+        losses.remove(0);
+    }
+    losses.push(at);
+}
+
 /// What is known when a call begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCall {
@@ -298,6 +322,8 @@ pub enum Change {
     },
     /// The session failed with the call still up, and the call was connected again.
     Rejoined,
+    /// A session went on with the call on a socket that Twilio had connected anew by itself.
+    Resumed,
     /// The call is over.
     Ended {
         /// [`Status::Completed`] or [`Status::Failed`].

@@ -5,8 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     ids::{Epoch, InstanceId, TurnId},
     playback::spoken_in,
-    time::Timestamp,
+    time::{Millis, Timestamp},
 };
+
+/// Words that Twilio says once more come this soon, ms: longer than a line is gone.
+const SAID_AGAIN: Millis = 30_000;
 
 /// Whose words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -212,6 +215,15 @@ impl Transcript {
     pub fn get(&self, id: TurnId, role: Role) -> Option<&Turn> {
         let at = self.turns.binary_search_by_key(&(id, role), |turn| (turn.id, turn.role)).ok()?;
         self.turns.get(at)
+    }
+
+    /// Whether the same was said on the same side at about that time: Twilio may have brought words
+    /// of the caller's to the next engine as well.
+    #[must_use]
+    pub fn says(&self, turn: &Turn) -> bool {
+        let about = |at: Timestamp| at.since(turn.at).max(turn.at.since(at)) <= SAID_AGAIN;
+        let mut said = self.turns.iter().filter(|said| said.role == turn.role);
+        said.any(|said| said.text == turn.text && about(said.at))
     }
 
     /// The last exchange that anything is known of.

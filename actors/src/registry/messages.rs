@@ -11,7 +11,7 @@ use crate::domain::{
     order::{Order, Ordered},
     record::{CallRecord, CallSummary, Change, NewCall, Position, Status},
     time::{Millis, Timestamp},
-    transcript::Turn,
+    transcript::{LateTurn, Turn},
 };
 
 /// A message that is one operation of the store.
@@ -66,6 +66,16 @@ pub struct Append {
     pub seq: u64,
     /// The turn.
     pub turn: Turn,
+}
+
+/// Keeps turns beside the transcript of a call that has moved on.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<bool, StoreError>")]
+pub struct AddLate {
+    /// Which call.
+    pub sid: CallSid,
+    /// What was said to the engine that the call has left.
+    pub turns: Vec<LateTurn>,
 }
 
 /// Changes a record besides its turns.
@@ -220,6 +230,15 @@ impl Operation for Append {
             Appended::Gap { .. } => "gap",
             Appended::Unknown => "unknown",
         }
+    }
+}
+
+impl Operation for AddLate {
+    type Answer = bool;
+    const NAME: &'static str = "add_late";
+
+    fn ask(self, store: &dyn CallStore) -> Stored<bool> {
+        store.add_late(self.sid, self.turns)
     }
 }
 

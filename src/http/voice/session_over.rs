@@ -98,12 +98,14 @@ async fn rejoin(web: &Web, call: NewCall, record: Option<CallRecord>, greet: boo
     if let Some(record) = record {
         settle(web, record, Change::Rejoined).await;
     }
-    if let Some(session) = web.directory.find(call.sid) {
+    let session = web.directory.find(call.sid);
+    if let Some(session) = &session {
         // A session that does not answer goes on as it was: the line is still to be had.
         let _ = session.send(SessionFailed).timeout(CONCLUDE_PATIENCE).await;
     }
     metrics::counter!("switchhook_lines_total", "event" => "rejoined").increment(1);
-    connect(web, call.sid, greet)
+    // A session that lives greets by itself, if it has not.
+    connect(web, call.sid, greet && session.is_none())
 }
 
 /// The caller goes to a person, where that can be said.

@@ -72,7 +72,10 @@ pub(crate) async fn late_turns_stand_beside_the_transcript_once(home: Home) {
     assert_eq!(home.store.add_late(sid(1), vec![late(1, "hi")]).await, Ok(false));
     let record = home.claim(1, "b").await;
     home.append(1, record.epoch, 1, agent_says(1, "hello")).await;
-    for turns in [vec![late(2, "two")], vec![late(1, "one"), late(2, "two")]] {
+    let again = vec![late(1, "one"), late(2, "another")];
+    // What stands in the transcript is not late.
+    let there = LateTurn { epoch: record.epoch, turn: agent_says(1, "hello"), ..late(1, "") };
+    for turns in [vec![late(2, "two")], again, vec![there]] {
         assert_eq!(home.store.add_late(sid(1), turns).await, Ok(true));
     }
     let found = home.find(1).await.unwrap();

@@ -2,10 +2,7 @@
 //!
 //! They run one after another within a transaction that the writer commits for many of them.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::Mutex;
 
 use switchhook_actors::{
     domain::{
@@ -14,34 +11,20 @@ use switchhook_actors::{
         time::{Millis, Timestamp},
         transcript::{LateTurn, Turn},
     },
-    registry::store::{Appended, Claimed, Key, Opened, Restored, Settled, Sweep, Swept},
+    registry::store::{Appended, Claimed, Key, Opened, Restored, Settled},
 };
 
 use super::{Trouble, compaction::Stale, tables::Tables};
-use crate::stores::index::{Effect, Index, Said};
-
-/// How many calls, and how many replies, one round of tidying deletes at most: it holds up every
-/// write that waits behind it. At a round every 15 s it keeps up with 60 calls a second.
-const DELETED_AT_ONCE: usize = 1_000;
-
-/// How many keys of calls one round of tidying looks at after a start.
-const REWRAPPED_AT_ONCE: usize = 200;
-
-/// How many calls one look for a caller's reads: about 5 ms.
-const SCANNED_AT_ONCE: usize = 1_000;
-
-/// What a look at some calls found.
-pub(super) struct Scanned {
-    /// Where to go on; none: that was all.
-    pub(super) last: Option<CallSid>,
-    pub(super) found: Vec<CallSid>,
-}
+use crate::stores::{
+    index::{Effect, Index, Said},
+    unannounced,
+};
 
 /// One transaction, and what follows from it once it is committed.
 pub(super) struct Round<'a> {
-    tables: Tables<'a>,
+    pub(super) tables: Tables<'a>,
     /// Locked for moments only: lists are read from it meanwhile.
-    index: &'a Mutex<Index>,
+    pub(super) index: &'a Mutex<Index>,
     /// For the index, in order.
     pub(super) effects: Vec<Effect>,
     /// How often something was written: without that there is nothing to commit or to undo.
@@ -56,20 +39,20 @@ impl<'a> Round<'a> {
     }
 
     /// The tables, to write to.
-    fn write(&mut self) -> &Tables<'a> {
+    pub(super) fn write(&mut self) -> &Tables<'a> {
         self.writes += 1;
         &self.tables
     }
 
     /// Notes that something which was deleted is still to be read in the file.
-    fn leave(&mut self, stale: Stale) -> Result<(), Trouble> {
+    pub(super) fn leave(&mut self, stale: Stale) -> Result<(), Trouble> {
         self.write().mark_stale()?;
         self.stale = self.stale.max(Some(stale));
         Ok(())
     }
 
     /// Notes an event. The words of an ended call are not in the index, so they are counted here.
-    fn event(
+    pub(super) fn event(
         &mut self,
         kind: CallEventKind,
         mut record: CallRecord,
@@ -173,7 +156,7 @@ impl<'a> Round<'a> {
         Ok(Settled::Settled(Box::new(record)))
     }
 
-    fn end(&mut self, record: CallRecord) -> Result<(), Trouble> {
+    pub(super) fn end(&mut self, record: CallRecord) -> Result<(), Trouble> {
         self.write().put_ended(&record)?;
         self.event(CallEventKind::Ended, record, Said::Nothing)
     }
@@ -208,8 +191,11 @@ impl<'a> Round<'a> {
         if !self.tables.knows(sid)? {
             return Ok(false);
         }
+        let stands = self.tables.transcript(sid)?;
         for late in turns {
-            self.write().put_late(sid, late)?;
+            if stands.get(late.turn.id, late.turn.role) != Some(&late.turn) {
+                self.write().put_late(sid, late)?;
+            }
         }
         Ok(true)
     }
@@ -259,137 +245,8 @@ impl<'a> Round<'a> {
         self.tables.all()
     }
 
-    /// Works on a record that cannot be read, too: erasure must not depend on what is erased.
-    pub(super) fn erase(&mut self, sid: CallSid) -> Result<bool, Trouble> {
-        let there = self.delete(sid)?;
-        if there {
-            self.leave(Stale::Erased)?;
-        }
-        Ok(there)
+    pub(super) fn written(&self, sid: CallSid) -> Result<Vec<LateTurn>, Trouble> {
+        let record = self.tables.record(sid)?;
+        record.map_or(Ok(Vec::new()), |record| self.tables.written(&record))
     }
-
-    /// Erases those of the calls that are still there; how many.
-    pub(super) fn erase_all(&mut self, sids: &[CallSid]) -> Result<usize, Trouble> {
-        let mut erased = 0;
-        for &sid in sids {
-            erased += usize::from(self.erase(sid)?);
-        }
-        Ok(erased)
-    }
-
-    /// Deletes a call that is kept elsewhere. With the last of them all is gone from the file.
-    pub(super) fn discard(&mut self, sid: CallSid) -> Result<bool, Trouble> {
-        let there = self.delete(sid)?;
-        if there {
-            let is_last = self.tables.is_empty()?;
-            self.leave(if is_last { Stale::Erased } else { Stale::Swept })?;
-        }
-        Ok(there)
-    }
-
-    /// Some calls behind that one, and those of them that this number made.
-    pub(super) fn calls_of(&self, number: &str, after: &str) -> Result<Scanned, Trouble> {
-        let sids = self.tables.calls_behind(after, SCANNED_AT_ONCE)?;
-        let mut found = Vec::new();
-        for &sid in &sids {
-            match self.tables.record(sid) {
-                Ok(Some(record)) if record.caller == number => found.push(sid),
-                // Whose it is nobody can tell.
-                Ok(_) | Err(Trouble::Unreadable(_)) => {}
-                Err(trouble) => return Err(trouble),
-            }
-        }
-        Ok(Scanned { last: sids.last().copied(), found })
-    }
-
-    fn delete(&mut self, sid: CallSid) -> Result<bool, Trouble> {
-        if !self.tables.knows(sid)? {
-            return Ok(false);
-        }
-        let record = match self.tables.record(sid) {
-            Err(Trouble::Unreadable(_)) => None,
-            found => found?,
-        };
-        let ended = record.as_ref().and_then(|record| record.ended_at);
-        self.write().delete(sid, ended)?;
-        match record {
-            Some(record) => self.event(CallEventKind::Erased, record, Said::Nothing)?,
-            None => {
-                self.write().forget_end(sid)?;
-                self.effects.push(Effect::Gone(sid));
-            }
-        }
-        Ok(true)
-    }
-
-    pub(super) fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Trouble> {
-        let mut swept = Swept::default();
-        let attended: HashSet<_> = sweep.attended.iter().collect();
-        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        let silent = index.silent(sweep);
-        drop(index);
-        for (sid, seen) in silent {
-            if attended.contains(&sid) {
-                continue;
-            }
-            if let Some(record) = self.silent_call(sid, seen, sweep)? {
-                self.end(record)?;
-                swept.closed.push(sid);
-            }
-        }
-        let seen = sweep.attended.iter().map(|&sid| Effect::Seen(sid, sweep.now));
-        self.effects.extend(seen);
-        for (at, sid) in self.tables.ended_until(sweep.now - sweep.retention, DELETED_AT_ONCE)? {
-            self.write().delete(sid, Some(at))?;
-            swept.deleted += 1;
-        }
-        let replies = self.tables.delete_replies(sweep.now, DELETED_AT_ONCE)?;
-        self.writes += replies;
-        if swept.deleted + replies > 0 {
-            self.leave(Stale::Swept)?;
-        }
-        self.rewrap_some()?;
-        Ok(swept)
-    }
-
-    /// Wraps the keys of some calls anew, where an older key of ours wraps them: once after a start.
-    fn rewrap_some(&mut self) -> Result<(), Trouble> {
-        let Some(after) = self.tables.keys.rewrapped() else { return Ok(()) };
-        let sids = self.tables.with_key(&after, REWRAPPED_AT_ONCE)?;
-        for sid in &sids {
-            self.writes += usize::from(self.tables.rewrap(*sid)?);
-        }
-        self.tables.keys.rewrapped_until(sids.last());
-        Ok(())
-    }
-
-    /// The record to close, unless this very transaction has seen the call alive.
-    fn silent_call(
-        &self,
-        sid: CallSid,
-        seen: Timestamp,
-        sweep: &Sweep,
-    ) -> Result<Option<CallRecord>, Trouble> {
-        let record = match self.tables.record(sid) {
-            // It would hold up all tidying for ever.
-            Err(Trouble::Unreadable(why)) => {
-                tracing::error!(call.sid = %sid, %why, "a silent call cannot be read");
-                return Ok(None);
-            }
-            found => found?,
-        };
-        let silent = |record: &CallRecord| {
-            let seen = record.seen_at.max(seen);
-            !record.status.is_final() && sweep.now.since(seen) >= sweep.silence_of(record.status)
-        };
-        Ok(record.filter(silent).map(|mut record| {
-            record.apply(&Change::Ended { status: Status::Failed }, sweep.now);
-            record
-        }))
-    }
-}
-
-/// A call that no webhook of ours has opened.
-fn unannounced(sid: CallSid, at: Timestamp) -> NewCall {
-    NewCall { sid, caller: String::new(), called: String::new(), greeting: None, at }
 }

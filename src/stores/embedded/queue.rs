@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         mpsc::{SyncSender, TrySendError},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use super::{
     operations::Round,
     writer::{self, Job},
 };
+use crate::stores::locked;
 
 type Jobs = SyncSender<Box<dyn Job>>;
 
@@ -30,7 +31,7 @@ impl Queue {
 
     /// Takes no more.
     pub(super) fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        locked(&self.0).take();
     }
 
     /// Queues an operation that somebody waits for.
@@ -57,7 +58,7 @@ impl Queue {
     }
 
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
-        let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = locked(&self.0);
         let jobs = jobs.as_ref().ok_or_else(gone)?;
         jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Disconnected(_) => gone(),

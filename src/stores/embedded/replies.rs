@@ -75,8 +75,8 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Deletes what was replied about a call.
-    pub(super) fn delete_replies_of(&self, sid: &str) -> Result<(), Trouble> {
+    /// Deletes what was replied about a call; how many.
+    pub(super) fn delete_replies_of(&self, sid: &str) -> Result<usize, Trouble> {
         let mut replies = self.write.open_table(REPLIES)?;
         let mut gone = Vec::new();
         // `!` is the character behind the space.
@@ -85,11 +85,11 @@ impl Tables<'_> {
             gone.push((reply.value().0, name.value().to_owned()));
         }
         let mut expiries = self.write.open_table(EXPIRIES)?;
-        for (expires, name) in gone {
+        for (expires, name) in &gone {
             replies.remove(name.as_str())?;
-            expiries.remove((expires, name.as_str()))?;
+            expiries.remove((*expires, name.as_str()))?;
         }
-        Ok(())
+        Ok(gone.len())
     }
 
     /// Deletes up to `most` replies whose time was over at `now`.

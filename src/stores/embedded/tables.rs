@@ -4,7 +4,7 @@
 //! the call's own key (`keyring.rs`). A call that has none is readable. Nothing here decides;
 //! `operations.rs` does.
 
-use std::ops::Bound;
+use std::{collections::BTreeMap, ops::Bound};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -100,8 +100,7 @@ pub(super) struct Tables<'a> {
 impl Tables<'_> {
     fn live(&self) -> Result<Vec<CallRecord>, Trouble> {
         let mut found = Vec::new();
-        for row in self.write.open_table(LIVE)?.iter()? {
-            let sid = parse_sid(row?.0.value())?;
+        for sid in self.live_sids()? {
             match self.call(sid) {
                 Ok(Some(record)) => found.push(record),
                 Ok(None) => {}
@@ -187,31 +186,59 @@ impl Tables<'_> {
         Ok(late)
     }
 
-    /// Stores a turn beside the transcript, once.
+    /// Stores a turn beside the transcript: the first under its number stands.
     pub(super) fn put_late(&self, sid: CallSid, late: &LateTurn) -> Result<(), Trouble> {
-        let place = Place::Late { sid, epoch: late.epoch, seq: late.seq };
-        let sealed = self.seal(&place, sid, late)?;
+        let mut table = self.write.open_table(LATE)?;
         let place = (sid.as_str(), late.epoch.0, late.seq);
-        self.write.open_table(LATE)?.insert(place, sealed.as_slice())?;
+        if table.get(place)?.is_none() {
+            let sealed = Place::Late { sid, epoch: late.epoch, seq: late.seq };
+            table.insert(place, self.seal(&sealed, sid, late)?.as_slice())?;
+        }
         Ok(())
     }
 
     /// Who said what in that call.
     pub(super) fn transcript(&self, sid: CallSid) -> Result<Transcript, Trouble> {
         let turns = self.write.open_table(TURNS)?;
-        let is_readable = self.key(sid)?.is_readable();
         let mut transcript = Transcript::default();
         for row in turns.range((sid.as_str(), 0)..=(sid.as_str(), u64::MAX))? {
             let (place, value) = row?;
-            let (seq, value) = (place.value().1, value.value());
-            // Of a readable call only the value is looked at.
-            let (epoch, role, sealed) = match split_turn(value) {
-                Some(split) if !is_readable => split,
-                _ => (Epoch(0), Role::Agent, value),
-            };
-            transcript.put(self.read(&Place::Turn { sid, epoch, seq, role }, sid, sealed)?);
+            transcript.put(self.read_turn(sid, place.value().1, value.value())?.1);
         }
         Ok(transcript)
+    }
+
+    /// A turn; of one that is sealed, under which claim it was written, too.
+    fn read_turn(
+        &self,
+        sid: CallSid,
+        seq: u64,
+        value: &[u8],
+    ) -> Result<(Option<Epoch>, Turn), Trouble> {
+        // Of a readable call only the value is looked at.
+        let split = if self.key(sid)?.is_readable() { None } else { split_turn(value) };
+        let (epoch, role, sealed) = split.unwrap_or((Epoch(0), Role::Agent, value));
+        let turn = self.read(&Place::Turn { sid, epoch, seq, role }, sid, sealed)?;
+        Ok((split.map(|_| epoch), turn))
+    }
+
+    /// The newest version of each turn with the number that it was written under. What came with a
+    /// copy counts from 1 under the copy's claim.
+    pub(super) fn written(&self, record: &CallRecord) -> Result<Vec<LateTurn>, Trouble> {
+        let (sid, Some(instance)) = (record.sid, &record.instance) else { return Ok(Vec::new()) };
+        let turns = self.write.open_table(TURNS)?;
+        let mut written = BTreeMap::new();
+        for row in turns.range((sid.as_str(), 0)..=(sid.as_str(), u64::MAX))? {
+            let (place, value) = row?;
+            let seq = place.value().1;
+            let (epoch, mut turn) = self.read_turn(sid, seq, value.value())?;
+            let (instance, epoch) = (instance.clone(), epoch.unwrap_or(record.epoch));
+            let known = written.get(&(turn.id, turn.role));
+            let missing = known.map_or(0, |known: &LateTurn| known.turn.lost_before);
+            turn.lost_before = turn.lost_before.max(missing);
+            written.insert((turn.id, turn.role), LateTurn { instance, epoch, seq, turn });
+        }
+        Ok(written.into_values().collect())
     }
 
     /// Whether there is such a call, readable or not.
@@ -246,6 +273,19 @@ impl Tables<'_> {
         Ok(self.write.open_table(TURNS)?.retain_in((sid, 0)..=(sid, u64::MAX), |_, _| false)?)
     }
 
+    /// The sids of the live calls.
+    pub(super) fn live_sids(&self) -> Result<Vec<CallSid>, Trouble> {
+        let live = self.write.open_table(LIVE)?;
+        live.iter()?.map(|row| parse_sid(row?.0.value())).collect()
+    }
+
+    /// Notes that a call is over without looking at it.
+    pub(super) fn set_aside(&self, sid: CallSid, at: Timestamp) -> Result<(), Trouble> {
+        self.write.open_table(LIVE)?.remove(sid.as_str())?;
+        self.write.open_table(ENDED)?.insert((at.0, sid.as_str()), ())?;
+        Ok(())
+    }
+
     /// Stores the record of a call that is over now.
     pub(super) fn put_ended(&self, record: &CallRecord) -> Result<(), Trouble> {
         self.put(record)?;
@@ -277,7 +317,7 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Deletes the call with its words and links. `ended` is its place among the ended calls.
+    /// Deletes the call with its words and links, but for the replies. `ended` is its place among the ended calls.
     pub(super) fn delete(&self, sid: CallSid, ended: Option<Timestamp>) -> Result<(), Trouble> {
         self.keys.forget(sid);
         let sid = sid.as_str();
@@ -287,7 +327,6 @@ impl Tables<'_> {
         self.delete_turns(sid)?;
         let late = (sid, 0, 0)..=(sid, u64::MAX, u64::MAX);
         self.write.open_table(LATE)?.retain_in(late, |_, _| false)?;
-        self.delete_replies_of(sid)?;
         if let Some(at) = ended {
             self.write.open_table(ENDED)?.remove((at.0, sid))?;
         }

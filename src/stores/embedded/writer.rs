@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError},
     },
@@ -24,7 +24,7 @@ use super::{
     operations::Round,
     tables::{self, Tables},
 };
-use crate::stores::index::Index;
+use crate::stores::{index::Index, locked};
 
 /// How many operations may wait for the thread. At the 2,000 writes a second for which the store
 /// is meant that is two seconds of a stuck disk; whoever comes after that is told at once.
@@ -185,7 +185,7 @@ impl Writer {
         if let Some((at, _)) = &self.tried {
             return asked.recv_timeout(TRY_EVERY.saturating_sub(at.elapsed()));
         }
-        let is_quiet = self.index.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let is_quiet = locked(&self.index).is_empty();
         match self.compaction.due(is_quiet) {
             None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(Duration::ZERO) => {
@@ -285,7 +285,7 @@ impl Writer {
         if let Some(stale) = stale {
             self.compaction.leave(stale);
         }
-        let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut index = locked(&index);
         effects.into_iter().for_each(|effect| index.apply(effect));
         Ok(())
     }
@@ -298,7 +298,7 @@ impl Writer {
             }
             let database = (self.disk.open)().map_err(|error| Trouble::disk(&error))?;
             let live = tables::live_calls(&database, &self.keys)?;
-            self.index.lock().unwrap_or_else(PoisonError::into_inner).reload(live);
+            locked(&self.index).reload(live);
             tracing::warn!("the call store was opened again after a failure");
             self.database = Some(database);
         }

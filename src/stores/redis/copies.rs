@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use switchhook_actors::{
     domain::{
-        ids::CallSid,
+        ids::{CallSid, Epoch},
         record::{CallEventKind, CallRecord},
         transcript::LateTurn,
     },
@@ -14,13 +14,18 @@ use switchhook_actors::{
 
 use super::{
     keys,
-    operations::{Asked, Core, TRIES, done, function, must_last, without_words},
+    operations::{Asked, Core, TRIES, done, function, must_last},
     record::{self, Mark},
 };
-use crate::stores::sealed::CallKey;
+use crate::stores::{index::without_words, sealed::CallKey};
 
 impl Core {
-    pub(super) async fn restore(self: Arc<Self>, copy: CallRecord) -> Result<Restored, StoreError> {
+    /// Unless somebody else has claimed the call since the claim `base`.
+    pub(super) async fn restore(
+        self: Arc<Self>,
+        copy: CallRecord,
+        base: Epoch,
+    ) -> Result<Restored, StoreError> {
         let sid = copy.sid;
         for _ in 0..TRIES {
             let mut pipe = redis::pipe();
@@ -36,12 +41,12 @@ impl Core {
                     (key.map_err(|error| record::unreadable(sid, &error))?, wrapped)
                 }
             };
-            let done = done(self.ask_restore(&copy, &key, wrapped)?).await?;
+            let done = done(self.ask_restore(&copy, base, &key, wrapped)?).await?;
             let (code, created): (i64, i64) = record::shape(done.value)?;
             match code {
                 1 => {
                     self.learn(sid, key);
-                    self.restored(&copy, created == 1).await;
+                    self.restored(&copy, created == 1);
                     must_last(!done.durable)?;
                     return Ok(Restored::Restored);
                 }
@@ -56,6 +61,7 @@ impl Core {
     fn ask_restore(
         &self,
         copy: &CallRecord,
+        base: Epoch,
         key: &CallKey,
         wrapped: Vec<u8>,
     ) -> Result<Asked, StoreError> {
@@ -66,27 +72,25 @@ impl Core {
         let mut order = function("sh1_restore", &order);
         order.arg(copy.epoch.0).arg(owner).arg(copy.next_seq).arg(record::word(copy.status));
         order.arg(copy.started_at.0).arg(ended).arg(copy.seen_at.0);
-        order.arg(wrapped).arg(record::seal_record(key, copy)?);
+        order.arg(wrapped).arg(record::seal_record(key, copy)?).arg(base.0);
         // One mark for all: the newest that the copy can vouch for.
         let mark = Mark { epoch: copy.epoch, seq: copy.next_seq.saturating_sub(1) };
         for turn in copy.transcript.turns() {
             order.arg(keys::field(turn)).arg(record::seal_turn(sid, key, mark, turn)?);
         }
+        match copy.ended_at.filter(|_| copy.status.is_final()) {
+            Some(ended) => self.list_ended(sid, ended),
+            None => self.list_live(sid, copy.seen_at),
+        }
+        self.list_caller(sid, &copy.caller);
         Ok(self.writes.put(order))
     }
 
-    async fn restored(&self, copy: &CallRecord, created: bool) {
+    fn restored(&self, copy: &CallRecord, created: bool) {
         let sid = copy.sid;
-        let mut lists = redis::pipe();
-        match copy.ended_at.filter(|_| copy.status.is_final()) {
-            Some(ended) => lists.zadd(keys::ENDED, sid.as_str(), ended.0).ignore(),
-            None => lists.zadd(keys::LIVE, sid.as_str(), copy.seen_at.0).ignore(),
-        };
-        self.add_caller(&mut lists, copy);
-        self.note(&lists).await;
         if created {
             let turns = copy.transcript.turns().len();
-            let record = without_words(copy);
+            let record = without_words(copy.clone());
             self.news.tell(sid, CallEventKind::Opened, Some(turns), Some(record));
         } else {
             // How it stands now is looked up.
@@ -100,8 +104,7 @@ impl Core {
         turns: Vec<LateTurn>,
     ) -> Result<bool, StoreError> {
         let Some(key) = self.fetch_key(sid).await? else { return Ok(false) };
-        let places = [keys::call(sid), keys::turns(sid), keys::late(sid)];
-        let mut order = function("sh1_late", &places);
+        let mut order = function("sh1_late", &record::whole(sid));
         for late in &turns {
             order.arg(late.epoch.0).arg(late.seq).arg(keys::field(&late.turn));
             order.arg(record::seal_late(sid, &key, late)?);
@@ -110,13 +113,5 @@ impl Core {
         let (code, _): (i64, i64) = record::shape(done.value)?;
         must_last(code == 1 && !done.durable)?;
         Ok(code == 1)
-    }
-
-    /// Where a caller's calls are found by the number, which is in none of the names.
-    pub(super) fn add_caller(&self, lists: &mut redis::Pipeline, record: &CallRecord) {
-        let names = self.vault.caller_names(&record.caller);
-        if let Some(name) = names.first().filter(|_| !record.caller.is_empty()) {
-            lists.sadd(keys::caller(name), record.sid.as_str()).ignore();
-        }
     }
 }

@@ -30,7 +30,11 @@ end
 local function create(keys, at, wrapped, record)
     redis.call('HSET', keys[1], 'v', 1, 'e', 0, 's', 1, 'o', '', 'st', 'ringing', 'at', at,
         'end', '', 'seen', at, 'k', wrapped, 'r', record, 'rev', 1)
-    redis.call('DEL', keys[4])
+end
+
+-- The last claim from before the call was erased: nothing of that one or an older one comes back.
+local function floor(key)
+    return tonumber(redis.call('GET', key)) or -1
 end
 
 -- keys: record, turns, late, erased; args: at, wrapped key, record
@@ -53,7 +57,8 @@ redis.register_function('sh1_claim', function(keys, args)
     if known[2] == 'completed' or known[2] == 'failed' then
         return {0, {}, {}, {}, 0}
     end
-    local epoch = math.max(tonumber(known[1]) + 1, now(), tonumber(args[1]))
+    local last = math.max(tonumber(known[1]), floor(keys[4]))
+    local epoch = math.max(last + 1, now(), tonumber(args[1]))
     redis.call('HSET', keys[1], 'e', string.format('%.0f', epoch), 'o', args[4])
     redis.call('HINCRBY', keys[1], 'rev', 1)
     raise(keys[1], 'seen', args[1])
@@ -63,6 +68,11 @@ redis.register_function('sh1_claim', function(keys, args)
     return {1, redis.call('HGETALL', keys[1]), redis.call('HGETALL', keys[2]),
         redis.call('HGETALL', keys[3]), fresh and 1 or 0}
 end)
+
+-- keys: record, turns, late. Answered by a server whose memory is full, too, which takes no MULTI.
+redis.register_function{
+    function_name = 'sh1_read', callback = whole, flags = {'no-writes'},
+}
 
 -- keys: record, turns; args: epoch, sequence number, at, place of the turn, turn
 redis.register_function('sh1_append', function(keys, args)
@@ -105,15 +115,16 @@ redis.register_function('sh1_settle', function(keys, args)
 end)
 
 -- keys: record, turns, erased; args: epoch, owner, next sequence number, status, start, end, seen,
--- wrapped key, record, then place and turn of each
+-- wrapped key, record, the last claim that the copy knows of, then place and turn of each
 redis.register_function('sh1_restore', function(keys, args)
-    if redis.call('EXISTS', keys[3]) == 1 then
+    if tonumber(args[1]) <= floor(keys[3]) then
         return {-5, 0}
     end
     local known = redis.call('HMGET', keys[1], 'e', 'o', 'k')
     if known[1] then
         local theirs, ours = tonumber(known[1]), tonumber(args[1])
-        if theirs > ours or (theirs == ours and known[2] ~= args[2]) then
+        local same = theirs == ours and known[2] == args[2]
+        if not same and (theirs >= ours or theirs > tonumber(args[10])) then
             return {-2, 0}
         end
         if known[3] ~= args[8] then
@@ -126,13 +137,13 @@ redis.register_function('sh1_restore', function(keys, args)
         redis.call('HSET', keys[1], 'v', 1, 'e', args[1], 'o', args[2], 's', args[3], 'st', args[4],
             'at', args[5], 'end', args[6], 'seen', args[7], 'k', args[8], 'r', args[9], 'rev', 1)
     end
-    for place = 10, #args, 2 do
+    for place = 11, #args, 2 do
         redis.call('HSET', keys[2], args[place], args[place + 1])
     end
     return {1, known[1] and 0 or 1}
 end)
 
--- keys: record, turns, late; args: epoch, sequence number, place and turn of each
+-- keys: record, turns, late, erased; args: epoch, sequence number, place and turn of each
 redis.register_function('sh1_late', function(keys, args)
     if redis.call('EXISTS', keys[1]) == 0 then
         return {-1, 0}
@@ -141,7 +152,8 @@ redis.register_function('sh1_late', function(keys, args)
         local epoch, seq = args[first], tonumber(args[first + 1])
         local there = redis.call('HGET', keys[2], args[first + 2]) or ''
         local theirs, last = string.match(there, '^(%d+):(%d+):')
-        if theirs ~= epoch or tonumber(last) < seq then
+        local stands = theirs == epoch and tonumber(last) >= seq
+        if not stands and tonumber(epoch) > floor(keys[4]) then
             redis.call('HSETNX', keys[3], epoch .. ':' .. args[first + 1], args[first + 3])
         end
     end
@@ -152,9 +164,10 @@ end)
 redis.register_function('sh1_erase', function(keys, args)
     local there = redis.call('EXISTS', keys[1])
     local links = redis.call('SMEMBERS', keys[5])
+    local epoch = tonumber(redis.call('HGET', keys[1], 'e')) or 0
     redis.call('DEL', keys[1], keys[2], keys[3], keys[4], keys[5])
-    if there == 1 and tonumber(args[1]) > 0 then
-        redis.call('SET', keys[6], 1, 'PX', args[1])
+    if tonumber(args[1]) > 0 then
+        redis.call('SET', keys[6], string.format('%.0f', math.max(epoch, now())), 'PX', args[1])
     end
     return {there, links}
 end)

@@ -8,7 +8,7 @@
 //! sh:{CA…}:l      hash    turns that came too late: `epoch:seq` to the sealed turn
 //! sh:{CA…}:w      hash    replies to webhooks: key to `expiry:` and the sealed reply; expires
 //! sh:{CA…}:a      set     ids that the call is linked to
-//! sh:{CA…}:x      string  the call was erased: nobody may restore it; expires
+//! sh:{CA…}:x      string  the call was erased: nothing of a claim up to this one comes back; expires
 //! sh:a:ID         string  linked id to sid
 //! sh:n:NAME       set     a caller's number, as a keyed hash, to their calls
 //! sh:n:NAME:x     string  when all calls of that caller were erased, ms: none from before is restored; expires
@@ -22,7 +22,8 @@
 //! sh:m:INSTANCE   stream  an engine's mailbox: s sid, i id of the order, m sealed letter; expires
 //! ```
 //!
-//! From `sh:live` on all is derived: the owners of the calls bring them back.
+//! From `sh:live` on all is derived: the owners of live calls bring them back. By `sh:ended` and
+//! `sh:n:NAME` calls are found that are to be deleted: they are written before the calls.
 
 use switchhook_actors::domain::{
     ids::{CallSid, InstanceId},

@@ -49,6 +49,8 @@ pub(super) struct Wires {
     pub(super) client: Client,
     /// Whether the server has replicas, or should have.
     pub(super) replicated: bool,
+    /// How many were connected to it then.
+    pub(super) replicas: u64,
     /// Which life of the store it was then.
     pub(super) generation: String,
 }
@@ -67,6 +69,8 @@ pub(super) enum State {
 pub(super) struct Link {
     state: watch::Receiver<State>,
     reports: mpsc::UnboundedSender<u64>,
+    /// Another server may be the master by now.
+    is_sentinel: bool,
 }
 
 impl Link {
@@ -75,8 +79,9 @@ impl Link {
         let down = LinkError::Unreachable("not connected yet".to_owned());
         let (tell, state) = watch::channel(State::Down(down));
         let (reports, broken) = mpsc::unbounded_channel();
+        let is_sentinel = address.is_sentinel();
         tokio::spawn(keep(Seeker::new(address), tell, broken));
-        Self { state, reports }
+        Self { state, reports, is_sentinel }
     }
 
     /// The connections, if there are any now.
@@ -94,22 +99,29 @@ impl Link {
 
     /// Something went wrong on connections of that number. They are thrown away where that helps.
     pub(super) fn report(&self, number: u64, error: &RedisError) {
-        if is_broken(error) {
+        if is_broken(error, self.is_sentinel) {
             let _ = self.reports.send(number);
         }
     }
 }
 
-/// Whether the connection is of no more use: it is closed, silent, or no longer to the master. A
-/// server that lost its functions gets them with the next connect.
-fn is_broken(error: &RedisError) -> bool {
+/// Whether the connection is of no more use: it is closed, silent, or no longer to the master, which
+/// one without replicas may be. A server that lost its functions gets them with the next connect. One
+/// that refuses for another reason (its memory is full, its disk is, a value is of another type) would
+/// do so on every connection.
+fn is_broken(error: &RedisError, is_sentinel: bool) -> bool {
     match error.kind() {
+        ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => true,
         ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => true,
-        ErrorKind::Server(_) => {
-            error.detail().is_some_and(|text| text.contains("unction not found"))
-        }
-        _ => true,
+        ErrorKind::Server(_) => is_without_function(error),
+        ErrorKind::Extension => is_sentinel && error.code() == Some("NOREPLICAS"),
+        _ => false,
     }
+}
+
+/// Whether the server does not know one of our functions.
+fn is_without_function(error: &RedisError) -> bool {
+    error.detail().is_some_and(|text| text.contains("unction not found"))
 }
 
 /// Finds the master again and again.
@@ -140,7 +152,7 @@ async fn search(seeker: &mut Seeker, tell: &watch::Sender<State>) -> u64 {
         let error = match pace.search(seeker.connect()).await {
             Ok(wires) => {
                 let number = wires.number;
-                tracing::info!(replicated = wires.replicated, "connected to Redis");
+                tracing::info!(replicas = wires.replicas, "connected to Redis");
                 metrics::counter!("switchhook_redis_connects_total", "outcome" => "ok")
                     .increment(1);
                 tell.send_replace(State::Up(Box::new(wires)));
@@ -170,8 +182,13 @@ pub(super) async fn open(
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// Which life of the store this is: one that has lost everything is given another name.
+/// Which life of the store this is: one that has lost everything is given another name. A server
+/// whose memory is full still says which.
 pub(super) async fn generation(redis: &mut MultiplexedConnection) -> Result<String, RedisError> {
+    let stands = redis::cmd("GET").arg(keys::GENERATION).query_async(redis).await?;
+    if let Some(stands) = stands {
+        return Ok(stands);
+    }
     let mine = uuid::Uuid::now_v7().simple().to_string();
     let mut order = redis::cmd("SET");
     order.arg(keys::GENERATION).arg(&mine).arg("NX").arg("GET");

@@ -26,8 +26,9 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     Engine, Hands, keys,
     link::{self, Link},
-    locked, writes,
+    writes,
 };
+use crate::stores::locked;
 use crate::stores::sealed::{Place, SealError, Vault};
 
 /// How many letters a mailbox holds, about.

@@ -8,7 +8,7 @@ mod reading;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -38,6 +38,7 @@ use super::{
 };
 use crate::stores::{
     index::{Effect, Index, Said},
+    locked,
     sealed::Vault,
 };
 
@@ -166,11 +167,11 @@ impl News {
 
 impl Shared {
     fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.index)
     }
 
     fn own(&self) -> MutexGuard<'_, HashMap<u64, CallRecord>> {
-        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.own)
     }
 
     /// The events with what this engine knows of its own, and the calls that have to be looked up.

@@ -5,10 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicIsize},
+    sync::{Arc, Mutex},
 };
 
-use redis::{Cmd, FromRedisValue, Value};
+use redis::{Cmd, FromRedisValue};
 use switchhook_actors::{
     clock::Stopwatch,
     domain::{
@@ -26,12 +26,17 @@ use super::{
     heartbeat::Heartbeat,
     keys,
     link::{self, Link},
-    locked,
     news::News,
     record::{self, Fields, Kept, Mark},
+    rotation::Rewrapped,
     writes::{self, Done, Writes},
 };
-use crate::stores::sealed::{CallKey, Vault};
+use crate::stores::{
+    index::without_words,
+    locked,
+    sealed::{CallKey, Vault},
+    unannounced,
+};
 
 /// How often a change is made anew when somebody else's came in between.
 pub(super) const TRIES: usize = 8;
@@ -54,8 +59,8 @@ pub(super) struct Core {
     pub(super) since: Timestamp,
     /// The keys of the calls that this engine has opened or claimed, and when they were used.
     pub(super) known: Mutex<HashMap<CallSid, (CallKey, Stopwatch)>>,
-    /// How far the keys of calls that are over were wrapped anew; below 0: to the end.
-    pub(super) rewrapped: AtomicIsize,
+    /// How far the keys of calls that are over were wrapped anew.
+    pub(super) rewrapped: Mutex<Rewrapped>,
 }
 
 impl Core {
@@ -68,7 +73,7 @@ impl Core {
         me: InstanceId,
         since: Timestamp,
     ) -> Self {
-        let (known, rewrapped) = (Mutex::default(), AtomicIsize::new(0));
+        let (known, rewrapped) = (Mutex::default(), Mutex::default());
         Self { link, writes, news, heartbeat, vault, me, since, known, rewrapped }
     }
 
@@ -100,17 +105,12 @@ impl Core {
         })
     }
 
-    /// The same, where nobody needs the answer: lists are repaired by the next round of tidying.
-    pub(super) async fn note(&self, order: &redis::Pipeline) {
-        if let Err(error) = self.ask::<Value>(order).await {
-            tracing::debug!("a list of calls was not brought up to date: {error}");
-        }
-    }
-
     pub(super) fn ask_open(&self, call: &NewCall) -> Result<Asked, StoreError> {
         let (wrapped, sealed) = self.fresh(call)?;
         let mut order = function("sh1_open", &record::whole(call.sid));
         order.arg(call.at.0).arg(wrapped).arg(sealed);
+        self.list_live(call.sid, call.at);
+        self.list_caller(call.sid, &call.caller);
         Ok(self.writes.put(order))
     }
 
@@ -132,10 +132,8 @@ impl Core {
         if fresh == 1 {
             self.learn(call.sid, key);
             self.news.tell(call.sid, CallEventKind::Opened, Some(0), Some(record.clone()));
-            let mut lists = redis::pipe();
-            lists.zadd(keys::LIVE, call.sid.as_str(), call.at.0).ignore();
-            self.add_caller(&mut lists, &record);
-            self.note(&lists).await;
+        } else if record.status.is_final() {
+            self.strike_live(call.sid).await;
         }
         Ok(Opened { record, fresh: fresh == 1 })
     }
@@ -146,9 +144,10 @@ impl Core {
         by: &InstanceId,
         at: Timestamp,
     ) -> Result<Asked, StoreError> {
-        let (wrapped, sealed) = self.fresh(&record::unannounced(sid, at))?;
+        let (wrapped, sealed) = self.fresh(&unannounced(sid, at))?;
         let mut order = function("sh1_claim", &record::whole(sid));
         order.arg(at.0).arg(wrapped).arg(sealed).arg(&by.0);
+        self.list_live(sid, at);
         Ok(self.writes.put(order))
     }
 
@@ -163,50 +162,23 @@ impl Core {
         let (yours, fields, turns, late, fresh): (i64, Fields, Fields, Fields, i64) =
             record::shape(done.value)?;
         if yours != 1 {
+            self.strike_live(sid).await;
             return Ok(Claimed::Ended);
         }
         let Kept { record, key, .. } = record::read(&self.vault, sid, &fields, &turns, &late)?;
         self.learn(sid, key);
         let count = Some(turns.len());
         if fresh == 1 {
-            let opened = CallRecord::ringing(record::unannounced(sid, at));
+            let opened = CallRecord::ringing(unannounced(sid, at));
             self.news.tell(sid, CallEventKind::Opened, Some(0), Some(opened));
         }
-        self.news.tell(sid, CallEventKind::Claimed, count, Some(without_words(&record)));
-        let mut lists = redis::pipe();
-        lists.zadd(keys::LIVE, sid.as_str(), at.0).ignore();
-        self.note(&lists).await;
-        self.rewrap(sid, fields.get("k").map(Vec::as_slice).unwrap_or_default()).await;
+        self.news.tell(sid, CallEventKind::Claimed, count, Some(without_words(record.clone())));
+        let wrapped = fields.get("k").map(Vec::as_slice).unwrap_or_default();
+        // Who does not succeed leaves it to the next claim or round of tidying.
+        if let Err(error) = self.rewrap(sid, wrapped).await {
+            tracing::debug!(call.sid = %sid, "a key is not wrapped anew yet: {error}");
+        }
         Ok(Claimed::Yours(Box::new(record)))
-    }
-
-    /// Wraps a call's key with the newest key of ours.
-    pub(super) async fn rewrap(&self, sid: CallSid, wrapped: &[u8]) {
-        match self.vault.rewrap(sid, wrapped) {
-            Ok(None) => {}
-            Ok(Some(anew)) => {
-                let mut order = function("sh1_rewrap", &[keys::call(sid)]);
-                order.arg(wrapped).arg(anew);
-                // Who does not succeed leaves it to the next claim or round of tidying.
-                let _ = self.writes.put(order).await;
-                self.rename_caller(sid).await;
-            }
-            Err(error) => tracing::error!(call.sid = %sid, "a key cannot be wrapped anew: {error}"),
-        }
-    }
-
-    /// Has the call found under its caller's newest name: the older ones go with their keys.
-    async fn rename_caller(&self, sid: CallSid) {
-        let Ok(Some(kept)) = self.record(sid).await else { return };
-        if kept.record.caller.is_empty() {
-            return;
-        }
-        let mut lists = redis::pipe();
-        for name in self.vault.caller_names(&kept.record.caller).iter().skip(1) {
-            lists.srem(keys::caller(name), sid.as_str()).ignore();
-        }
-        self.add_caller(&mut lists, &kept.record);
-        self.note(&lists).await;
     }
 
     pub(super) fn ask_append(
@@ -310,28 +282,26 @@ impl Core {
         let mut order = function("sh1_settle", &[keys::call(sid), keys::turns(sid)]);
         order.arg(kept.record.epoch.0).arg(kept.rev).arg(record::word(record.status)).arg(ended);
         order.arg(record.seen_at.0).arg(sealed);
+        if record.caller != kept.record.caller {
+            self.list_caller(sid, &record.caller);
+        }
+        if record.status.is_final() && !kept.record.status.is_final() {
+            self.list_ended(sid, record.ended_at.unwrap_or(record.seen_at));
+        }
         Ok(self.writes.put(order))
     }
 
     /// What follows from a change that was written.
     pub(super) async fn settled(&self, before: &CallRecord, record: &CallRecord, turns: usize) {
         let sid = record.sid;
-        let mut lists = redis::pipe();
         if record.status.is_final() && !before.status.is_final() {
             self.news.tell(sid, CallEventKind::Ended, Some(turns), Some(record.clone()));
-            let ended = record.ended_at.unwrap_or(record.seen_at);
-            lists.zrem(keys::LIVE, sid.as_str()).ignore();
-            lists.zadd(keys::ENDED, sid.as_str(), ended.0).ignore();
-            self.note(&lists).await;
+            self.strike_live(sid).await;
             return;
         }
         // A sign of life alone is no news.
         if *record != (CallRecord { seen_at: record.seen_at, ..before.clone() }) {
             self.news.tell(sid, CallEventKind::Changed, Some(turns), Some(record.clone()));
-            if record.caller != before.caller {
-                self.add_caller(&mut lists, record);
-                self.note(&lists).await;
-            }
         }
     }
 
@@ -359,9 +329,8 @@ impl Core {
             }
         };
         let mut pipe = redis::pipe();
-        pipe.atomic().hgetall(keys::call(sid)).hgetall(keys::turns(sid));
-        pipe.hgetall(keys::late(sid));
-        let (fields, turns, late): (Fields, Fields, Fields) = self.ask(&pipe).await?;
+        pipe.add_command(function("sh1_read", &record::whole(sid)));
+        let ((fields, turns, late),): ((Fields, Fields, Fields),) = self.ask(&pipe).await?;
         if fields.is_empty() {
             return Ok(None);
         }
@@ -391,10 +360,10 @@ pub(super) fn must_last(is_weak: bool) -> Result<(), StoreError> {
 fn lasts(change: &Change) -> bool {
     match change {
         Change::Escalated { .. } | Change::Escalation { .. } | Change::Ended { .. } => true,
-        Change::Identified { .. } | Change::Rejoined | Change::Seen | Change::Moved { .. } => false,
+        Change::Identified { .. }
+        | Change::Rejoined
+        | Change::Resumed
+        | Change::Seen
+        | Change::Moved { .. } => false,
     }
-}
-
-pub(super) fn without_words(record: &CallRecord) -> CallRecord {
-    CallRecord { transcript: Default::default(), late: Vec::new(), ..record.clone() }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use switchhook_actors::{
     domain::{
         ids::{CallSid, Epoch, InstanceId},
-        record::{CallRecord, NewCall, Status},
+        record::{CallRecord, Status},
         time::Timestamp,
         transcript::{LateTurn, Role, Turn},
     },
@@ -182,12 +182,7 @@ pub(super) fn shape<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
         .map_err(|_| StoreError::Unreadable("Redis answered in another shape".to_owned()))
 }
 
-/// A call that no webhook of ours has opened.
-pub(super) fn unannounced(sid: CallSid, at: Timestamp) -> NewCall {
-    NewCall { sid, caller: String::new(), called: String::new(), greeting: None, at }
-}
-
-/// The five keys that a read of a whole call needs, in the functions' order.
+/// The keys that a read of a whole call needs, in the functions' order.
 pub(super) fn whole(sid: CallSid) -> [String; 4] {
     [keys::call(sid), keys::turns(sid), keys::late(sid), keys::erased(sid)]
 }

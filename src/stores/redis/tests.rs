@@ -22,7 +22,9 @@ use crate::stores::{
 };
 
 #[path = "../../../tests/cluster/parts.rs"]
-mod cluster;
+pub(crate) mod cluster;
+mod erasing;
+mod full;
 mod orders;
 mod replicated;
 mod secrecy;

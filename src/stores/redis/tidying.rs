@@ -1,15 +1,11 @@
-//! Replies, links and erasure; and what becomes of calls that nobody looks after any more.
+//! Replies and links; and what becomes of calls that nobody looks after any more.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use switchhook_actors::{
     domain::{
         ids::{Alias, CallSid, InstanceId},
-        record::{CallEventKind, CallRecord, Change, Status},
+        record::{CallRecord, Change, Status},
         time::{Millis, Timestamp},
     },
     registry::store::{StoreError, Sweep, Swept},
@@ -19,20 +15,15 @@ use super::{
     keys,
     operations::{Core, done, function},
     record::{self, Kept},
+    rotation,
 };
-use crate::{clock, stores::sealed::Place};
+use crate::stores::{locked, sealed::Place};
 
 /// How many calls one round deletes or closes at most.
 const AT_ONCE: isize = 1_000;
 
-/// For how long nobody may restore a call that was erased, ms: longer than any engine holds one.
-const ERASED_FOR: Millis = 7 * 24 * 3_600_000;
-
 /// What a reply is kept for besides its own time, ms: clocks differ.
 const REPLY_SLACK: Millis = 60_000;
-
-/// How many keys of calls that are over one round looks at.
-const REWRAPPED: isize = 200;
 
 /// A key of a call that was not used for so long is not kept in memory.
 const KEY_UNUSED: Duration = Duration::from_secs(600);
@@ -105,91 +96,9 @@ impl Core {
         Ok(known)
     }
 
-    /// Works on a record that cannot be read, too: erasure must not depend on what is erased.
-    pub(super) async fn erase(self: Arc<Self>, sid: CallSid) -> Result<bool, StoreError> {
-        let record = match self.record(sid).await {
-            Err(StoreError::Unreadable(_)) => None,
-            Err(error) => return Err(error),
-            Ok(None) => return Ok(false),
-            Ok(Some(kept)) => Some(kept.record),
-        };
-        let there = self.delete(sid, record.as_ref(), ERASED_FOR).await?;
-        if there {
-            let gone = record
-                .unwrap_or_else(|| CallRecord::ringing(record::unannounced(sid, Timestamp(0))));
-            self.news.tell(sid, CallEventKind::Erased, Some(0), Some(gone));
-        }
-        Ok(there)
-    }
-
-    /// A call that was deleted otherwise may still be in the lists of its caller's: they go. One that
-    /// is in another engine's journal meanwhile finds the trace of it.
-    pub(super) async fn erase_caller(self: Arc<Self>, number: String) -> Result<usize, StoreError> {
-        let mut erased = 0;
-        for name in self.vault.caller_names(&number) {
-            let mut pipe = redis::pipe();
-            pipe.cmd("SET").arg(keys::caller_erased(&name)).arg(clock::now().0);
-            pipe.arg("PX").arg(ERASED_FOR).ignore();
-            pipe.smembers(keys::caller(&name));
-            let (sids,): (Vec<String>,) = self.ask(&pipe).await?;
-            for sid in &sids {
-                let Ok(call) = sid.parse() else { continue };
-                erased += usize::from(Arc::clone(&self).erase(call).await?);
-                let mut pipe = redis::pipe();
-                pipe.srem(keys::caller(&name), sid).ignore();
-                self.ask::<()>(&pipe).await?;
-            }
-        }
-        Ok(erased)
-    }
-
-    /// Whether all calls of its caller's were erased after it had begun.
-    pub(super) async fn went_with_caller(&self, record: &CallRecord) -> Result<bool, StoreError> {
-        if record.caller.is_empty() {
-            return Ok(false);
-        }
-        let mut pipe = redis::pipe();
-        for name in self.vault.caller_names(&record.caller) {
-            pipe.get(keys::caller_erased(&name));
-        }
-        let erased: Vec<Option<u64>> = self.ask(&pipe).await?;
-        Ok(erased.into_iter().flatten().any(|at| record.started_at <= Timestamp(at)))
-    }
-
-    /// Deletes a call with all that belongs to it.
-    async fn delete(
-        &self,
-        sid: CallSid,
-        record: Option<&CallRecord>,
-        remembered: Millis,
-    ) -> Result<bool, StoreError> {
-        let mut places = record::whole(sid).to_vec();
-        places.pop();
-        places.extend([keys::replies(sid), keys::links(sid), keys::erased(sid)]);
-        let mut order = function("sh1_erase", &places);
-        order.arg(remembered);
-        let erased = done(self.writes.put(order)).await?;
-        let (there, links): (i64, Vec<String>) = record::shape(erased.value)?;
-        self.forget(sid);
-        let mut lists = redis::pipe();
-        for link in links {
-            lists.add_command(
-                function("sh1_unlink", &[keys::alias(&link)]).arg(sid.as_str()).to_owned(),
-            );
-            lists.ignore();
-        }
-        for name in record.iter().flat_map(|record| self.vault.caller_names(&record.caller)) {
-            lists.srem(keys::caller(&name), sid.as_str()).ignore();
-        }
-        lists.zrem(keys::LIVE, sid.as_str()).ignore();
-        lists.zrem(keys::ENDED, sid.as_str()).ignore();
-        self.ask::<()>(&lists).await?;
-        Ok(there == 1)
-    }
-
     pub(super) async fn sweep(self: Arc<Self>, sweep: Sweep) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        super::locked(&self.known).retain(|_, (_, used)| used.elapsed() < KEY_UNUSED);
+        locked(&self.known).retain(|_, (_, used)| used.elapsed() < KEY_UNUSED);
         let attended: HashSet<_> = sweep.attended.iter().copied().collect();
         let silent = self.silent(&sweep, &attended).await?;
         self.see(&sweep).await?;
@@ -199,13 +108,26 @@ impl Core {
             }
         }
         for sid in self.over(&sweep).await? {
-            let record = self.record(sid).await.ok().flatten().map(|kept| kept.record);
-            if self.delete(sid, record.as_ref(), 0).await? {
-                swept.deleted += 1;
-            }
+            swept.deleted += usize::from(self.retire(sid).await?);
         }
         self.rewrap_some().await?;
         Ok(swept)
+    }
+
+    /// Deletes a call whose retention is over, one that cannot be read as well. One whose end was noted
+    /// in the list and nowhere else is none of them.
+    async fn retire(&self, sid: CallSid) -> Result<bool, StoreError> {
+        let record = match self.record(sid).await {
+            Err(StoreError::Unreadable(_)) => None,
+            found => found?.map(|kept| kept.record),
+        };
+        if record.as_ref().is_some_and(|record| !record.status.is_final()) {
+            let mut lists = redis::pipe();
+            lists.zrem(keys::ENDED, sid.as_str()).ignore();
+            self.ask::<()>(&lists).await?;
+            return Ok(false);
+        }
+        Ok(self.delete(sid, record.as_ref(), 0).await?.there)
     }
 
     /// A sign of life for each call that has a session here.
@@ -242,10 +164,10 @@ impl Core {
     /// Closes a call as failed, if it still is silent and no living engine has it.
     async fn close(&self, sid: CallSid, sweep: &Sweep) -> Result<bool, StoreError> {
         let kept = match self.record(sid).await {
-            // It would hold up all tidying for ever.
+            // It must not hold up all tidying.
             Err(StoreError::Unreadable(why)) => {
                 tracing::error!(call.sid = %sid, %why, "a silent call cannot be read");
-                return Ok(false);
+                return self.give_up(sid, sweep).await;
             }
             Err(error) => return Err(error),
             Ok(None) => return self.strike(sid, None).await,
@@ -273,12 +195,19 @@ impl Core {
         let mut pipe = redis::pipe();
         pipe.zscore(keys::LIVE, sid.as_str());
         let (score,): (Option<f64>,) = self.ask(&pipe).await?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "milliseconds of this millennium"
-        )]
-        Ok(Timestamp(score.unwrap_or(0.0) as u64))
+        Ok(Timestamp(score.map_or(0, rotation::score)))
+    }
+
+    /// A silent call that cannot be read counts as over when nobody can have talked for so long.
+    async fn give_up(&self, sid: CallSid, sweep: &Sweep) -> Result<bool, StoreError> {
+        let seen = self.listed(sid).await?.max(self.since);
+        if sweep.now.since(seen) >= sweep.silence_of(Status::WithAgent) {
+            let mut lists = redis::pipe();
+            lists.zadd(keys::ENDED, sid.as_str(), seen.0).ignore();
+            lists.zrem(keys::LIVE, sid.as_str()).ignore();
+            self.ask::<()>(&lists).await?;
+        }
+        Ok(false)
     }
 
     /// Takes a call from the live ones that is none: its end was not noted there.
@@ -315,28 +244,5 @@ impl Core {
         pipe.zrangebyscore_limit(keys::ENDED, 0, until, 0, AT_ONCE);
         let (sids,): (Vec<String>,) = self.ask(&pipe).await?;
         Ok(sids.iter().filter_map(|sid| sid.parse().ok()).collect())
-    }
-
-    /// Wraps the keys of calls that are over anew, where an older key of ours wraps them: those of
-    /// live calls were when they were claimed. Once after each start, some a round.
-    async fn rewrap_some(&self) -> Result<(), StoreError> {
-        let from = self.rewrapped.load(Ordering::Relaxed);
-        if from < 0 {
-            return Ok(());
-        }
-        let mut pipe = redis::pipe();
-        pipe.zrange(keys::ENDED, from, from + REWRAPPED - 1);
-        let (sids,): (Vec<String>,) = self.ask(&pipe).await?;
-        for sid in sids.iter().filter_map(|sid| sid.parse().ok()) {
-            let mut pipe = redis::pipe();
-            pipe.hget(keys::call(sid), "k");
-            let (wrapped,): (Option<Vec<u8>>,) = self.ask(&pipe).await?;
-            if let Some(wrapped) = wrapped {
-                self.rewrap(sid, &wrapped).await;
-            }
-        }
-        let next = if sids.is_empty() { -1 } else { from + REWRAPPED };
-        self.rewrapped.store(next, Ordering::Relaxed);
-        Ok(())
     }
 }

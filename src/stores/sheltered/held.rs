@@ -1,22 +1,22 @@
-//! The calls that this engine owns, as their owner knows them.
+//! A call that this engine owns, as its owner knows it.
 //!
-//! A call is in Redis or in the journal. One that began in the journal and was found in Redis
-//! afterwards counts differently there: [`Shift`] translates.
+//! A call is in Redis or in the journal. One that was claimed without Redis may turn out to have been
+//! claimed by others meanwhile: then it counts differently there, and [`Shift`] translates.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
 };
 
 use switchhook_actors::domain::{
-    ids::{Alias, CallSid, Epoch, TurnId},
-    record::{CallRecord, CallSummary, Change},
+    ids::{Alias, CallSid, Epoch, InstanceId, TurnId},
+    record::{CallRecord, Change, NewCall},
     time::Timestamp,
     transcript::{LateTurn, Role, Transcript, Turn},
 };
-use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
 
-use crate::clock;
+use super::shift::Shift;
+use crate::stores::locked;
 
 /// Where a call is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,17 +29,6 @@ pub(super) enum Where {
     Lost,
     /// Nowhere: it was erased.
     Erased,
-}
-
-/// How a call that began in the journal counts in Redis.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shift {
-    /// Its epoch there.
-    pub(super) epoch: Epoch,
-    /// How much higher its sequence numbers are.
-    pub(super) seqs: u64,
-    /// How much higher its turns are numbered.
-    pub(super) turns: u32,
 }
 
 /// A turn as Redis is told it.
@@ -71,11 +60,14 @@ struct State {
     /// With its words; epoch, sequence and turns as its session counts them.
     copy: CallRecord,
     place: Where,
-    /// Redis did not know it when it was taken.
-    born_here: bool,
+    /// The claim of ours that Redis has confirmed last. What stands there under a later one that is
+    /// not this engine's is not overwritten. None: it has confirmed none.
+    base: Option<Epoch>,
+    /// What was known when the call was claimed without Redis; empty where Redis has confirmed it.
+    stood: Transcript,
     shift: Option<Shift>,
-    /// What was written to the journal alone, and under which sequence number.
-    journaled: BTreeMap<(TurnId, Role), u64>,
+    /// What was written to the journal alone, under which claim and sequence number.
+    journaled: BTreeMap<(TurnId, Role), (Epoch, u64)>,
     changes: Vec<Pending>,
     links: Vec<Alias>,
     /// Something was written since the last copy went to Redis.
@@ -83,22 +75,45 @@ struct State {
 }
 
 impl Held {
-    fn new(copy: CallRecord) -> Self {
-        let state = State {
-            copy,
-            place: Where::Redis,
-            born_here: false,
-            shift: None,
-            journaled: BTreeMap::new(),
-            changes: Vec::new(),
-            links: Vec::new(),
-            dirty: false,
-        };
+    /// As it was claimed in Redis.
+    pub(super) fn claimed(record: CallRecord) -> Self {
+        let base = Some(record.epoch);
+        Self::new(State { base, ..State::new(record, Where::Redis) })
+    }
+
+    /// As it was claimed without Redis, by an engine that had not held it until then. `written` is
+    /// what an earlier run has left in the journal.
+    pub(super) fn claimed_here(record: CallRecord, written: Vec<LateTurn>) -> Self {
+        let mark = |late: &LateTurn| ((late.turn.id, late.turn.role), (late.epoch, late.seq));
+        let journaled = written.iter().map(mark).collect();
+        let stood = written.into_iter().map(|late| late.turn).collect();
+        Self::new(State { stood, journaled, ..State::new(record, Where::Journal) })
+    }
+
+    /// As it was claimed without Redis by the engine that held it before. What the journal has of it
+    /// is still to be copied back.
+    pub(super) fn claimed_again_here(record: CallRecord, before: &Self) -> Self {
+        let before = before.state().clone();
+        let is_known = before.is_unconfirmed() || before.shift.is_some();
+        Self::new(match before.place {
+            Where::Journal if is_known => State { copy: record, dirty: true, ..before },
+            Where::Journal => {
+                State { stood: record.transcript.clone(), copy: record, dirty: true, ..before }
+            }
+            _ => State {
+                base: before.base,
+                stood: record.transcript.clone(),
+                ..State::new(record, Where::Journal)
+            },
+        })
+    }
+
+    fn new(state: State) -> Self {
         Self { sid: state.copy.sid, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     pub(super) fn sid(&self) -> CallSid {
@@ -111,8 +126,7 @@ impl Held {
     }
 
     pub(super) fn epoch_in_redis(&self) -> Epoch {
-        let state = self.state();
-        state.shift.map_or(state.copy.epoch, |shift| shift.epoch)
+        self.state().epoch_in_redis()
     }
 
     /// Whether that is the claim of its session.
@@ -133,8 +147,32 @@ impl Held {
         self.whereabouts() == Where::Journal
     }
 
+    /// Whether this engine has the call: in Redis or in the journal.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(self.whereabouts(), Where::Redis | Where::Journal)
+    }
+
+    /// Whether Redis has never confirmed that it knows it.
     pub(super) fn is_born_here(&self) -> bool {
-        self.state().born_here
+        self.state().base.is_none()
+    }
+
+    /// The claim of this engine's that Redis has confirmed last; 0: none.
+    pub(super) fn base(&self) -> Epoch {
+        self.state().base.unwrap_or(Epoch(0))
+    }
+
+    /// Whether its session has claimed it without Redis, and Redis does not know of that yet.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.state().is_unconfirmed()
+    }
+
+    pub(super) fn is_from(&self, number: &str) -> bool {
+        self.state().copy.caller == number
+    }
+
+    pub(super) fn instance(&self) -> Option<InstanceId> {
+        self.state().copy.instance.clone()
     }
 
     /// Whether something waits to be copied to Redis that no copy has held yet.
@@ -150,26 +188,20 @@ impl Held {
     /// As Redis should know it.
     pub(super) fn copy_for_redis(&self) -> CallRecord {
         let state = self.state();
-        let Some(shift) = state.shift else { return state.copy.clone() };
-        let turns = state.copy.transcript.turns().iter().cloned();
+        let Some(shift) = &state.shift else { return state.copy.clone() };
         CallRecord {
             epoch: shift.epoch,
             next_seq: state.copy.next_seq.saturating_add(shift.seqs),
-            transcript: turns.map(|turn| shift.turn(turn)).collect(),
+            transcript: shift.transcript(&state.copy.transcript, &state.stood),
             ..state.copy.clone()
         }
     }
 
     pub(super) fn in_redis(&self, seq: u64, turn: &Turn) -> InRedis {
         let state = self.state();
-        match state.shift {
-            None => InRedis { epoch: state.copy.epoch, seq, turn: turn.clone() },
-            Some(shift) => InRedis {
-                epoch: shift.epoch,
-                seq: seq.saturating_add(shift.seqs),
-                turn: shift.turn(turn.clone()),
-            },
-        }
+        let (epoch, turn) = (state.epoch_in_redis(), state.in_redis(turn));
+        let seqs = state.shift.as_ref().map_or(0, |shift| shift.seqs);
+        InRedis { epoch, seq: seq.saturating_add(seqs), turn }
     }
 
     /// Whether its session counts as we do.
@@ -183,7 +215,8 @@ impl Held {
 
     pub(super) fn journaled(&self, seq: u64, turn: Turn) {
         let mut state = self.state();
-        state.journaled.insert((turn.id, turn.role), seq);
+        let mark = (state.copy.epoch, seq);
+        state.journaled.insert((turn.id, turn.role), mark);
         state.dirty = true;
         state.take(seq, turn);
     }
@@ -208,11 +241,16 @@ impl Held {
     }
 
     /// From now on it is written to the journal.
-    pub(super) fn shelter(&self, born_here: bool) {
+    pub(super) fn shelter(&self) {
         let mut state = self.state();
         state.place = Where::Journal;
-        state.born_here = born_here;
         state.dirty = true;
+    }
+
+    /// Redis has taken its copy, under the claim of its session.
+    pub(super) fn confirmed(&self) {
+        let mut state = self.state();
+        state.base = Some(state.epoch_in_redis());
     }
 
     /// Redis has all of it, as far as it is asked for now.
@@ -233,17 +271,17 @@ impl Held {
     pub(super) fn arrive(&self) {
         let mut state = self.state();
         state.place = Where::Redis;
-        state.born_here = false;
         state.dirty = false;
         state.journaled.clear();
         state.changes.clear();
         state.links.clear();
     }
 
-    /// Redis has it under other numbers.
-    pub(super) fn shift(&self, shift: Shift) {
-        self.state().shift = Some(shift);
-        self.state().born_here = false;
+    /// Redis has it under another claim of ours, which came behind all that stands in that record.
+    pub(super) fn shift(&self, there: &CallRecord) {
+        let mut state = self.state();
+        state.shift = Some(Shift::new(there, &state.copy, &state.stood));
+        state.base = Some(there.epoch);
     }
 
     /// Another engine owns it.
@@ -251,28 +289,76 @@ impl Held {
         self.state().place = Where::Lost;
     }
 
+    /// Nothing of it is known any more but whose claim it was.
     pub(super) fn erase(&self) {
-        self.state().place = Where::Erased;
+        let mut state = self.state();
+        let CallRecord { sid, epoch, instance, started_at: at, .. } = state.copy.clone();
+        let nobody = || String::new();
+        let call = NewCall { sid, caller: nobody(), called: nobody(), greeting: None, at };
+        let copy = CallRecord { epoch, instance, ..CallRecord::ringing(call) };
+        *state = State::new(copy, Where::Erased);
     }
 
     /// What was written to the journal alone and does not stand in that transcript.
     pub(super) fn late(&self, stands: &Transcript) -> Vec<LateTurn> {
         let state = self.state();
-        let Some(instance) = &state.copy.instance else { return Vec::new() };
-        let late = state.journaled.iter().filter_map(|((id, role), seq)| {
-            let turn = state.copy.transcript.get(*id, *role)?;
-            (stands.get(*id, *role) != Some(turn)).then(|| LateTurn {
-                instance: instance.clone(),
-                epoch: state.copy.epoch,
-                seq: *seq,
-                turn: turn.clone(),
-            })
-        });
-        late.collect()
+        state.late(|turn| stands.get(turn.id, turn.role) != Some(&state.in_redis(turn)))
+    }
+
+    /// What was written to the journal before the call was claimed without Redis, and cannot come
+    /// behind what others have said since.
+    pub(super) fn stranded(&self, there: &CallRecord) -> Vec<LateTurn> {
+        let state = self.state();
+        if Shift::new(there, &state.copy, &state.stood).turns == 0 {
+            return Vec::new();
+        }
+        state.late(|turn| {
+            state.stood.get(turn.id, turn.role).is_some()
+                && there.transcript.get(turn.id, turn.role) != Some(turn)
+        })
     }
 }
 
 impl State {
+    fn new(copy: CallRecord, place: Where) -> Self {
+        Self {
+            copy,
+            place,
+            base: None,
+            stood: Transcript::default(),
+            shift: None,
+            journaled: BTreeMap::new(),
+            changes: Vec::new(),
+            links: Vec::new(),
+            dirty: place == Where::Journal,
+        }
+    }
+
+    fn epoch_in_redis(&self) -> Epoch {
+        self.shift.as_ref().map_or(self.copy.epoch, |shift| shift.epoch)
+    }
+
+    fn is_unconfirmed(&self) -> bool {
+        self.base != Some(self.epoch_in_redis())
+    }
+
+    fn in_redis(&self, turn: &Turn) -> Turn {
+        match &self.shift {
+            None => turn.clone(),
+            Some(shift) => shift.turn(turn, &self.stood),
+        }
+    }
+
+    /// Those of the turns that are in the journal alone.
+    fn late(&self, wanted: impl Fn(&Turn) -> bool) -> Vec<LateTurn> {
+        let Some(instance) = &self.copy.instance else { return Vec::new() };
+        let late = self.journaled.iter().filter_map(|(&(id, role), &(epoch, seq))| {
+            let turn = self.copy.transcript.get(id, role).filter(|turn| wanted(turn))?.clone();
+            Some(LateTurn { instance: instance.clone(), epoch, seq, turn })
+        });
+        late.collect()
+    }
+
     fn take(&mut self, seq: u64, turn: Turn) {
         self.copy.next_seq = self.copy.next_seq.max(seq.saturating_add(1));
         self.copy.seen_at = self.copy.seen_at.max(turn.at);
@@ -284,106 +370,5 @@ impl State {
         let (epoch, next_seq) = (*epoch, *next_seq);
         let (instance, transcript) = (instance.take(), std::mem::take(transcript));
         self.copy = CallRecord { epoch, next_seq, instance, transcript, ..record.clone() };
-    }
-}
-
-impl Shift {
-    fn turn(self, turn: Turn) -> Turn {
-        Turn { id: TurnId(turn.id.0.saturating_add(self.turns)), ..turn }
-    }
-}
-
-/// All of them.
-#[derive(Debug, Default)]
-pub(super) struct Calls {
-    held: Mutex<HashMap<CallSid, Arc<Held>>>,
-    /// One operation about a call at a time, in their order.
-    gates: Mutex<HashMap<CallSid, Arc<Gate<()>>>>,
-    /// When a call was last seen in the journal.
-    last: Mutex<Option<Timestamp>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Calls {
-    /// Waits for the turn of an operation about that call.
-    pub(super) async fn turn(&self, sid: CallSid) -> OwnedMutexGuard<()> {
-        let gate = Arc::clone(locked(&self.gates).entry(sid).or_default());
-        gate.lock_owned().await
-    }
-
-    pub(super) fn get(&self, sid: CallSid) -> Option<Arc<Held>> {
-        locked(&self.held).get(&sid).cloned()
-    }
-
-    /// Holds a call as it was claimed. What the journal has of it is still to be copied back.
-    pub(super) fn hold(&self, record: CallRecord) -> Arc<Held> {
-        let sid = record.sid;
-        let held = Held::new(record);
-        let mut calls = locked(&self.held);
-        if let Some(before) = calls.get(&sid).filter(|before| before.is_journaled()) {
-            let copy = held.copy();
-            *held.state() = State { copy, ..before.state().clone() };
-        }
-        let held = Arc::new(held);
-        calls.insert(sid, Arc::clone(&held));
-        held
-    }
-
-    pub(super) fn all(&self) -> Vec<Arc<Held>> {
-        locked(&self.held).values().cloned().collect()
-    }
-
-    /// Those that came from that number.
-    pub(super) fn from(&self, number: &str) -> Vec<Arc<Held>> {
-        let mut calls = self.all();
-        calls.retain(|held| held.state().copy.caller == number);
-        calls
-    }
-
-    /// How many calls are in the journal.
-    pub(super) fn journaled(&self) -> usize {
-        let journaled = locked(&self.held).values().filter(|held| held.is_journaled()).count();
-        if journaled > 0 {
-            *locked(&self.last) = Some(clock::now());
-        }
-        journaled
-    }
-
-    pub(super) fn last_journaled(&self) -> Option<Timestamp> {
-        *locked(&self.last)
-    }
-
-    /// Lets go of the calls that have no session here any more.
-    pub(super) fn let_go(&self, attended: &[CallSid]) {
-        let attended: HashSet<_> = attended.iter().collect();
-        let wanted = |sid: &CallSid, held: &Held| attended.contains(sid) || held.is_journaled();
-        locked(&self.held).retain(|sid, held| wanted(sid, held));
-        locked(&self.gates).retain(|_, gate| Arc::strong_count(gate) > 1);
-    }
-
-    /// Shows the calls of the journal as they are there.
-    pub(super) fn correct(&self, calls: &mut Vec<CallSummary>) {
-        for held in self.all() {
-            if !held.is_journaled() {
-                continue;
-            }
-            let copy = held.copy();
-            calls.retain(|call| call.sid != copy.sid);
-            if !copy.status.is_final() {
-                calls.push(copy.summary(copy.transcript.turns().len()));
-            }
-        }
-        calls.sort_unstable_by_key(|call| (call.started_at, call.sid));
-    }
-
-    /// Resolves when every operation that waited for its turn is done.
-    pub(super) async fn all_done(&self) {
-        let gates: Vec<_> = locked(&self.gates).values().cloned().collect();
-        for gate in gates {
-            drop(gate.lock_owned().await);
-        }
     }
 }

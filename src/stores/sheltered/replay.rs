@@ -4,13 +4,14 @@
 //! has lost everything is given the calls of this engine again.
 
 use std::{
-    sync::{Weak, atomic::Ordering},
+    collections::HashSet,
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
 use switchhook_actors::{
     domain::{
-        ids::CallSid,
+        ids::{CallSid, Epoch},
         record::{CallRecord, Change},
         transcript::LateTurn,
     },
@@ -20,7 +21,8 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     Inner,
-    held::{Held, Shift, Where},
+    held::{Held, Where},
+    shift::is_known,
 };
 use crate::clock;
 
@@ -33,6 +35,9 @@ const IDLE: Duration = Duration::from_secs(5);
 /// How long one step of the way back may take.
 const STEP: Duration = Duration::from_secs(2);
 
+/// How often a call is claimed anew because others claim it as well.
+const TRIES: usize = 3;
+
 /// How a copy went.
 enum Copied {
     /// It is there, and so the journal need not have it.
@@ -41,21 +46,34 @@ enum Copied {
     Weak,
 }
 
+/// What the way back remembers from one round to the next.
+#[derive(Default)]
+struct Way {
+    /// What an earlier run has left in the journal is known.
+    looked: bool,
+    /// Redis has lost everything, and not all calls of this engine are there again.
+    anew: bool,
+    /// Calls that cannot be read: none of them holds up the others, nor is tried again in this run.
+    aside: HashSet<CallSid>,
+}
+
 /// Copies back, until the store is dropped.
 pub(super) async fn run(inner: Weak<Inner>) {
     let Some(mut lost) = inner.upgrade().map(|inner| inner.redis.lost()) else { return };
-    let mut left = None;
+    let mut way = Way::default();
     loop {
         let Some(this) = inner.upgrade() else { return };
-        let left = left.get_or_insert(this.left_behind().await);
-        if lost.has_changed().unwrap_or(false) {
-            lost.borrow_and_update();
-            this.publish_anew().await;
-        }
-        let busy = this.is_away() || !left.is_empty() || this.calls.journaled() > 0;
-        metrics::gauge!("switchhook_journal_calls").set(count(this.calls.journaled() + left.len()));
+        way.looked = way.looked || this.look_behind().await;
+        way.anew |= lost.has_changed().unwrap_or(false);
+        lost.borrow_and_update();
+        way.anew = way.anew && !this.publish_anew().await;
+        let (journaled, left) = (this.calls.journaled(), this.calls.left().len());
+        let to_do = |held: &Arc<Held>| held.is_journaled() && !way.aside.contains(&held.sid());
+        let is_waiting = left > 0 || this.calls.all().iter().any(to_do);
+        let busy = !way.looked || way.anew || this.is_away() || is_waiting;
+        metrics::gauge!("switchhook_journal_calls").set(count(journaled + left));
         if busy && this.redis.check().is_ok() {
-            this.copy_back(left).await;
+            this.copy_back(&mut way.aside).await;
         }
         let pause = if busy { EVERY } else { IDLE };
         // Held only while there is something to do: the store must be able to go.
@@ -63,7 +81,11 @@ pub(super) async fn run(inner: Weak<Inner>) {
         tokio::select! {
             () = work => sleep(Duration::from_millis(20)).await,
             () = sleep(pause) => {}
-            _ = lost.changed() => lost.mark_changed(),
+            told = lost.changed() => match told {
+                Ok(()) => way.anew = true,
+                // Nobody would tell that Redis has lost something: the store is at its end.
+                Err(_) => return,
+            },
         }
     }
 }
@@ -79,23 +101,24 @@ async fn step<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T
 }
 
 impl Inner {
-    /// What an earlier run of this engine has left in the journal.
-    async fn left_behind(&self) -> Vec<CallSid> {
+    /// Looks what an earlier run of this engine has left in the journal. Whether that is known now.
+    async fn look_behind(&self) -> bool {
         match self.journal.all().await {
             Ok(left) => {
                 if !left.is_empty() {
                     tracing::warn!(calls = left.len(), "the journal has calls of an earlier run");
                 }
-                left
+                left.into_iter().for_each(|sid| self.calls.leave(sid));
+                true
             }
             Err(error) => {
                 tracing::error!("the journal cannot be read: {error}");
-                Vec::new()
+                false
             }
         }
     }
 
-    async fn copy_back(&self, left: &mut Vec<CallSid>) {
+    async fn copy_back(&self, aside: &mut HashSet<CallSid>) {
         let confirmed = match step(self.redis.probe()).await {
             Err(error) => {
                 tracing::debug!("Redis is not back: {error}");
@@ -107,74 +130,78 @@ impl Inner {
             tracing::warn!("Redis is back");
         }
         for held in self.calls.all() {
-            let _turn = self.calls.turn(held.sid()).await;
+            let sid = held.sid();
+            let _turn = self.calls.turn(sid).await;
             let wanted = held.is_journaled() && (confirmed || held.is_dirty());
-            if wanted && let Err(error) = self.bring_back(&held).await {
-                tracing::warn!(call.sid = %held.sid(), "a call stays in the journal: {error}");
-                return;
+            if wanted && !aside.contains(&sid) {
+                let Ok(()) = stays(sid, aside, self.bring_back(&held).await) else { return };
             }
         }
-        while confirmed && let Some(sid) = left.last().copied() {
+        for sid in self.calls.left().into_iter().filter(|_| confirmed) {
             let _turn = self.calls.turn(sid).await;
-            // One that is held again was brought back above.
-            if self.calls.get(sid).is_none_or(|held| !held.is_journaled())
-                && let Err(error) = self.bring_back_left(sid).await
-            {
-                tracing::warn!(call.sid = %sid, "a call stays in the journal: {error}");
-                return;
+            // One that is held again is brought back above.
+            if self.calls.get(sid).is_none_or(|held| !held.is_journaled()) {
+                let brought = self.bring_back_left(sid).await;
+                let is_to_be_tried_again = matches!(brought, Err(StoreError::NotDurable));
+                let Ok(()) = stays(sid, aside, brought) else { return };
+                if is_to_be_tried_again {
+                    continue;
+                }
             }
-            left.pop();
+            self.calls.settle_left(sid);
         }
     }
 
     /// Brings one call back. Its operations wait meanwhile.
-    async fn bring_back(&self, held: &Held) -> Result<(), StoreError> {
-        if held.is_born_here() && !self.find_place(held).await? {
-            return Ok(());
+    pub(super) async fn bring_back(&self, held: &Held) -> Result<(), StoreError> {
+        let brought = self.bring_copy(held).await;
+        if brought.is_err() && !held.is_kept() {
+            // Nobody holds it any more, and the journal has something of it.
+            self.calls.leave(held.sid());
         }
-        match step(self.redis.restore(held.copy_for_redis())).await {
-            Ok(Restored::Restored) => self.bring_changes(held, Copied::Durable).await,
-            Err(StoreError::NotDurable) => self.bring_changes(held, Copied::Weak).await,
-            Err(error) => Err(error),
-            Ok(Restored::Erased) => {
-                held.erase();
-                self.clear(held.sid()).await
-            }
-            Ok(Restored::Newer) => {
-                held.lose();
-                let stands = step(self.redis.find(Key::Sid(held.sid()))).await?;
-                let late = held.late(&stands.unwrap_or_else(|| held.copy()).transcript);
-                self.add_late(held.sid(), late).await?;
-                self.clear(held.sid()).await
-            }
-        }
+        brought
     }
 
-    /// A call that Redis did not know when it was taken may be known there after all. False: it
-    /// cannot be brought back, and what was said is kept beside the transcript.
-    async fn find_place(&self, held: &Held) -> Result<bool, StoreError> {
-        let sid = held.sid();
-        let Some(known) = step(self.redis.find(Key::Sid(sid))).await? else { return Ok(true) };
-        let copy = held.copy();
-        if known.epoch == copy.epoch && known.instance == copy.instance {
-            return Ok(true);
+    async fn bring_copy(&self, held: &Held) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let copied = self.redis.restore_over(held.copy_for_redis(), held.base());
+            let copied = match step(copied).await {
+                Ok(Restored::Restored) => Copied::Durable,
+                Err(StoreError::NotDurable) => Copied::Weak,
+                Err(error) => return Err(error),
+                Ok(Restored::Erased) => {
+                    held.erase();
+                    return self.journal.erase(held.sid()).await.map(drop);
+                }
+                Ok(Restored::Newer) if held.is_unconfirmed() && self.find_place(held).await? => {
+                    continue;
+                }
+                Ok(Restored::Newer) => {
+                    held.lose();
+                    let stands = step(self.redis.find(Key::Sid(held.sid()))).await?;
+                    let late = stands.map(|stands| held.late(&stands.transcript));
+                    self.add_late(held.sid(), late.unwrap_or_default()).await?;
+                    return self.clear(held.sid()).await;
+                }
+            };
+            held.confirmed();
+            return self.bring_changes(held, copied).await;
         }
-        // A claim of this engine's own, whose answer did not come in time, stands in nobody's way.
-        let ours = known.instance == copy.instance;
-        let by = copy.instance.clone().filter(|_| ours || known.epoch < copy.epoch);
-        let claimed = match by {
-            Some(by) => step(self.redis.claim(sid, by, clock::now())).await?,
-            None => Claimed::Ended,
-        };
-        let Claimed::Yours(record) = claimed else {
-            held.lose();
-            self.add_late(sid, held.late(&known.transcript)).await?;
-            self.clear(sid).await?;
-            return Ok(false);
-        };
-        let turns = record.transcript.turns().last().map_or(0, |turn| turn.id.0.saturating_add(1));
-        let seqs = record.next_seq.saturating_sub(1);
-        held.shift(Shift { epoch: record.epoch, seqs, turns });
+        Err(StoreError::Unavailable("others keep claiming the call".to_owned()))
+    }
+
+    /// A call that was claimed without Redis has been claimed there as well: by an engine that its
+    /// caller has left since, or by this one, whose answer came too late. It is claimed anew, and
+    /// what was said here comes behind what was said there. False: it has gone on elsewhere.
+    async fn find_place(&self, held: &Held) -> Result<bool, StoreError> {
+        let (sid, copy) = (held.sid(), held.copy());
+        let Some(known) = step(self.redis.find(Key::Sid(sid))).await? else { return Ok(true) };
+        let is_before = known.instance == copy.instance || known.epoch < copy.epoch;
+        let Some(by) = copy.instance.filter(|_| is_before) else { return Ok(false) };
+        let claimed = step(self.redis.claim(sid, by, clock::now())).await?;
+        let Claimed::Yours(there) = claimed else { return Ok(false) };
+        self.add_late(sid, held.stranded(&there)).await?;
+        held.shift(&there);
         Ok(true)
     }
 
@@ -218,36 +245,77 @@ impl Inner {
         self.journal.discard(sid).await.map(drop)
     }
 
-    /// A call of an earlier run: nobody holds it here, its owner of then is gone.
+    /// A call that nobody holds here: its owner of then is gone, or has lost it.
     async fn bring_back_left(&self, sid: CallSid) -> Result<(), StoreError> {
         let Some(copy) = self.journal.find(Key::Sid(sid)).await? else { return Ok(()) };
-        match step(self.redis.restore(copy.clone())).await? {
-            Restored::Erased => {}
+        let stands = step(self.redis.find(Key::Sid(sid))).await?;
+        let restored = match base(&copy, stands.as_ref()) {
+            Some(base) => step(self.redis.restore_over(copy.clone(), base)).await?,
+            None => Restored::Newer,
+        };
+        match restored {
+            Restored::Erased => return self.journal.erase(sid).await.map(drop),
             Restored::Restored => {
                 for change in changes(&copy) {
                     step(self.redis.settle(sid, copy.epoch, change, copy.seen_at)).await?;
                 }
             }
             Restored::Newer => {
-                let stands = step(self.redis.find(Key::Sid(sid))).await?;
-                self.add_late(sid, late(&copy, stands.as_ref())).await?;
+                let mut late = self.journal.written(sid).await?;
+                let stands = stands.map(|call| call.transcript).unwrap_or_default();
+                late.retain(|late| !stands.turns().contains(&late.turn));
+                self.add_late(sid, late).await?;
             }
         }
         self.clear(sid).await
     }
 
-    /// Redis has lost what it had.
-    async fn publish_anew(&self) {
+    /// Redis has lost what it had. Whether all calls of this engine are there again.
+    async fn publish_anew(&self) -> bool {
+        let mut is_done = true;
         for held in self.calls.all() {
             let _turn = self.calls.turn(held.sid()).await;
-            if held.whereabouts() == Where::Redis
-                && let Err(error) = step(self.redis.restore(held.copy_for_redis())).await
+            if held.whereabouts() != Where::Redis {
+                continue;
+            }
+            if let Err(error) = step(self.redis.restore(held.copy_for_redis())).await
                 && error != StoreError::NotDurable
             {
                 tracing::warn!(call.sid = %held.sid(), "a call is not published anew: {error}");
+                is_done &= matches!(error, StoreError::Unreadable(_));
             }
         }
+        is_done
     }
+}
+
+/// Notes that a call stays in the journal. An error: so do all others, Redis is away again.
+fn stays(
+    sid: CallSid,
+    aside: &mut HashSet<CallSid>,
+    brought: Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    match brought {
+        Err(StoreError::Unreadable(why)) => {
+            tracing::error!(call.sid = %sid, %why, "a call that cannot be read stays in the journal");
+            aside.insert(sid);
+            Ok(())
+        }
+        Err(error) => {
+            tracing::warn!(call.sid = %sid, "a call stays in the journal: {error}");
+            if error == StoreError::NotDurable { Ok(()) } else { Err(error) }
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Up to which claim a copy that nobody holds may overwrite what stands. None: others have gone on
+/// with the call.
+fn base(copy: &CallRecord, stands: Option<&CallRecord>) -> Option<Epoch> {
+    let Some(stands) = stands else { return Some(Epoch(0)) };
+    let is_ours = stands.epoch == Epoch(0) || stands.instance == copy.instance;
+    let mut turns = stands.transcript.turns().iter();
+    (is_ours && turns.all(|turn| is_known(turn, &copy.transcript))).then_some(stands.epoch)
 }
 
 /// What may have been changed in the journal besides turns.
@@ -258,18 +326,4 @@ fn changes(copy: &CallRecord) -> Vec<Change> {
         .map(|escalation| Change::Escalated { escalation: Box::new(escalation) });
     let ended = copy.status.is_final().then_some(Change::Ended { status: copy.status });
     escalated.into_iter().chain(ended).collect()
-}
-
-/// What of a copy does not stand in a call that has moved on.
-fn late(copy: &CallRecord, stands: Option<&CallRecord>) -> Vec<LateTurn> {
-    let Some(instance) = &copy.instance else { return Vec::new() };
-    let turns = (1..).zip(copy.transcript.turns());
-    let there = |turn| stands.is_some_and(|call| call.transcript.turns().contains(turn));
-    let late = turns.filter(|(_, turn)| !there(*turn)).map(|(seq, turn)| LateTurn {
-        instance: instance.clone(),
-        epoch: copy.epoch,
-        seq,
-        turn: turn.clone(),
-    });
-    late.collect()
 }

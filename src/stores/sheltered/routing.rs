@@ -1,5 +1,7 @@
 //! Where each operation goes: to Redis, as long as that answers in time, else to the journal.
 
+use std::sync::Arc;
+
 use switchhook_actors::{
     domain::{
         ids::{Alias, CallSid, Epoch, InstanceId},
@@ -15,10 +17,21 @@ use super::{
     ASK, ASK_AGAIN, FOR_WORDS, Inner, LOOK_AGAIN,
     held::{Held, Where},
 };
+use crate::stores::redis::Redis;
+
+/// How long a claim may take.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// Until then where this engine knows what was said, or nobody does.
+    by: Instant,
+    /// Until then where another engine knows it.
+    for_words: Instant,
+}
 
 impl Inner {
+    /// A call that this engine has stays as it is, however often Twilio repeats its webhook.
     pub(super) async fn open(&self, call: NewCall, by: Instant) -> Result<Opened, StoreError> {
-        let held = self.calls.get(call.sid);
+        let held = self.calls.get(call.sid).filter(|held| held.is_kept());
         if held.as_ref().is_none_or(|held| !held.is_journaled()) {
             match self.ask(by, |redis| redis.open(call.clone())).await {
                 Ok(opened) => return Ok(opened),
@@ -26,10 +39,13 @@ impl Inner {
                 Err(_) => {}
             }
         }
+        if let Some(held) = held {
+            return Ok(Opened { record: held.copy(), fresh: false });
+        }
         let sid = call.sid;
+        let written = self.journal.written(sid).await?;
         let opened = self.journal.open(call).await?;
-        let held = self.calls.hold(opened.record.clone());
-        held.shelter(true);
+        self.calls.hold_here(opened.record.clone(), None, written);
         self.work.notify_one();
         tracing::warn!(call.sid = %sid, "a call is opened in the journal");
         Ok(opened)
@@ -42,10 +58,16 @@ impl Inner {
         at: Timestamp,
         by: Instant,
     ) -> Result<Claimed, StoreError> {
-        let held = self.calls.get(sid);
-        let known = if held.is_none() { self.known(sid) } else { None };
+        let patience = Patience { by, for_words: Instant::now() + FOR_WORDS };
+        if let Some(held) = self.outranked(sid) {
+            self.give_back(&held, patience.for_words).await;
+        }
+        let outranked = self.outranked(sid);
+        let held = self.calls.get(sid).filter(|held| held.is_kept());
+        let is_newest = held.is_some() && outranked.is_none();
+        let known = if is_newest { None } else { self.known(sid) };
         if held.as_ref().is_none_or(|held| !held.is_journaled()) {
-            match self.claim_there(sid, &engine, at, by, known.as_ref()).await {
+            match self.claim_there(sid, &engine, at, patience, known.as_ref()).await {
                 Ok(Some(Claimed::Yours(record))) => {
                     self.calls.hold((*record).clone());
                     return Ok(Claimed::Yours(record));
@@ -55,28 +77,59 @@ impl Inner {
                 Err(error) => return Err(error),
             }
         }
+        let before = held.filter(|held| is_newest || held.is_journaled());
+        self.claim_here(sid, engine, at, before, known).await
+    }
+
+    /// Claims the call in the journal: Redis cannot be reached. `before` is as this engine has held it,
+    /// and `known` what it has heard of a newer owner.
+    async fn claim_here(
+        &self,
+        sid: CallSid,
+        engine: InstanceId,
+        at: Timestamp,
+        before: Option<Arc<Held>>,
+        known: Option<CallRecord>,
+    ) -> Result<Claimed, StoreError> {
         let words_missing = known.is_some();
-        let born_here = match &held {
+        let mut written = Vec::new();
+        match &before {
             None => {
+                written = self.journal.written(sid).await?;
                 if let Some(known) = known {
                     self.journal.restore(CallRecord { next_seq: 1, ..known }).await?;
                 }
-                true
             }
-            Some(held) if held.is_journaled() => held.is_born_here(),
-            Some(held) => {
-                self.journal.restore(held.copy()).await?;
-                false
-            }
-        };
+            Some(held) if held.is_journaled() => {}
+            Some(held) => drop(self.journal.restore(held.copy_for_redis()).await?),
+        }
         let mut claimed = self.journal.claim(sid, engine, at).await?;
         if let Claimed::Yours(record) = &mut claimed {
             record.words_missing = words_missing;
-            self.calls.hold((**record).clone()).shelter(born_here);
+            self.calls.hold_here((**record).clone(), before.as_deref(), written);
             self.work.notify_one();
             tracing::warn!(call.sid = %sid, "a call is claimed in the journal");
         }
         Ok(claimed)
+    }
+
+    /// As this engine holds the call, if it has heard that another one has claimed it since.
+    fn outranked(&self, sid: CallSid) -> Option<Arc<Held>> {
+        let held = self.calls.get(sid).filter(|held| held.is_kept())?;
+        let known = self.redis.known(sid)?;
+        let is_newer = known.epoch > held.epoch_in_redis() && known.instance != held.instance();
+        is_newer.then_some(held)
+    }
+
+    /// What the journal has of a call that another engine has claimed since goes beside the transcript
+    /// before the call is claimed again.
+    async fn give_back(&self, held: &Held, until: Instant) {
+        while held.is_journaled() && Instant::now() < until {
+            let there = self.ask(Instant::now() + ASK, Redis::probe).await;
+            if there.is_err() || self.bring_back(held).await.is_err() {
+                sleep(ASK_AGAIN).await;
+            }
+        }
     }
 
     /// A call that a session has held before, on another engine: its caller is better served a moment
@@ -91,21 +144,22 @@ impl Inner {
         sid: CallSid,
         engine: &InstanceId,
         at: Timestamp,
-        by: Instant,
+        patience: Patience,
         known: Option<&CallRecord>,
     ) -> Result<Option<Claimed>, StoreError> {
-        let worth_it = Instant::now() + FOR_WORDS;
-        let mut by = by;
+        let Patience { mut by, for_words } = patience;
         loop {
             match self.ask(by, |redis| redis.claim(sid, engine.clone(), at)).await {
                 Ok(claimed) => return Ok(Some(claimed)),
                 Err(error @ StoreError::Unreadable(_)) => return Err(error),
                 Err(_) => {}
             }
-            let Some(known) = known.filter(|_| Instant::now() < worth_it) else { return Ok(None) };
+            let Some(known) = known.filter(|_| Instant::now() < for_words) else { return Ok(None) };
             sleep(ASK_AGAIN).await;
             // The caller may have gone there since: only the session knows whether its line stands.
-            if self.known(sid).is_some_and(|now| now.epoch > known.epoch) {
+            let newer =
+                |now: &CallRecord| now.epoch > known.epoch && now.instance.as_ref() != Some(engine);
+            if self.known(sid).is_some_and(|now| newer(&now)) {
                 let why = "another engine has claimed the call meanwhile";
                 return Err(StoreError::Unavailable(why.to_owned()));
             }
@@ -201,7 +255,7 @@ impl Inner {
 
     async fn begin_journal(&self, held: &Held) -> Result<(), StoreError> {
         self.journal.restore(held.copy()).await?;
-        held.shelter(false);
+        held.shelter();
         self.work.notify_one();
         tracing::warn!(call.sid = %held.sid(), "a call is kept in the journal");
         Ok(())
@@ -247,22 +301,31 @@ impl Inner {
                     _ => Appended::Unknown,
                 };
                 if self.bring_up(&held, refused_turn).await? {
-                    return self.ask(by, |redis| redis.settle(sid, there, change, at)).await;
+                    let again = |redis: &Redis| redis.settle(sid, there, change.clone(), at);
+                    if let Ok(Settled::Settled(record)) = self.ask(by, again).await {
+                        held.settled(&record);
+                        return Ok(Settled::Settled(record));
+                    }
                 }
                 match held.whereabouts() {
-                    Where::Redis => {
-                        self.begin_journal(&held).await?;
-                        self.settle_here(&held, change, at).await
-                    }
+                    Where::Redis => self.settle_from(&held, change, at).await,
                     _ => Ok(refused),
                 }
             }
             Err(error @ StoreError::Unreadable(_)) => Err(error),
-            Err(_) => {
-                self.begin_journal(&held).await?;
-                self.settle_here(&held, change, at).await
-            }
+            Err(_) => self.settle_from(&held, change, at).await,
         }
+    }
+
+    /// A change that is the first to go into the journal takes all before it along.
+    async fn settle_from(
+        &self,
+        held: &Held,
+        change: Change,
+        at: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        self.begin_journal(held).await?;
+        self.settle_here(held, change, at).await
     }
 
     async fn settle_here(
@@ -291,10 +354,11 @@ impl Inner {
         }
         match self.ask(by, |redis| redis.find(key.clone())).await {
             Err(StoreError::Unavailable(why)) => match &key {
-                // What its owner knows is the newest there is.
                 Key::Sid(sid) => match self.calls.get(*sid) {
-                    Some(held) => Ok(Some(held.copy())),
-                    None => Err(StoreError::Unavailable(why)),
+                    Some(held) if held.whereabouts() == Where::Erased => Ok(None),
+                    // What its owner knows is the newest there is.
+                    Some(held) if held.is_kept() => Ok(Some(held.copy())),
+                    Some(_) | None => Err(StoreError::Unavailable(why)),
                 },
                 Key::Alias(_) => match self.journal.find(key).await? {
                     Some(record) => Ok(Some(record)),
@@ -311,7 +375,7 @@ impl Inner {
         sid: CallSid,
         by: Instant,
     ) -> Result<bool, StoreError> {
-        let held = self.calls.get(sid);
+        let held = self.calls.get(sid).filter(|held| held.is_kept());
         if held.as_ref().is_none_or(|held| !held.is_journaled()) {
             match self.ask(by, |redis| redis.link(alias.clone(), sid)).await {
                 Err(StoreError::Unavailable(why)) if held.is_none() => {

@@ -16,6 +16,9 @@ use crate::{
     },
 };
 
+mod claims;
+mod ways_back;
+
 /// One engine's store, and where its journal lies.
 struct Shelter {
     store: Sheltered,

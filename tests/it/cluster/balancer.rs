@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -28,7 +29,7 @@ fn the_file_of_the_balancer_is_valid_without_a_warning() {
 }
 
 #[test]
-fn a_caller_hears_a_sentence_when_no_engine_is_up() {
+fn a_new_caller_hears_a_sentence_when_no_engine_is_up() {
     let balancer = Haproxy::before([free_port(), free_port(), free_port()]);
     let answer = wait_for("the sentence", NOTICED_WITHIN, || {
         let answer = request(balancer.port, "POST", "/voice/incoming");
@@ -38,6 +39,22 @@ fn a_caller_hears_a_sentence_when_no_engine_is_up() {
     assert!(answer.ends_with(include_str!("../../../deploy/sorry.xml")), "{answer}");
     // Nobody but Twilio understands TwiML.
     assert!(request(balancer.port, "GET", "/monitor").starts_with("HTTP/1.1 503 "));
+}
+
+#[test]
+fn a_call_that_is_held_is_not_hung_up_on_when_no_engine_is_up_for_a_moment() {
+    let balancer = Haproxy::before([free_port(), free_port(), free_port()]);
+    wait_for("it is noticed", NOTICED_WITHIN, || {
+        request(balancer.port, "POST", "/voice/incoming").starts_with("HTTP/1.1 200 ").then_some(())
+    });
+    for path in ["/voice/handoff", "/voice/queued", "/voice/wait", "/voice/status"] {
+        let asked = Instant::now();
+        let answer = request(balancer.port, "POST", path);
+        // Twilio tries again; at once it would have no more tries a moment later.
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{path}: {answer}");
+        let took = asked.elapsed();
+        assert!(took > Duration::from_secs(2) && took < Duration::from_secs(4), "{path}: {took:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Redis and its Sentinels.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use super::parts::{Redis, Replicated, STARTS_WITHIN, Sentinels, wait_for};
 
@@ -112,6 +115,19 @@ fn nobody_comes_in_without_a_name_and_a_password() {
             "{login:?}: {answer:?}"
         );
     }
+}
+
+/// The folder holds `cluster.env`, with the keys of the engines.
+#[test]
+fn the_containers_are_shown_the_files_that_they_read_and_no_other() {
+    let compose = include_str!("../../../deploy/compose.yaml");
+    let mounts = compose.lines().filter_map(|line| line.split_once(":/deploy"));
+    let shown: BTreeSet<_> = mounts.filter_map(|(file, _)| file.split(' ').next_back()).collect();
+    let script = include_str!("../../../deploy/redis.sh");
+    let read = script.split("$here/").skip(1).filter_map(|rest| rest.split('"').next());
+    let others = ["redis.sh", "haproxy.cfg", "sorry.xml"];
+    let wanted: BTreeSet<_> = read.chain(others).map(|file| format!("./{file}")).collect();
+    assert_eq!(shown, wanted.iter().map(String::as_str).collect());
 }
 
 #[test]

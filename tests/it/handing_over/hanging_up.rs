@@ -3,16 +3,26 @@
 use switchhook::caller::Verb;
 
 use super::state;
-use crate::harness::{door::call, pair::Pair};
+use crate::harness::{
+    door::call,
+    pair::{Over, Pair, on_both},
+};
+
+on_both! {
+    before_twilio_asks_where_the_call_goes
+    between_the_answer_and_the_queue
+    in_the_queue_and_while_a_telephone_rings
+    while_the_wait_document_is_on_its_way
+    with_the_person
+}
 
 async fn status(pair: &Pair, sid: &str, copies: usize) {
     let answer = pair.post(copies, "/voice/status", &call(sid, "completed")).await;
     assert_eq!(answer.status, 204);
 }
 
-#[actix_web::test]
-async fn before_twilio_asks_where_the_call_goes() {
-    let pair = Pair::start(&[]).await;
+async fn before_twilio_asks_where_the_call_goes(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let sid = crate::harness::door::sid(1);
     pair.post(2, "/voice/incoming", &call(&sid, "ringing")).await;
     let note = r#"{"v":1,"kind":"escalate","reasonCode":"fraud"}"#;
@@ -23,18 +33,16 @@ async fn before_twilio_asks_where_the_call_goes() {
     assert_eq!(state(pair.stands(&sid).await), ("completed", ""));
 }
 
-#[actix_web::test]
-async fn between_the_answer_and_the_queue() {
-    let pair = Pair::start(&[]).await;
+async fn between_the_answer_and_the_queue(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let (sid, _) = pair.handed_over(1, 3).await;
     status(&pair, &sid, 3).await;
     assert_eq!(state(pair.stands(&sid).await), ("completed", "failed"));
     assert_eq!(pair.transcript(&sid).await["escalation"]["unreached"], "caller_left");
 }
 
-#[actix_web::test]
-async fn in_the_queue_and_while_a_telephone_rings() {
-    let pair = Pair::start(&[]).await;
+async fn in_the_queue_and_while_a_telephone_rings(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     for (number, rings) in [(1, false), (2, true)] {
         let sid = pair.queued(number, 2).await;
         pair.wait(&sid, 2, "0", "").await;
@@ -51,9 +59,8 @@ async fn in_the_queue_and_while_a_telephone_rings() {
     }
 }
 
-#[actix_web::test]
-async fn while_the_wait_document_is_on_its_way() {
-    let pair = Pair::start(&[]).await;
+async fn while_the_wait_document_is_on_its_way(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let sid = pair.queued(1, 1).await;
     let mut fields = call(&sid, "completed");
     fields.extend([("QueueTime", "3")]);
@@ -62,9 +69,8 @@ async fn while_the_wait_document_is_on_its_way() {
     assert_eq!(state(pair.stands(&sid).await), ("completed", "failed"));
 }
 
-#[actix_web::test]
-async fn with_the_person() {
-    let pair = Pair::start(&[]).await;
+async fn with_the_person(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let sid = pair.queued(1, 2).await;
     pair.twilio.reserve(&sid);
     pair.twilio.accept(&sid);
@@ -75,5 +81,5 @@ async fn with_the_person() {
     assert_eq!(pair.left(&sid, 3, "bridged", "completed").await.verbs(), [Verb::Hangup]);
     pair.twilio.settled().await;
     assert_eq!(state(pair.stands(&sid).await), ("completed", "finished"));
-    assert_eq!(pair.monitor().await, serde_json::json!([]));
+    pair.monitor_when(|live| *live == serde_json::json!([])).await;
 }

@@ -1,13 +1,21 @@
 //! TaskRouter's events: unordered, repeated, unknown, about somebody else.
 
 use super::state;
-use crate::harness::{door::sid, pair::Pair};
+use crate::harness::{
+    door::sid,
+    pair::{Over, Pair, on_both},
+};
 
-#[actix_web::test]
-async fn their_order_and_number_do_not_matter() {
+on_both! {
+    their_order_and_number_do_not_matter
+    what_is_unknown_or_somebody_elses_is_taken_and_forgotten
+    a_call_is_found_by_every_name_that_twilio_gives_it
+}
+
+async fn their_order_and_number_do_not_matter(over: Over) {
     for reverse in [false, true] {
         for copies in [1, 3] {
-            let pair = Pair::start(&[]).await;
+            let pair = Pair::start(over, &[]).await;
             let (sid, answer) = pair.handed_over(1, 1).await;
             pair.twilio.repeat_events(copies);
             pair.twilio.hold_events();
@@ -32,9 +40,8 @@ async fn their_order_and_number_do_not_matter() {
     }
 }
 
-#[actix_web::test]
-async fn what_is_unknown_or_somebody_elses_is_taken_and_forgotten() {
-    let pair = Pair::start(&[]).await;
+async fn what_is_unknown_or_somebody_elses_is_taken_and_forgotten(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let call = pair.queued(1, 1).await;
     let other = format!(r#"{{"call_sid":"{}"}}"#, sid(77));
     let mine = format!(r#"{{"call_sid":"{call}"}}"#);
@@ -53,9 +60,8 @@ async fn what_is_unknown_or_somebody_elses_is_taken_and_forgotten() {
     assert_eq!(state(pair.stands(&call).await), ("queued", "queued"));
 }
 
-#[actix_web::test]
-async fn a_call_is_found_by_every_name_that_twilio_gives_it() {
-    let pair = Pair::start(&[]).await;
+async fn a_call_is_found_by_every_name_that_twilio_gives_it(over: Over) {
+    let pair = Pair::start(over, &[]).await;
     let call = pair.queued(1, 1).await;
     pair.twilio.reserve(&call);
     pair.twilio.accept(&call);

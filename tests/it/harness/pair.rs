@@ -1,7 +1,16 @@
-//! Two engines in this process over one store, and a Twilio behind them: every webhook goes to both,
-//! several times at once, as balancers and retries would have it in the worst case.
+//! Two engines in this process that share their calls, and a Twilio behind them: every webhook goes to
+//! both, several times at once, as balancers and retries would have it in the worst case.
+//!
+//! Each story is told [`Over`] one embedded store, and over a Redis with a store of its own for each
+//! engine, as the app builds it: [`on_both`] makes a test of either.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -18,18 +27,62 @@ use tempfile::TempDir;
 
 use super::{
     door::{Answer, Ask, Fields, call, sid},
+    engine::SOON,
     provider,
 };
-use crate::fake_twilio::{
-    API_KEY_SECRET, API_KEY_SID, Enqueue, FakeTwilio, NotEnqueued, Options, WORKFLOW_SID,
-    WORKSPACE_SID,
+use crate::{
+    cluster::parts::{PASSWORD, Redis},
+    fake_twilio::{
+        API_KEY_SECRET, API_KEY_SID, Enqueue, FakeTwilio, NotEnqueued, Options, WORKFLOW_SID,
+        WORKSPACE_SID,
+    },
 };
+
+/// What the two engines share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// One embedded store, in their process.
+    Embedded,
+    /// A Redis.
+    Redis,
+}
+
+/// Makes two tests of each story, one over each.
+macro_rules! on_both {
+    ($($story:ident)*) => {
+        mod embedded {
+            $(#[actix_web::test]
+            async fn $story() {
+                super::$story($crate::harness::pair::Over::Embedded).await;
+            })*
+        }
+        mod redis {
+            $(#[actix_web::test]
+            async fn $story() {
+                super::$story($crate::harness::pair::Over::Redis).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// Databases of the Redis that all pairs share; each pair has one to itself.
+const DATABASES: &str = "256";
+
+/// For `REDIS_URL`: a database that nobody has used.
+fn database() -> String {
+    static SHARED: OnceLock<Redis> = OnceLock::new();
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let port = SHARED.get_or_init(|| Redis::single(&[("databases", DATABASES)])).port;
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("redis://switchhook:{PASSWORD}@127.0.0.1:{port}/{number}")
+}
 
 /// Both engines, and Twilio.
 pub(crate) struct Pair {
     urls: [String; 2],
     pub(crate) twilio: FakeTwilio,
-    _home: TempDir,
+    _homes: [TempDir; 2],
 }
 
 /// One recorder for the process, whichever story is first.
@@ -38,13 +91,42 @@ pub(crate) fn metrics() -> Metrics {
     METRICS.get_or_init(|| Metrics::install().expect("a recorder")).clone()
 }
 
+/// The store that both engines use.
+fn embedded(home: &TempDir) -> Store {
+    let store = Embedded::open(home.path(), Vault::new(&[]), clock::now()).expect("a store");
+    Store::Own(Arc::new(store))
+}
+
+/// What both engines are told, and this on top.
+fn settings(twilio: &FakeTwilio, env: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut pairs = twilio.env();
+    pairs.retain(|(name, _)| name != "TWILIO_AUTH_TOKEN");
+    // With an API key, and without the auth token: these stories do not sign.
+    let own = [
+        ("TWILIO_API_KEY_SID", API_KEY_SID),
+        ("TWILIO_API_KEY_SECRET", API_KEY_SECRET),
+        ("TWILIO_WORKSPACE_SID", WORKSPACE_SID),
+        ("TWILIO_WORKFLOW_SID", WORKFLOW_SID),
+    ];
+    let all = env.iter().chain(&own);
+    pairs.extend(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    pairs
+}
+
+/// Waits until that engine takes calls.
+async fn ready(url: &str) {
+    let begun = Instant::now();
+    while Ask::get("/readyz").to(url).await.status != 200 {
+        assert!(begun.elapsed() < SOON, "{url} takes no calls");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 impl Pair {
-    /// Starts them. Events of TaskRouter's go to the first of them.
-    pub(crate) async fn start(env: &[(&str, &str)]) -> Self {
+    /// Starts them, and they take calls. Events of TaskRouter's go to the first of them.
+    pub(crate) async fn start(over: Over, env: &[(&str, &str)]) -> Self {
         provider();
-        let home = TempDir::new().expect("a directory");
-        let store = Embedded::open(home.path(), Vault::new(&[]), clock::now()).expect("a store");
-        let store = Store::Own(Arc::new(store));
+        let homes = [0, 1].map(|_| TempDir::new().expect("a directory"));
         // Where the events go is known only when an engine listens, and that only when there is a Twilio.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -52,33 +134,33 @@ impl Pair {
         let twilio =
             FakeTwilio::start(Options { event_callback_url: events, ..Options::default() }).await;
         drop(listener);
-        let engine = |port: u16| {
-            let mut pairs = twilio.env();
-            pairs.retain(|(name, _)| name != "TWILIO_AUTH_TOKEN");
-            pairs.extend(env.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-            // With an API key, and without the auth token: these stories do not sign.
-            pairs.push(("TWILIO_API_KEY_SID".into(), API_KEY_SID.into()));
-            pairs.push(("TWILIO_API_KEY_SECRET".into(), API_KEY_SECRET.into()));
-            pairs.push(("TWILIO_WORKSPACE_SID".into(), WORKSPACE_SID.into()));
-            pairs.push(("TWILIO_WORKFLOW_SID".into(), WORKFLOW_SID.into()));
+        let redis = (over == Over::Redis).then(database);
+        let shared = redis.is_none().then(|| embedded(&homes[0]));
+        let engines = [(&homes[0], port), (&homes[1], 0)].map(|(home, port)| {
+            let mut pairs = settings(&twilio, env);
             pairs.push(("PORT".into(), port.to_string()));
+            pairs.push(("DATA_DIR".into(), home.path().display().to_string()));
+            pairs.extend(redis.clone().map(|url| ("REDIS_URL".into(), url)));
             let config = Config::from_pairs(pairs).expect("a configuration");
-            let store = store.clone();
-            app::start_on(
-                move |_| Ok(store),
-                &config,
-                metrics(),
-                100,
-                Arc::new(Descriptors::default()),
-            )
+            let descriptors = Arc::new(Descriptors::default());
+            match shared.clone() {
+                Some(store) => {
+                    app::start_on(move |_| Ok(store), &config, metrics(), 100, descriptors)
+                }
+                None => app::start(&config, metrics(), 100, descriptors),
+            }
             .expect("an engine")
-        };
-        let urls = [engine(port), engine(0)].map(|Engine { address, server, .. }| {
-            // It runs for as long as the story's system does.
+        });
+        let urls = engines.map(|Engine { address, server, store, web, .. }| {
+            // They run for as long as the story's system does.
             actix_web::rt::spawn(server);
+            actix_web::rt::spawn(app::open_doors(store, move || web.readiness.ready()));
             format!("http://{address}")
         });
-        Self { urls, twilio, _home: home }
+        for url in &urls {
+            ready(url).await;
+        }
+        Self { urls, twilio, _homes: homes }
     }
 
     /// Sends a webhook so many times at once, to one engine and the other in turn; all answers are
@@ -174,9 +256,18 @@ impl Pair {
         (text(&call["status"]), text(&call["escalation"]["state"]))
     }
 
-    /// The live calls as the monitor of the second engine shows them.
-    pub(crate) async fn monitor(&self) -> Value {
-        Ask::get("/monitor").to(&self.urls[1]).await.json()
+    /// The live calls as the monitor of the second engine shows them, once they fit: what the first
+    /// did reaches it a moment later.
+    pub(crate) async fn monitor_when(&self, fits: impl Fn(&Value) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let live = Ask::get("/monitor").to(&self.urls[1]).await.json();
+            if fits(&live) {
+                return;
+            }
+            assert!(begun.elapsed() < SOON, "{live:#}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// The tasks that Twilio has, by their attributes.

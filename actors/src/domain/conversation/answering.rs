@@ -19,12 +19,12 @@ use crate::domain::{
 /// disk takes, shorter than a caller waits without wondering.
 const SAVE_PATIENCE: Millis = 1_000;
 
-/// What waits in sockets when the engine has stood still is looked at first, ms.
-const LOOK_FIRST: Millis = 1_000;
-
 /// Before a failed question is put again, ms, unless the provider says when: a server that has just
 /// refused is not helped by a second request in the same instant.
 const RETRY_PAUSE: Millis = 250;
+
+/// What is usually held back of a token until the next one is there, bytes: a space, a mark.
+const HELD_BACK: usize = 8;
 
 /// The longest answer, bytes: an hour of speech, which no caller listens to. A model that writes on
 /// without end is stopped there as by its own limit.
@@ -145,9 +145,14 @@ impl Answer {
         (at.max(self.excused_until), reason)
     }
 
-    /// The engine stood still: what the model wrote meanwhile has not been looked at.
-    pub(super) fn excuse(&mut self, now: Timestamp) {
-        self.excused_until = now + LOOK_FIRST;
+    /// When the first word waits no longer for the caller's words to be durable.
+    fn released_at(&self) -> Timestamp {
+        (self.asked_at + SAVE_PATIENCE).max(self.excused_until)
+    }
+
+    /// The engine stood still: what came meanwhile has not been looked at.
+    pub(super) fn excuse(&mut self, until: Timestamp) {
+        self.excused_until = until;
     }
 
     /// When the question is worth another try after this failure. A stale connection is replaced at
@@ -286,7 +291,7 @@ impl Conversation {
 
     fn token(&mut self, now: Timestamp, token: &str, effects: &mut Vec<Effect>) {
         let Some(answer) = &mut self.answer else { return };
-        let [unmarked, words] = &mut self.scratch;
+        let unmarked = &mut self.unmarked;
         unmarked.clear();
         answer.token_at = Some(now);
         answer.length += token.len();
@@ -295,11 +300,12 @@ impl Conversation {
             return self.written(now, Finish::Length, effects);
         }
         answer.markers.push(token, unmarked);
-        answer.speech.push(unmarked, words);
+        // The words leave with their effect: room for them at once, and for what was held back.
+        let mut words = String::with_capacity(token.len() + HELD_BACK);
+        answer.speech.push(unmarked, &mut words);
         // The wish for a person is known with the end of its line: nothing behind it is spoken.
         let wished = answer.markers.is_over() && answer.markers.wish().is_some();
         if !words.is_empty() {
-            let words = std::mem::take(words);
             self.utter(now, words, effects);
             self.keep(now, effects);
         }
@@ -324,7 +330,7 @@ impl Conversation {
         let answer = self.answer.as_ref()?;
         let writing = answer.ending.is_none().then(|| answer.overdue_at(&self.rules).0);
         let again = answer.again_at.filter(|_| answer.ending.is_none());
-        let release = (!answer.released).then(|| answer.asked_at + SAVE_PATIENCE);
+        let release = (!answer.released).then(|| answer.released_at());
         [writing, release, again, self.filler_at(), self.keep_at()].into_iter().flatten().min()
     }
 
@@ -336,7 +342,7 @@ impl Conversation {
         } else if answer.ending.is_none() && answer.again_at.is_some_and(|at| at <= now) {
             self.ask_again(effects);
         }
-        let waits = |answer: &Answer| !answer.released && answer.asked_at + SAVE_PATIENCE <= now;
+        let waits = |answer: &Answer| !answer.released && answer.released_at() <= now;
         if self.answer.as_ref().is_some_and(waits) {
             effects.push(Effect::Observe(Observation::Unsaved));
             self.release(now, effects);

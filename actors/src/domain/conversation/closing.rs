@@ -143,7 +143,7 @@ impl Conversation {
         for cut in self.playback.silenced(silent_at) {
             self.cut_turn(cut, Some(Reason::CallEnded), now, effects);
         }
-        self.close_last_turn(effects);
+        self.close_last_turn(Reason::CallEnded, effects);
         effects.extend(status.map(|status| Effect::Settle(Change::Ended { status })));
         effects.push(Effect::Finish);
         self.closing = Closing::Over;
@@ -164,14 +164,14 @@ impl Conversation {
     }
 
     /// No turn stays open, and no question without an answer or a reason.
-    fn close_last_turn(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn close_last_turn(&mut self, reason: Reason, effects: &mut Vec<Effect>) {
         let Some(last) = self.transcript.turns().last() else { return };
         let (id, role) = (last.id, last.role);
         if last.open || self.transcript.unanswered().is_some() {
             self.amend(id, role, effects, |turn| {
-                turn.interrupted = turn.open;
+                turn.interrupted |= turn.open;
                 (turn.open, turn.played) = (false, None);
-                turn.reason = Some(Reason::CallEnded);
+                turn.reason = Some(reason);
             });
         }
     }

@@ -22,7 +22,7 @@ use crate::domain::{
     phrases::refuses,
     prompt::{STAY_TOOL, Tools, summary_prompt},
     time::{Millis, Timestamp},
-    transcript::{Reason, Role, Turn},
+    transcript::{Reason, Role},
 };
 
 /// How long after the last word of the bridge sentence was sent `end` waits for its voice at most,
@@ -303,14 +303,14 @@ impl Conversation {
         if let Some(current) = self.escalating.current.as_mut().filter(|it| it.inherited) {
             current.inherited = false;
             let phrase = self.bridge_sentence();
-            self.close_open_turn(effects);
+            self.close_last_turn(Reason::HandedOver, effects);
             self.closing = Closing::Bridge(Bridge::Due);
             self.say_aside(now, phrase, None, effects);
             self.follow(now, Then::HandOver);
             return true;
         }
         let Some((id, state)) = self.escalating.back_from.take() else { return false };
-        self.close_open_turn(effects);
+        self.close_last_turn(Reason::HandedOver, effects);
         if state == EscalationState::Withdrawn {
             let phrase = self.persona.stay.clone();
             self.say_aside(now, phrase, None, effects);
@@ -325,19 +325,5 @@ impl Conversation {
         let phrase = self.persona.unreached.clone();
         self.say_aside(now, phrase, Some(Reason::NoPerson), effects);
         true
-    }
-
-    /// What was being said or asked when the caller left for a person is over.
-    fn close_open_turn(&mut self, effects: &mut Vec<Effect>) {
-        let Some(Turn { id, role, open, .. }) = self.transcript.turns().last().cloned() else {
-            return;
-        };
-        if open || self.transcript.unanswered().is_some() {
-            self.amend(id, role, effects, |turn| {
-                turn.interrupted |= turn.open;
-                (turn.open, turn.played) = (false, None);
-                turn.reason = Some(Reason::HandedOver);
-            });
-        }
     }
 }

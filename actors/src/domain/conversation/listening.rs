@@ -90,21 +90,34 @@ impl Conversation {
             effects.push(Effect::Observe(Observation::Ignored("prompt_after_end")));
             return self.record(turn, effects);
         }
+        self.record(turn, effects);
+        if bridging {
+            self.plead(now, effects);
+        } else {
+            self.heed(now, words, false, effects);
+        }
+    }
+
+    /// What the words bring about that the caller has said last: a person, a message, the end of the
+    /// call, or an answer. `stored`: they are durable already.
+    pub(super) fn heed(
+        &mut self,
+        now: Timestamp,
+        words: &str,
+        stored: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         // Where nobody takes calls, what is said to the request for a message is one, even if it asks
         // for a person once more: the same sentence again would help nobody.
         let asked_in_vain = self.awaits_message() && !self.rules.has_people;
         let wanted = wanted_by_rule(&self.persona, &self.transcript, words);
-        let wanted = wanted.filter(|_| !asked_in_vain);
-        self.record(turn, effects);
-        if bridging {
-            self.plead(now, effects);
-        } else if let Some(grounds) = wanted {
+        if let Some(grounds) = wanted.filter(|_| !asked_in_vain) {
             self.escalate_now(now, grounds, effects);
         } else if self.take_message(now, words, effects) {
         } else if self.caller_turns() > self.rules.max_turns as usize {
             self.end_at_limit(now, effects);
         } else {
-            self.ask(now, false, effects);
+            self.ask(now, stored, effects);
         }
     }
 

@@ -13,6 +13,10 @@ impl Conversation {
     pub(super) fn lose_line(&mut self, now: Timestamp, clean: bool, effects: &mut Vec<Effect>) {
         self.line_lost = Some((now, clean));
         self.playback.pause(now);
+        if let Opening::Due { taken_over: true, .. } = self.opening {
+            // Nobody is there to be told anything.
+            self.opening = Opening::TakenOver;
+        }
         if matches!(self.closing, Closing::Ended { exit: Exit::Person | Exit::Engine, .. }) {
             return self.part(now, effects);
         }

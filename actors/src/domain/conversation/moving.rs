@@ -7,11 +7,12 @@ use crate::domain::{
     transcript::{Reason, Role, Turn},
 };
 
-/// So long after a sign of the caller's, ms, the rest of what they say may still be on its way.
+/// So long after a sign of the caller's, or the end of what they heard, ms, what they say may still be
+/// on its way.
 const MOMENT: Millis = 1_000;
 
-/// How long a pause is waited for, ms. Who is not done by then is moved behind the next answer:
-/// Twilio speaks what it has queued before it ends a session.
+/// How long the voice is waited for, ms. A caller who hears one answer after the other is moved behind
+/// the next: Twilio speaks what it has queued before it ends a session.
 const PAUSE_PATIENCE: Millis = 15_000;
 
 impl Conversation {
@@ -22,8 +23,9 @@ impl Conversation {
         if self.answer.is_some() || !self.keys.is_empty() || !self.may_speak_up() {
             return None;
         }
-        let pause = self.playback.surely_ends_at().max(self.quiet.still_at(MOMENT));
-        Some(pause.min(since + PAUSE_PATIENCE).max(since))
+        // Callers answer when the voice is done, not before: that is not cut off either.
+        let voice = (self.playback.surely_ends_at() + MOMENT).min(since + PAUSE_PATIENCE);
+        Some(voice.max(self.quiet.still_at(MOMENT)).max(since))
     }
 
     /// Another engine has the call from here on: it finds an answer that is still being given, and a

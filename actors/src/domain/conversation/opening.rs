@@ -14,6 +14,9 @@ const FIRST_FRAME: Millis = 500;
 /// A break of the line that a caller wonders about, ms.
 const LONG_BREAK: Millis = 2_000;
 
+/// What waits in sockets when the engine has stood still is looked at first, ms.
+const LOOK_FIRST: Millis = 1_000;
+
 /// A line that comes so soon after the engine stood still was lost by that, ms.
 const WAKING: Millis = 5_000;
 
@@ -40,6 +43,11 @@ impl Opening {
         if fresh { Self::Fresh } else { Self::TakenOver }
     }
 
+    /// Whether there is, or was, a line of this session's.
+    fn is_on_a_line(self) -> bool {
+        matches!(self, Self::Due { .. } | Self::Done)
+    }
+
     pub(super) fn deadline(self) -> Option<Timestamp> {
         match self {
             Self::Due { by, .. } => Some(by),
@@ -52,19 +60,28 @@ impl Conversation {
     /// What came meanwhile is looked at before anything is found to be late.
     pub(super) fn stand_still(&mut self, now: Timestamp) {
         self.stood_still = Some(now);
-        self.quiet.stir(now);
+        let until = now + LOOK_FIRST;
+        self.quiet.excuse(now, until);
+        self.keys.excuse(until);
         if let Some(answer) = &mut self.answer {
-            answer.excuse(now);
+            answer.excuse(until);
         }
     }
 
-    pub(super) fn attached(&mut self, now: Timestamp) {
+    pub(super) fn attached(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.count_resume(now, effects);
+        if self.opening.is_on_a_line() && self.line_lost.is_none() {
+            // It takes the place of one whose loss nobody has noticed.
+            self.line_lost = Some((now, false));
+            self.playback.pause(now);
+        }
         let lost = self.line_lost.take();
         let stood_still = self.stood_still.take().is_some_and(|at| now.since(at) < WAKING);
         let unheard = stood_still && self.says_nothing(now);
         self.quiet.stir(now);
-        if lost.is_some_and(|(_, clean)| !clean) && self.says_nothing(now) {
-            self.quiet.come_back(now);
+        if lost.is_some() {
+            let broke = lost.is_some_and(|(_, clean)| !clean);
+            self.quiet.come_back(now, broke && self.says_nothing(now));
         }
         // The call's first line has nothing to say again.
         if !self.moved && self.opening != Opening::Fresh {
@@ -150,19 +167,29 @@ impl Conversation {
     /// Goes on where the session before this one stopped.
     fn go_on(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let inherits = std::mem::take(&mut self.inherits);
+        let moved = std::mem::take(&mut self.moved);
         if self.come_back(now, effects) {
             return;
+        }
+        if std::mem::take(&mut self.keeps_failing) {
+            return self.seek_person(now, effects);
+        }
+        if inherits {
+            self.say_unheard(now, effects);
         }
         let last = self.transcript.turns().last().cloned();
         match last {
             Some(turn) if turn.role == Role::Agent && turn.open => {
+                if !inherits {
+                    self.forget_voice(now, &turn, effects);
+                }
                 self.go_on_with(now, &turn, effects);
             }
             Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {
-                self.ask(now, true, effects);
+                self.heed(now, &turn.text, true, effects);
             }
             // The caller has heard all there was, and nothing of the way to this engine.
-            _ if std::mem::take(&mut self.moved) => {}
+            _ if moved => {}
             // The question for a message stands: it is put again, or the next words were one unasked.
             _ if self.awaits_message() => {
                 let phrase = format!("{} {}", self.persona.resume, self.persona.unreached);

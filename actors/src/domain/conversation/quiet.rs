@@ -32,8 +32,8 @@ pub(super) struct Quiet {
     /// The caller cut in and has not said why: until then the agent is silent.
     yields_until: Option<Timestamp>,
     /// The line broke and came back when nobody spoke: what the caller said meanwhile may be lost,
-    /// and they wait for an answer. Since when.
-    back_since: Option<Timestamp>,
+    /// and they wait for an answer. Since when, and how long what they say may take, ms.
+    back: Option<(Timestamp, Millis)>,
     /// The caller was told to go on since they last said something.
     followed_up: bool,
     /// How often the caller was asked whether they are there since they last said something.
@@ -53,9 +53,18 @@ impl Quiet {
         *self = Self { since: now, filler: self.filler, ..Self::default() };
     }
 
-    /// The caller has a line again.
-    pub(super) fn come_back(&mut self, now: Timestamp) {
-        self.back_since = Some(now);
+    /// The caller has a line again. Of what they began to say on the old one the end may be lost.
+    pub(super) fn come_back(&mut self, now: Timestamp, in_silence: bool) {
+        self.since = now;
+        let spoke = self.speaking.take().is_some();
+        let patience = if spoke { 2 * FOLLOW_UP } else { FOLLOW_UP };
+        self.back = in_silence.then_some((now, patience)).or(self.back);
+    }
+
+    /// What the caller has done up to now may not have been looked at before that moment.
+    pub(super) fn excuse(&mut self, now: Timestamp, until: Timestamp) {
+        self.since = now;
+        self.yields_until = self.yields_until.map(|at| at.max(until));
     }
 
     /// The caller cut in.
@@ -104,7 +113,7 @@ impl Conversation {
             self.follow_up(now, effects);
         }
         if self.unheard_at().is_some_and(|at| at <= now) {
-            self.quiet.back_since = None;
+            self.quiet.back = None;
             let phrase = self.persona.resume.clone();
             self.say_aside(now, phrase, None, effects);
         }
@@ -139,10 +148,10 @@ impl Conversation {
 
     /// When a caller who came back, and to whom nobody has said anything since, is told of the break.
     fn unheard_at(&self) -> Option<Timestamp> {
-        let since = self.quiet.back_since?;
+        let (since, patience) = self.quiet.back?;
         let idle = self.answer.is_none() && self.keys.is_empty() && self.may_speak_up();
         let said = self.playback.ends_at() > since;
-        (idle && !said).then(|| self.quiet.still_at(FOLLOW_UP).max(since + FOLLOW_UP))
+        (idle && !said).then(|| self.quiet.still_at(FOLLOW_UP).max(since + patience))
     }
 
     /// When the caller has been silent for too long.

@@ -189,16 +189,21 @@ impl Replays {
         again
     }
 
+    /// The caller has done that, now or before.
+    fn remember(&mut self, now: Timestamp, event: u64) {
+        if self.seen.len() < KEPT {
+            self.seen.push_back((now, event));
+        }
+    }
+
     /// The caller has done something new.
     fn note(&mut self, now: Timestamp, event: u64) {
-        if self.matching.take().is_some() {
-            // What the record knew is behind it.
-            self.inherited = false;
-        }
+        // What the record knew is behind it.
+        (self.matching, self.inherited) = (None, false);
         if self.seen.len() >= KEPT {
             self.seen.pop_front();
         }
-        self.seen.push_back((now, event));
+        self.remember(now, event);
     }
 }
 
@@ -247,14 +252,20 @@ impl Conversation {
                 (print(words), None)
             }
             Inbound::Dtmf(key) => (print(key), Some(*key)),
-            Inbound::Interrupt(cut) if !self.replays.inherited => {
-                match cut.utterance.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
-                    Some(words) => (print(&("cut", words, cut.after)), None),
-                    None => return false,
+            Inbound::Interrupt(cut) => {
+                let words = cut.utterance.as_deref().map(str::trim).unwrap_or_default();
+                if words.is_empty() {
+                    return false;
                 }
+                (print(&("cut", words, cut.after)), None)
             }
             _ => return false,
         };
+        if self.replays.inherited && matches!(message, Inbound::Interrupt(_)) {
+            // Old or new, nobody knows; the next line's may be this one.
+            self.replays.remember(now, event);
+            return false;
+        }
         let replayed =
             self.replays.repeats(now, event, key) || self.replays.comes_at_once(now, event, key);
         if !replayed {

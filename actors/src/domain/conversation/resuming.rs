@@ -4,20 +4,48 @@
 //! is what the caller heard. A socket that Twilio itself connects anew is no new session: its voice
 //! has gone on with all that it was given. What the caller has heard is never said again.
 
-use super::{Conversation, Effect, speaking::has_word};
+use super::{Conversation, Effect, opening::Opening, speaking::has_word};
 use crate::domain::{
+    escalation::{Grounds, ReasonCode},
+    handoff::KEEPS_FAILING,
     heard::floor_word,
-    time::Timestamp,
+    record::{CallRecord, Change},
+    time::{Millis, Timestamp},
     transcript::{Reason, Role, Turn},
 };
 
+/// So soon after Twilio gave a session up, ms, the next one is its doing, and was counted.
+const JUST_FAILED: Millis = 15_000;
+
+/// Whether the sessions of that call keep being lost, and nobody was sought for that.
+pub(super) fn keeps_failing(record: &CallRecord) -> bool {
+    let sought = record.escalation.as_ref().map(|known| known.grounds.code);
+    // The claim has just been a sign of life.
+    sought != Some(ReasonCode::EngineFailed) && record.keeps_failing(record.seen_at)
+}
+
 impl Conversation {
+    /// A session that goes on with a call on its next socket is counted, once.
+    pub(super) fn count_resume(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let told = self.failed_at.is_some_and(|at| now.since(at) < JUST_FAILED);
+        if self.opening == Opening::TakenOver && self.inherits && !self.moved && !told {
+            effects.push(Effect::Settle(Change::Resumed));
+        }
+    }
+
+    /// The next session would not hold either: a person takes the call.
+    pub(super) fn seek_person(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.close_last_turn(Reason::HandedOver, effects);
+        self.turn = self.turn.next();
+        let grounds = Grounds::new(ReasonCode::EngineFailed, KEEPS_FAILING);
+        self.escalate_now(now, grounds, effects);
+    }
+
     /// Goes on with an answer that was being written: what the caller heard of it stays, a turn that
     /// was cut off; behind a word about the break the model says the rest. One of which nothing was
     /// heard is given anew.
     pub(super) fn go_on_with(&mut self, now: Timestamp, turn: &Turn, effects: &mut Vec<Effect>) {
         let heard = self.heard_of(now, turn);
-        self.forget_voice(now, turn, effects);
         if !has_word(&heard) {
             self.amend(turn.id, Role::Agent, effects, |turn| {
                 turn.text.clear();
@@ -26,7 +54,7 @@ impl Conversation {
             return self.ask(now, true, effects);
         }
         self.hear_on(now, turn, &heard);
-        self.cut_off(turn, heard, effects);
+        self.cut_off(now, turn, heard, effects);
         let phrase = self.persona.resume.clone();
         self.playback.speak(now, self.turn, &phrase);
         let mut begun = Turn::new(self.turn, Role::Agent, phrase.clone(), now);
@@ -52,7 +80,7 @@ impl Conversation {
         let rest = turn.text.get(heard.len()..).unwrap_or_default();
         if has_word(rest) {
             let phrase = format!("{} {}", self.persona.resume, rest.trim_start());
-            self.cut_off(turn, heard, effects);
+            self.cut_off(now, turn, heard, effects);
             self.say_phrase(now, phrase, None, effects);
             return true;
         }
@@ -82,11 +110,39 @@ impl Conversation {
         turn.text.get(..at).unwrap_or_default().trim_end().to_owned()
     }
 
-    /// The turn holds what was heard of it; what follows is another one.
-    fn cut_off(&mut self, turn: &Turn, heard: String, effects: &mut Vec<Effect>) {
+    /// Says what the voice of a session that Twilio gave up had not reached of the turns before the
+    /// last one: the session before that one was still to be heard when the last one began.
+    pub(super) fn say_unheard(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.failed_at.is_none() {
+            return;
+        }
+        let asked = self.transcript.last_asked();
+        let owed = |turn: &&Turn| turn.role == Role::Agent && turn.played.is_some();
+        let turns = self.transcript.turns().iter().rev().skip(1);
+        let turns = turns.take_while(|turn| turn.id >= asked).filter(owed);
+        let mut turns: Vec<_> = turns.cloned().collect();
+        turns.reverse();
+        for turn in turns {
+            let heard = self.heard_of(now, &turn);
+            let rest = turn.text.get(heard.len()..).unwrap_or_default().trim_start().to_owned();
+            if !has_word(&rest) {
+                continue;
+            }
+            let heard = turn.text.get(..turn.text.len() - rest.len()).unwrap_or_default();
+            self.playback.resume(turn.id, heard);
+            self.playback.speak(now, turn.id, &rest);
+            let played = self.played(now, turn.id, &turn.text);
+            self.amend(turn.id, Role::Agent, effects, |turn| turn.played = played);
+            effects.push(Effect::Say { turn: turn.id, text: rest, last: true });
+        }
+    }
+
+    /// The turn holds what was heard of it, or will be; what follows is another one.
+    fn cut_off(&mut self, now: Timestamp, turn: &Turn, heard: String, effects: &mut Vec<Effect>) {
+        let played = self.played(now, turn.id, &heard);
         self.amend(turn.id, Role::Agent, effects, |turn| {
             turn.text = heard;
-            (turn.open, turn.played) = (false, None);
+            (turn.open, turn.played) = (false, played);
             (turn.interrupted, turn.estimated) = (true, true);
             turn.reason = Some(Reason::TakenOver);
         });
@@ -94,7 +150,7 @@ impl Conversation {
     }
 
     /// What was given to a voice that is gone is no longer in a queue.
-    fn forget_voice(&mut self, now: Timestamp, turn: &Turn, effects: &mut Vec<Effect>) {
+    pub(super) fn forget_voice(&mut self, now: Timestamp, turn: &Turn, effects: &mut Vec<Effect>) {
         for cut in self.playback.silenced(now).into_iter().filter(|cut| cut.turn != turn.id) {
             self.cut_turn(cut, None, now, effects);
         }

@@ -34,11 +34,11 @@ pub struct Rule {
     pub times: usize,
 }
 
-/// The grounds that the persona's rules see in the caller's `words`, said after `earlier` turns.
+/// The grounds that the persona's rules see in the caller's `words`, the last of what was `said`.
 #[must_use]
-pub fn wanted_by_rule(persona: &Persona, earlier: &Transcript, words: &str) -> Option<Grounds> {
+pub fn wanted_by_rule(persona: &Persona, said: &Transcript, words: &str) -> Option<Grounds> {
     let unless = &persona.escalation_unless;
-    let rule = persona.escalation_rules.iter().find(|rule| applies(rule, unless, earlier, words));
+    let rule = persona.escalation_rules.iter().find(|rule| applies(rule, unless, said, words));
     if let Some(rule) = rule {
         let grounds = Grounds::new(rule.code, &rule.reason).skilled(rule.skill.as_deref());
         return Some(Grounds { urgent: rule.urgent, ..grounds });
@@ -46,13 +46,12 @@ pub fn wanted_by_rule(persona: &Persona, earlier: &Transcript, words: &str) -> O
     asks_for_person(persona, words).then(|| Grounds::new(ReasonCode::CallerAsked, ASKED))
 }
 
-fn applies(rule: &Rule, unless: &[String], earlier: &Transcript, words: &str) -> bool {
+fn applies(rule: &Rule, unless: &[String], said: &Transcript, words: &str) -> bool {
     if !means(words, &rule.phrases, unless) {
         return false;
     }
-    let turns = earlier.turns().iter().filter(|turn| turn.role == Role::Customer);
-    let earlier = turns.filter(|turn| means(&turn.text, &rule.phrases, unless)).count();
-    earlier + 1 >= rule.times
+    let turns = said.turns().iter().filter(|turn| turn.role == Role::Customer);
+    turns.filter(|turn| means(&turn.text, &rule.phrases, unless)).count() >= rule.times
 }
 
 /// Whether the caller asks for a person in so many words, by the persona's phrases.
@@ -83,11 +82,17 @@ mod tests {
         Persona::parse(file).unwrap()
     }
 
-    fn code(said: &[&str], words: &str) -> Option<ReasonCode> {
+    /// What comes of these words after the earlier ones.
+    fn wanted(earlier: &[&str], words: &str) -> Option<Grounds> {
+        let said = earlier.iter().chain([&words]);
         let turns = (1..)
             .zip(said)
             .map(|(id, text)| Turn::new(TurnId(id), Role::Customer, *text, Timestamp(0)));
-        wanted_by_rule(&persona(), &turns.collect(), words).map(|grounds| grounds.code)
+        wanted_by_rule(&persona(), &turns.collect(), words)
+    }
+
+    fn code(earlier: &[&str], words: &str) -> Option<ReasonCode> {
+        wanted(earlier, words).map(|grounds| grounds.code)
     }
 
     #[test]
@@ -130,16 +135,14 @@ mod tests {
 
     #[test]
     fn fraud_and_a_lost_card_are_urgent_and_a_complaint_is_not() {
-        let grounds = wanted_by_rule(&persona(), &Transcript::default(), "I lost my card").unwrap();
+        let grounds = wanted(&[], "I lost my card").unwrap();
         assert_eq!((grounds.code, grounds.urgent), (ReasonCode::LostCard, true));
-        let fraud =
-            wanted_by_rule(&persona(), &Transcript::default(), "there are charges I did not make");
+        let fraud = wanted(&[], "there are charges I did not make");
         assert_eq!(
             fraud.map(|grounds| (grounds.code, grounds.urgent)),
             Some((ReasonCode::Fraud, true))
         );
-        let complaint =
-            wanted_by_rule(&persona(), &Transcript::default(), "I want to make a complaint.");
+        let complaint = wanted(&[], "I want to make a complaint.");
         assert_eq!(
             complaint.map(|grounds| (grounds.code, grounds.urgent)),
             Some((ReasonCode::Complaint, false))

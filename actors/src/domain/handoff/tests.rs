@@ -57,7 +57,7 @@ fn a_call_of_which_nothing_is_known_is_not_connected_again_for_ever() {
 fn a_caller_whose_sessions_keep_failing_is_sent_to_a_person_once() {
     let failed = SessionOver::Failed { lasted: Some(2_000) };
     let mut record = record();
-    (0..5).for_each(|_| record.apply(&Change::Rejoined, Timestamp(0)));
+    (0..5).for_each(|at| record.apply(&Change::Rejoined, Timestamp(at)));
     let next = |record: &CallRecord| failed.next(Some(record), Timestamp(1_000));
     let Next::SeekPerson(wanted) = next(&record) else { panic!("no person is sought") };
     let id = record.next_escalation();

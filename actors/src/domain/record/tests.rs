@@ -52,14 +52,26 @@ fn a_sign_of_life_never_lies_before_an_earlier_one() {
 }
 
 #[test]
-fn reconnects_of_a_minute_are_counted_and_older_ones_forgotten() {
+fn sessions_that_are_lost_within_a_minute_are_counted_and_older_ones_forgotten() {
     let mut record = record(None);
-    for second in 1..=20 {
-        record.apply(&Change::Rejoined, Timestamp(second * 1_000));
+    let lost = |record: &mut CallRecord, change: Change, second: u64| {
+        record.apply(&change, Timestamp(second * 1_000));
+        record.keeps_failing(Timestamp(second * 1_000))
+    };
+    assert!(!lost(&mut record, Change::Rejoined, 1));
+    for second in [30, 31, 31, 32] {
+        assert!(
+            !lost(&mut record, Change::Resumed, second),
+            "a change that is told twice counts once"
+        );
     }
-    assert_eq!(record.rejoins.len(), REJOINS_KEPT);
-    assert_eq!(record.rejoins_within(3_000, Timestamp(20_000)), 3);
-    assert_eq!(record.rejoins_within(3_000, Timestamp(60_000)), 0);
+    assert!(!lost(&mut record, Change::Rejoined, 62), "the first is forgotten");
+    assert!(lost(&mut record, Change::Rejoined, 63));
+    assert!(!record.keeps_failing(Timestamp(150_000)));
+    for second in 200..220 {
+        lost(&mut record, Change::Rejoined, second);
+    }
+    assert_eq!(record.rejoins.len(), LOSSES_KEPT);
 }
 
 fn escalated(record: &mut CallRecord, at: u64) -> EscalationId {
@@ -150,4 +162,13 @@ fn a_call_that_ends_leaves_no_escalation_that_goes_on() {
     assert_eq!(ends(&asked, Status::Completed), (failed, Some(Unreached::CallerLeft)));
     let booked = [queued, Step::CallBackBooked { task: "WT1".into() }];
     assert_eq!(ends(&booked, Status::Completed), (EscalationState::Finished, None));
+}
+
+#[test]
+fn a_reconnect_that_is_told_twice_counts_once() {
+    let mut record = record(None);
+    for at in [5, 5, 6] {
+        record.apply(&Change::Rejoined, Timestamp(at));
+    }
+    assert_eq!(record.rejoins, [Timestamp(5), Timestamp(6)]);
 }

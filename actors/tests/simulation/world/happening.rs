@@ -159,6 +159,8 @@ impl World<'_> {
         if self.is_over() {
             return Ok(());
         }
+        // One that takes the place of another is a break that callers may notice.
+        self.unnoticed &= !self.line.is_up();
         let (waited, anew) = self.line.attach(self.now);
         if anew {
             self.heard.cast_adrift();

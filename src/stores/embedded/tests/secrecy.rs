@@ -38,6 +38,7 @@ async fn confide(store: &Embedded, sid: CallSid) {
     for (seq, role, words) in [(1, Role::Customer, PHRASES[1]), (2, Role::Agent, PHRASES[2])] {
         let turn = Turn::new(TurnId(1), role, words, BEGIN);
         assert_eq!(store.append(sid, epoch, seq, turn.clone()).await, Ok(Appended::Appended));
+        let turn = Turn { at: BEGIN + 1, ..turn };
         let late = LateTurn { instance: InstanceId("b".into()), epoch, seq: 9, turn };
         assert_eq!(store.add_late(sid, vec![late]).await, Ok(true));
     }
@@ -135,6 +136,18 @@ async fn a_journal_that_was_copied_back_leaves_nothing_in_the_file() {
     confide(&store, second()).await;
     assert_eq!(store.discard(sid()).await, Ok(true));
     assert_eq!(store.discard(second()).await, Ok(true));
+    store.flush().await.unwrap();
+    assert_eq!(readable(dir.path()), [PHRASES[4]]);
+    // Twilio may repeat a webhook still; after that, or with the call, the reply goes as well.
+    let reply = |sid| store.answered(sid, "k".into(), BEGIN);
+    assert_eq!(reply(sid()).await, Ok(Some(PHRASES[4].into())));
+    assert_eq!(store.erase(sid()).await, Ok(false));
+    assert_eq!(reply(sid()).await, Ok(None));
+    let sweep = Sweep { attended: vec![], now: BEGIN + 1_000_000, silence: 1, retention: 1 };
+    store.sweep(sweep).await.unwrap();
+    assert_eq!(reply(second()).await, Ok(None));
+    store.close().await;
+    let store = Embedded::open(dir.path(), vault(&[]), BEGIN).unwrap();
     store.close().await;
     assert_eq!(readable(dir.path()), [""; 0]);
 }
@@ -224,4 +237,20 @@ async fn a_file_of_format_1_is_read_and_stays_readable_beside_sealed_calls() {
     assert_eq!(store.answered(sid(), "k".into(), BEGIN).await, Ok(Some("old reply".into())));
     confide(&store, second()).await;
     assert_eq!(readable(dir.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_live_call_that_cannot_be_read_is_deleted_with_its_retention_in_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |keys: &[&str]| Embedded::open(dir.path(), vault(keys), BEGIN).unwrap();
+    let store = open(&["a"]);
+    claimed(&store).await;
+    store.close().await;
+    let store = open(&["b"]);
+    let sweep =
+        |now| store.sweep(Sweep { attended: vec![], now, silence: 1_000, retention: 5_000 });
+    assert_eq!(sweep(BEGIN).await, Ok(Swept::default()));
+    assert_eq!(sweep(BEGIN + 4_999).await, Ok(Swept::default()));
+    assert_eq!(sweep(BEGIN + 5_000).await.map(|swept| swept.deleted), Ok(1));
+    assert_eq!(store.all().await, Ok(vec![]));
 }

@@ -8,6 +8,7 @@ use std::sync::{
 use futures_util::{FutureExt, future::select_ok};
 use redis::{
     Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError, TlsCertificates,
+    Value,
     aio::MultiplexedConnection,
     io::tcp::TcpSettings,
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
@@ -15,7 +16,7 @@ use redis::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use secrecy::ExposeSecret;
 
-use super::{ANSWER, LinkError, Wires, generation, in_words, open};
+use super::{super::keys, ANSWER, LinkError, Wires, generation, in_words, open};
 use crate::config::RedisAddress;
 
 /// The functions, loaded at every connect: a new server may not have them.
@@ -41,13 +42,13 @@ impl Seeker {
         let client = self.master().await?;
         let mut plain = open(&client, Some(ANSWER)).await.map_err(unreachable)?;
         let facts = Facts::ask(&mut plain).await?;
-        let load = redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(FUNCTIONS).to_owned();
-        let _: String = load.query_async(&mut plain).await.map_err(unreachable)?;
+        load(&mut plain).await.map_err(unreachable)?;
         let generation = generation(&mut plain).await.map_err(unreachable)?;
         let durable = open(&client, Some(ANSWER)).await.map_err(unreachable)?;
         let number = self.connects.fetch_add(1, Ordering::Relaxed);
-        let replicated = self.address.is_sentinel() || facts.replicas > 0;
-        Ok(Wires { number, durable, plain, client, replicated, generation })
+        let replicas = facts.replicas;
+        let replicated = self.address.is_sentinel() || replicas > 0;
+        Ok(Wires { number, durable, plain, client, replicated, replicas, generation })
     }
 
     async fn master(&mut self) -> Result<Client, LinkError> {
@@ -136,6 +137,23 @@ impl Seeker {
                 .set_client_to_sentinel_certificates(certificates);
         }
         builder.build()
+    }
+}
+
+/// Loads the functions. A server whose memory is full takes none, and may have them already.
+async fn load(redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    let load = redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(FUNCTIONS).to_owned();
+    let Err(refused) = load.query_async::<Value>(redis).await else { return Ok(()) };
+    if refused.code() != Some("OOM") {
+        return Err(refused);
+    }
+    // It unlinks nothing: there is no such call.
+    let mut one_of_them = redis::cmd("FCALL");
+    one_of_them.arg("sh1_unlink").arg(1).arg(keys::alias("none")).arg("none");
+    match one_of_them.query_async::<Value>(redis).await {
+        Err(error) if error.code() == Some("OOM") => Ok(()),
+        Err(_) => Err(refused),
+        Ok(_) => Ok(()),
     }
 }
 

@@ -46,7 +46,7 @@ async fn a_callers_words_are_durable_when_a_replica_has_them_and_not_before() {
     let servers = Replicated::start(&[("min-replicas-max-lag", "60")]);
     let sentinels = Sentinels::over(&servers);
     let store = store(&sentinels.url(), 0).await;
-    assert_eq!(store.is_replicated(), Some(true));
+    assert_eq!(store.replicas(), Some(2));
     let sid: CallSid = format!("CA{:032x}", 1).parse().unwrap();
     let claimed = store.claim(sid, InstanceId("me".into()), BEGIN).await.unwrap();
     let Claimed::Yours(record) = claimed else { panic!("it is over") };
@@ -58,6 +58,10 @@ async fn a_callers_words_are_durable_when_a_replica_has_them_and_not_before() {
     let ended = Change::Ended { status: Status::Completed };
     let settled = store.settle(sid, record.epoch, ended, BEGIN + 1).await;
     assert_eq!(settled, Err(StoreError::NotDurable));
+    // Nor is an erasure acknowledged.
+    let other: CallSid = format!("CA{:032x}", 2).parse().unwrap();
+    assert_eq!(store.erase(other).await, Err(StoreError::NotDurable));
+    assert_eq!(store.erase_caller("+15557770001".into()).await, Err(StoreError::NotDurable));
     // The agent's words are spoken anyway.
     let answer = Turn::new(TurnId(2), Role::Agent, "hello", BEGIN);
     assert_eq!(store.append(sid, record.epoch, 3, answer).await, Ok(Appended::Appended));

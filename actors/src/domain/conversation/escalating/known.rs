@@ -1,6 +1,6 @@
 //! What a session knows of the call's escalations when it begins: only what the record says.
 
-use super::{Current, Escalating};
+use super::{Current, Escalating, message::is_aside};
 use crate::domain::{
     escalation::{Escalation, EscalationState},
     persona::Persona,
@@ -11,10 +11,7 @@ use crate::domain::{
 impl Escalating {
     pub(in super::super) fn of(record: &CallRecord, persona: &Persona) -> Self {
         let Some(known) = &record.escalation else { return Self::default() };
-        let last = record.transcript.turns().last();
-        let asked = known.state == EscalationState::Failed
-            && last
-                .is_some_and(|turn| turn.reason == Some(Reason::NoPerson) && turn.at >= known.at);
+        let asked = known.state == EscalationState::Failed && was_asked(known, record);
         let requested = known.state == EscalationState::Requested;
         let current = Current {
             id: known.id,
@@ -36,6 +33,17 @@ impl Escalating {
             expected_wait: None,
         }
     }
+}
+
+/// Whether the caller was asked for a message, and has said nothing to it since but a question in
+/// between, or what nobody has heeded yet.
+fn was_asked(known: &Escalation, record: &CallRecord) -> bool {
+    let unheeded = record.transcript.unanswered();
+    let stands =
+        |turn: &&Turn| turn.role == Role::Agent || Some(*turn) == unheeded || is_aside(&turn.text);
+    let since = record.transcript.turns().iter().rev().take_while(stands);
+    let request = |turn: &Turn| turn.reason == Some(Reason::NoPerson) && turn.at >= known.at;
+    since.into_iter().any(request)
 }
 
 /// Whether the caller was told what became of it: since it is over, or by the session that ended it,

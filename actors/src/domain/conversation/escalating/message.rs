@@ -46,9 +46,8 @@ impl Conversation {
             self.say_phrase(now, phrase, Some(Reason::NoPerson), effects);
             return true;
         }
-        if words.contains(['?', '？', '؟']) {
-            let aside = words.split_whitespace().count() <= ASIDE_WORDS;
-            self.escalating.message_for = Some(id).filter(|_| aside);
+        if is_question(words) {
+            self.escalating.message_for = Some(id).filter(|_| is_aside(words));
             return false;
         }
         effects.push(Effect::Observe(Observation::MessageTaken));
@@ -57,4 +56,13 @@ impl Conversation {
         self.say_phrase(now, phrase, None, effects);
         true
     }
+}
+
+fn is_question(words: &str) -> bool {
+    words.contains(['?', '？', '؟'])
+}
+
+/// Whether they are a question about the request.
+pub(super) fn is_aside(words: &str) -> bool {
+    is_question(words) && words.split_whitespace().count() <= ASIDE_WORDS
 }

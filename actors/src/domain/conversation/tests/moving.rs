@@ -46,8 +46,8 @@ fn an_answer_is_heard_to_its_end_before_the_call_is_moved() {
     talk.tokens(turn, "The fee is twenty dollars a month.");
     talk.done(turn);
     let spoken = talk.machine.playback.ends_at();
-    talk.wait(spoken.since(talk.now) - 1);
-    assert_eq!(moves(&talk), 0, "the voice still speaks");
+    talk.wait(spoken.since(talk.now) + MOMENT - 1);
+    assert_eq!(moves(&talk), 0, "the voice still speaks, or the caller begins to answer");
     talk.wait(1);
     assert_eq!(moves(&talk), 1);
     assert!(!talk.agent(turn).interrupted);
@@ -86,6 +86,18 @@ fn a_caller_who_talks_on_and_on_is_moved_behind_the_next_answer() {
     assert_eq!(moves(&talk), 0, "they are answered first");
     talk.done(turn);
     assert_eq!(moves(&talk), 1, "twilio speaks what it has, and ends the session then");
+}
+
+#[test]
+fn a_caller_in_the_middle_of_a_long_sentence_is_heard_to_its_end() {
+    let mut talk = Talk::greeted();
+    talk.on(Input::Relay(Inbound::Info(Info::ClientSpeaking(true))));
+    talk.on(Input::Move);
+    talk.wait(29_000);
+    assert_eq!(moves(&talk), 0);
+    talk.on(Input::Relay(Inbound::Info(Info::ClientSpeaking(false))));
+    talk.wait(MOMENT);
+    assert_eq!(moves(&talk), 1);
 }
 
 #[test]
@@ -164,4 +176,40 @@ fn a_call_that_is_let_go_leaves_its_question_to_the_next_engine() {
     assert_eq!(talk.machine.transcript().unanswered().map(|turn| turn.id), Some(turn));
     let next = moved_on(&talk, false);
     assert_eq!(next.questions().last().map(|(turn, _)| *turn), Some(turn));
+}
+
+#[test]
+fn who_wants_a_person_on_the_way_is_sent_to_one_by_the_other_engine() {
+    let mut talk = Talk::greeted();
+    talk.on(Input::Move);
+    talk.say("I want to talk to a person.");
+    talk.on(Input::HandedOver);
+    let mut next = moved_on(&talk, true);
+    assert_eq!(next.heard(), "I connect you.");
+    let escalates = |effect: &Effect| matches!(effect, Effect::Escalate(_));
+    assert!(next.effects.iter().any(escalates));
+    assert_eq!(next.questions(), [], "no model need say so");
+}
+
+#[test]
+fn a_moved_call_whose_line_breaks_hears_no_answer_twice() {
+    let mut talk = Talk::greeted();
+    talk.on(Input::Move);
+    talk.say("The fee?");
+    talk.on(Input::HandedOver);
+    let mut next = moved_on(&talk, true);
+    let turn = TurnId(1);
+    next.tokens(turn, "The fee is nil, and it will be nil for ever. ");
+    next.interrupt("The fee is nil");
+    next.say("For ever?");
+    let answer = next.machine.turn;
+    next.tokens(answer, "For ever and ever. ");
+    next.on(Input::LineLost { clean: false });
+    next.wait(300);
+    next.attach();
+    next.look();
+    next.interrupt("The fee is nil");
+    next.say("For ever?");
+    assert_eq!(next.machine.turn, answer, "both are old");
+    assert!(!next.look().contains(&Effect::StopAsking), "the answer is still being written");
 }

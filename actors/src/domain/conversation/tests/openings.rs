@@ -219,3 +219,37 @@ fn who_was_talked_with_before_is_not_greeted_again_where_the_words_are_missing()
     talk.attach();
     assert_eq!(talk.heard(), BREAK);
 }
+
+#[test]
+fn a_line_that_takes_the_place_of_one_whose_loss_nobody_noticed_is_a_break_like_any_other() {
+    let mut talk = Talk::greeted();
+    talk.on(Input::Relay(Inbound::Info(Info::ClientSpeaking(true))));
+    talk.wait(500);
+    talk.attach();
+    talk.look();
+    // What they said was lost with the old line; they may still be saying it.
+    talk.wait(4_999);
+    assert_eq!(talk.heard(), "");
+    talk.wait(1);
+    assert_eq!(talk.heard(), "Sorry, I lost you. Go on.");
+}
+
+#[test]
+fn what_a_caller_presses_or_says_when_the_engine_stands_still_is_looked_at_first() {
+    let mut talk = Talk::greeted();
+    talk.press('4');
+    talk.now = talk.now + 8_000;
+    talk.on(Input::StoodStill);
+    talk.press('7');
+    let turn = talk.machine.turn;
+    talk.press('#');
+    assert_eq!(talk.turn(TurnId(turn.0 + 1), Role::Customer).text, "[keys] 47");
+    let mut talk = Talk::greeted();
+    talk.interrupt("Hello");
+    talk.look();
+    talk.now = talk.now + 8_000;
+    talk.on(Input::StoodStill);
+    assert_eq!(talk.heard(), "", "the words may be there already");
+    talk.wait(1_000);
+    assert_eq!(talk.heard(), "Please go on.");
+}

@@ -1,7 +1,7 @@
 //! Engines that die in the middle of an answer, and those that go on with it.
 
 use super::*;
-use crate::domain::transcript::Played;
+use crate::domain::{escalation::ReasonCode, transcript::Played};
 
 pub(super) const BREAK: &str = "Sorry, I lost you. Go on.";
 
@@ -150,4 +150,56 @@ fn a_socket_that_twilio_gives_up_after_all_leaves_what_its_voice_had_not_spoken_
         let rest = ". And then comes some more of it";
         assert_eq!(next.heard().trim_end(), format!("{BREAK}{rest}{BREAK}"), "{whole}");
     }
+}
+
+#[test]
+fn a_socket_on_a_second_engine_that_twilio_gives_up_leaves_what_its_voice_had_not_spoken_to_a_third()
+ {
+    for whole in [false, true] {
+        let (mut talk, turn) = half_said();
+        if whole {
+            talk.done(turn);
+        }
+        // The voice has spoken for two seconds when the socket is given up.
+        let mut second = go_on(&talk, None);
+        assert_eq!(second.heard(), BREAK);
+        let mut third = go_on(&second, Some(second.now));
+        let rest = "And then comes some more of it";
+        let spoken = third.heard();
+        assert!(spoken.contains(rest), "{whole}: {spoken:?}");
+        assert_eq!(spoken.matches("Fourteen").count(), 0, "{whole}: {spoken:?}");
+        assert_eq!(third.agent(turn).text, format!("Fourteen letters in a second. {rest}"));
+        // Cut again, the turn holds what was heard of it.
+        third.wait(500);
+        third.interrupt("And then");
+        assert_eq!(third.agent(turn).text, "Fourteen letters in a second. And then", "{whole}");
+    }
+}
+
+#[test]
+fn a_call_whose_sessions_are_lost_five_times_a_minute_is_for_a_person() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    for resumes in 0..=5 {
+        let mut next = Talk::new(record.clone());
+        next.now = talk.now + 1_000 * (resumes + 1);
+        next.attach();
+        let resumed = next.look().contains(&Effect::Settle(Change::Resumed));
+        assert!(resumed, "{resumes}");
+        let sought = next.effects.iter().find_map(|effect| match effect {
+            Effect::Escalate(escalation) => Some(escalation.grounds.code),
+            _ => None,
+        });
+        let wanted = (resumes == 5).then_some(ReasonCode::EngineFailed);
+        assert_eq!(sought, wanted, "after {resumes}");
+        record.apply(&Change::Resumed, next.now);
+    }
+    // Twilio's word for it has counted that already.
+    record.apply(&Change::Rejoined, record.seen_at);
+    let mut next = Talk::new(record.clone());
+    next.now = record.seen_at + 500;
+    next.attach();
+    assert!(!next.look().contains(&Effect::Settle(Change::Resumed)));
 }

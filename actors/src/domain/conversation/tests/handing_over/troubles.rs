@@ -270,3 +270,30 @@ fn who_orders_is_told_beforehand_what_will_become_of_it() {
     fenced.on(Input::Fenced);
     assert_eq!(told(&fenced), Ordered::NotHere);
 }
+
+#[test]
+fn a_request_for_a_message_stands_on_the_next_engine_whatever_was_said_about_it_since() {
+    let failed = || escalated(EscalationState::Failed);
+    let mut talk = Talk::new(failed());
+    talk.now = START + 1_000;
+    talk.attach();
+    talk.wait(20_000);
+    assert!(talk.heard().ends_with("Are you there?"));
+    let transcript = talk.machine.transcript().clone();
+    let mut next = Talk::new(CallRecord { transcript: transcript.clone(), ..failed() });
+    next.now = talk.now;
+    next.attach();
+    assert_eq!(next.heard(), "Sorry, I lost you. Go on. Nobody was free. What shall I tell them?");
+    next.say("Call me about the fee.");
+    assert_eq!(next.heard(), "I have noted that.");
+    // The message itself may be all that the engine before this one had noted of it.
+    let mut record = CallRecord { transcript, ..failed() };
+    let turn = TurnId(record.transcript.last_id().0 + 1);
+    let message = Turn::new(turn, Role::Customer, "Call me about the fee.", talk.now);
+    record.transcript.put(message);
+    let mut next = Talk::new(record);
+    next.now = talk.now;
+    next.attach();
+    assert_eq!((next.heard().as_str(), next.questions().len()), ("I have noted that.", 0));
+    assert!(next.steps().iter().any(|step| matches!(step, Step::MessageLeft { .. })));
+}
