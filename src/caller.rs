@@ -24,6 +24,7 @@ mod element;
 mod error;
 mod happening;
 mod hearing;
+mod hiccups;
 mod history;
 mod line;
 mod options;
@@ -54,6 +55,7 @@ pub use self::{
     element::XmlError,
     error::CallerError,
     happening::{Ending, Entry, Happening, Place},
+    hiccups::Hiccups,
     history::{Answer, StaleToken},
     options::{Dialled, Ear, RingOptions},
     reconnect::{Clean, NoSuchVariant, Reconnect, Replay, Way},

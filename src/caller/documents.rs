@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     CallerError, WireError,
     address::Target,
+    hiccups::Hiccup,
     phone::Phone,
     record::{What, millis},
     wire::Reply,
@@ -30,18 +31,18 @@ impl Phone {
         self.fetch(&target, method, fields).await
     }
 
-    /// Asks again, at once, as often as the address says, under one token.
+    /// Asks again, at once, as often as the address says, under that token.
     async fn insist(
         &self,
         target: &Target,
         method: &str,
         fields: &[(String, String)],
+        token: &str,
     ) -> Result<Reply, WireError> {
         let retries = target.retries;
-        let token = uuid::Uuid::now_v7().to_string();
         let mut left = retries.count;
         loop {
-            let reply = self.wire.request_as(target, method, fields, &token).await;
+            let reply = self.wire.request_as(target, method, fields, token).await;
             let again = match &reply {
                 Err(WireError::Unconnected { .. }) => retries.unconnected,
                 Err(_) => retries.unanswered,
@@ -56,14 +57,45 @@ impl Phone {
         }
     }
 
+    /// What the options do to the next webhook before it is sent: it waits, or is sent once more.
+    async fn hiccup(
+        &self,
+        target: &Target,
+        method: &str,
+        fields: &[(String, String)],
+        token: &str,
+    ) {
+        let number = self.shared.with(|history| history.webhooks.len());
+        match self.options.hiccups.at(number) {
+            Hiccup::None => {}
+            Hiccup::Late(by) => {
+                self.note(format!("{} is sent {} ms late", target.written, by.as_millis()));
+                tokio::time::sleep(by).await;
+            }
+            Hiccup::Twice(by) => {
+                self.note(format!("{} is sent again {} ms on", target.written, by.as_millis()));
+                let (wire, target) = (self.wire.clone(), target.clone());
+                let (method, fields, token) =
+                    (method.to_owned(), fields.to_vec(), token.to_owned());
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(by).await;
+                    // Whatever is answered, nobody asked for it.
+                    let _ = wire.request_as(&target, &method, &fields, &token).await;
+                });
+            }
+        }
+    }
+
     pub(super) async fn fetch(
         &self,
         target: &Target,
         method: &str,
         fields: &[(String, String)],
     ) -> Result<Document, CallerError> {
+        let token = uuid::Uuid::now_v7().to_string();
+        self.hiccup(target, method, fields, &token).await;
         let asked = Instant::now();
-        let reply = self.insist(target, method, fields).await?;
+        let reply = self.insist(target, method, fields, &token).await?;
         let took = asked.elapsed();
         let Reply { status, content_type, body } = reply;
         self.shared.with(|history| {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    hiccups::Hiccups,
     reconnect::Reconnect,
     relay::Relay,
     validate::Text,
@@ -87,6 +88,8 @@ pub struct RingOptions {
     pub reconnect: bool,
     /// What Twilio does when the socket is lost.
     pub variant: Reconnect,
+    /// Webhooks that are sent twice or late.
+    pub hiccups: Hiccups,
     /// How many frames and notes are kept. With 0, for a load of thousands of calls, those who wait
     /// are woken when an answer begins and when it ends, and not by every word.
     pub history: usize,
@@ -131,6 +134,7 @@ impl Default for RingOptions {
             duration_as_text: false,
             reconnect: true,
             variant: Reconnect::default(),
+            hiccups: Hiccups::default(),
             history: DEFAULT_HISTORY,
             answer_quiet: Duration::ZERO,
             record: false,

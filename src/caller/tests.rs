@@ -8,6 +8,7 @@ use crate::twilio::signature::Signatures;
 
 mod engine;
 mod heard;
+mod hiccups;
 mod passing;
 mod reconnecting;
 

@@ -7,13 +7,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use switchhook::caller::{Caller, Reconnect, Replay, RingOptions, record::Fact};
+use switchhook::caller::{
+    Caller, CallerError, Hiccups, Reconnect, Replay, RingOptions, record::Fact,
+};
 
-use crate::model::{end_of, question};
+use crate::words::{end_of, question};
 
 /// How long a caller waits for an answer before saying the next thing: longer than an engine's death
 /// and two other deaths behind it.
-const PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+
+/// How long a caller who has nothing more to say listens.
+const LISTENS: Duration = Duration::from_secs(20);
+
+/// Pause before somebody who was told that nobody listens says it again: Twilio was just speaking.
+const AGAIN: Duration = Duration::from_millis(300);
+
+/// Of so many webhooks in a hundred each is sent twice or late.
+const HICCUPS: u8 = 2;
 
 /// What became of one caller.
 #[derive(Debug, Default)]
@@ -54,39 +65,60 @@ pub(crate) async fn call(crowd: Crowd, number: u64) -> Result<Story, String> {
         url: crowd.url.clone(),
         from: format!("+1202555{:04}", number % 10_000),
         variant: replayed(Reconnect::random(dice.u64(..))),
-        history: 2_000,
+        history: 4_000,
         record: true,
+        hiccups: Hiccups { percent: HICCUPS, seed: dice.u64(..) },
         client: Some(crowd.client.clone()),
         ..RingOptions::default()
     };
     let caller = Caller::ring(options).await.map_err(|error| error.to_string())?;
     crowd.talking.set(crowd.talking.get() + 1);
+    let (matters, refused) = talk(&caller, &crowd, number, &mut dice).await;
+    crowd.talking.set(crowd.talking.get() - 1);
+    // Behind the last answer the call may end as well.
+    caller.quiet(LISTENS).await;
+    let cut = match caller.ending() {
+        Some(ending) => Some(ending.to_string()),
+        None => caller.hang_up().await.err().map(|error| format!("hanging up: {error}")),
+    };
+    Ok(Story {
+        sid: caller.call_sid().to_owned(),
+        matters,
+        facts: caller.facts(),
+        cut: refused.or(cut),
+        violations: caller.violations(),
+        log: caller.log(),
+    })
+}
+
+/// One question after the other; what was asked, and why nothing more could be said.
+async fn talk(
+    caller: &Caller,
+    crowd: &Crowd,
+    number: u64,
+    dice: &mut fastrand::Rng,
+) -> (Vec<String>, Option<String>) {
     let mut matters = Vec::new();
     // The greeting.
-    caller.quiet(Duration::from_secs(20)).await;
+    caller.quiet(LISTENS).await;
     while Instant::now() < crowd.until && caller.ending().is_none() {
-        let matter = format!("{number}-{}", matters.len() + 1);
-        // Without a socket what is said waits for the next one.
-        if caller.say(&question(&matter)).await.is_err() {
-            break;
+        let matter = format!("{number}x{}", matters.len() + 1);
+        // Without a socket what is said waits for the next one; with one that breaks under it, it
+        // was said all the same.
+        match caller.say(&question(&matter)).await {
+            Ok(()) | Err(CallerError::NoLine) => {}
+            Err(CallerError::Unheard) => {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+            // Told as the end that it is.
+            Err(_) if caller.ending().is_some() => break,
+            Err(error) => return (matters, Some(format!("saying {matter}: {error}"))),
         }
         let end = end_of(&matter);
         matters.push(matter);
         caller.heard_until(PATIENCE, |heard| heard.contains(&end)).await;
         tokio::time::sleep(Duration::from_millis(dice.u64(300..2_500))).await;
     }
-    crowd.talking.set(crowd.talking.get() - 1);
-    let cut = caller.ending().map(|ending| ending.to_string());
-    if cut.is_none() {
-        caller.quiet(Duration::from_secs(20)).await;
-        let _ = caller.hang_up().await;
-    }
-    Ok(Story {
-        sid: caller.call_sid().to_owned(),
-        matters,
-        facts: caller.facts(),
-        cut,
-        violations: caller.violations(),
-        log: caller.log(),
-    })
+    (matters, None)
 }

@@ -1,117 +1,205 @@
 //! What every caller said and heard, compared with what is kept.
 
+#[cfg(test)]
+pub(crate) mod stories;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashSet, time::Duration};
+
 use serde_json::Value;
-use switchhook::caller::record::{Account, Fact, What};
+use switchhook::caller::record::{Account, What};
 
 use crate::{
-    callers::Story,
+    callers::{PATIENCE, Story},
     circumstances::{Circumstances, Excuse},
     fence::{Fence, Lying},
+    findings::{Finding, Findings},
+    gaps::{Call, Gaps},
+    hearing::{Hearing, Twice},
     latency::Latencies,
-    model::{end_of, question},
+    phrases::Phrases,
+    words::{SAID_AGAIN, matter_of, question},
 };
+
+/// An answer whose last word was heard so shortly before the caller, who had waited long enough,
+/// spoke again was being spoken then.
+const BEING_SPOKEN: Duration = Duration::from_secs(3);
+
+/// Of more turns than one in so many the writing has to have been seen.
+const SEEN: usize = 50;
 
 /// What the comparison came to.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
+    pub(crate) phrases: Phrases,
     pub(crate) calls: usize,
     pub(crate) said: usize,
     pub(crate) answered: usize,
-    /// Calls that have lost their socket at least once, and how many of those went on.
-    pub(crate) hit: usize,
-    pub(crate) resumed: usize,
-    pub(crate) gaps: usize,
+    pub(crate) gaps: Gaps,
     pub(crate) late: usize,
-    /// Turns that were kept, and of whose answers no word was heard.
-    pub(crate) unanswered: Vec<String>,
     /// Things that no engine has kept and nobody has answered, because they were said to an engine
     /// that was dead or stood still.
     pub(crate) to_the_dead: usize,
     /// And because Twilio had no socket and then gave the session up.
     pub(crate) given_up: usize,
+    /// How often an engine said that there had been a break, and how often it apologised.
+    pub(crate) breaks_told: usize,
     pub(crate) apologies: usize,
+    /// In which calls that was, and with which words.
+    pub(crate) apologised: Vec<String>,
     pub(crate) latencies: Latencies,
-    pub(crate) acknowledged_lost: Vec<String>,
-    pub(crate) unacknowledged_lost: Vec<String>,
-    pub(crate) heard_twice: Vec<String>,
-    pub(crate) kept_twice: Vec<String>,
-    pub(crate) out_of_order: Vec<String>,
-    pub(crate) epochs_back: Vec<String>,
+    pub(crate) findings: Findings,
     /// What the store has refused to engines that a call had moved on from, and what not.
     pub(crate) fence: Fence,
-    pub(crate) stranded: Vec<String>,
-    pub(crate) dropped: Vec<String>,
-    pub(crate) protocol: Vec<String>,
 }
 
-/// Phrases of the persona's that say that something went wrong.
-const APOLOGIES: [&str; 2] =
-    ["I am sorry, I could not look that up just now.", "Sorry, I lost you for a moment."];
+/// A call's turns as they are kept.
+struct Kept {
+    transcript: Vec<String>,
+    late: Vec<String>,
+}
+
+impl Kept {
+    fn of(call: &Value) -> Self {
+        let lines = |name: &str| {
+            let lines = call[name].as_array().map(Vec::as_slice).unwrap_or_default();
+            let customer = lines.iter().filter(|line| line["role"] == "customer");
+            customer.map(|line| line["text"].as_str().unwrap_or_default().to_owned()).collect()
+        };
+        Self { transcript: lines("transcript"), late: lines("late") }
+    }
+
+    /// How often those words are in the transcript, and beside it.
+    fn count(&self, words: &str) -> (usize, usize) {
+        let count = |lines: &[String]| lines.iter().filter(|line| *line == words).count();
+        (count(&self.transcript), count(&self.late))
+    }
+}
 
 impl Verdict {
+    /// Nothing looked at yet; engines use those phrases.
+    pub(crate) fn new(phrases: Phrases) -> Self {
+        Self { phrases, ..Self::default() }
+    }
+
     /// Looks at one call: its caller's story, its transcript, and its turns as they lie in Redis.
     pub(crate) fn look(&mut self, story: &Story, kept: &Value, lying: &Lying, all: &Circumstances) {
         self.calls += 1;
         self.said += story.matters.len();
-        let account = Account::of(&story.facts, &APOLOGIES);
-        self.apologies += account.phrases.iter().map(|phrase| phrase.times).sum::<usize>();
-        let heard: String = account.turns.iter().map(|turn| turn.heard.as_str()).collect();
-        let empty = Vec::new();
-        let lines = |name: &str| {
-            let lines = kept[name].as_array().unwrap_or(&empty);
-            lines.iter().filter(|line| line["role"] == "customer").cloned().collect::<Vec<_>>()
-        };
-        let (transcript, late) = (lines("transcript"), lines("late"));
-        self.late += late.len();
-        self.words(story, &heard, &transcript, &late, all);
-        self.order(story, &transcript, lying);
-        self.line(story, &account);
-        self.latencies.take(story, &account, all);
-    }
-
-    fn words(
-        &mut self,
-        story: &Story,
-        heard: &str,
-        transcript: &[Value],
-        late: &[Value],
-        all: &Circumstances,
-    ) {
-        for (nth, matter) in story.matters.iter().enumerate() {
-            let told = || format!("{} {matter}", story.sid);
-            let times = heard.matches(&end_of(matter)).count();
-            let begun = heard.contains(&format!("Matter {matter} "));
-            self.answered += usize::from(times > 0);
-            if times > 1 || heard.matches(&format!("Matter {matter} was looked")).count() > 1 {
-                self.heard_twice.push(told());
-            }
-            let said = question(matter);
-            let kept = |lines: &[Value]| lines.iter().filter(|line| line["text"] == said).count();
-            let (here, beside) = (kept(transcript), kept(late));
-            match here + beside {
-                0 if begun => self.acknowledged_lost.push(told()),
-                // The last words before a call ended may not have been heard by anybody.
-                0 if nth + 1 == story.matters.len() && story.cut.is_some() => {}
-                0 => match all.excuse(story, &said) {
-                    Some(Excuse::Dead) => self.to_the_dead += 1,
-                    Some(Excuse::GivenUp) => self.given_up += 1,
-                    None => self.unacknowledged_lost.push(told()),
-                },
-                // Nobody else owes an answer to what came late.
-                1 if here == 1 && times == 0 && !begun => self.unanswered.push(told()),
-                1 => {}
-                _ if here > 1 => self.kept_twice.push(told()),
-                _ => {}
-            }
+        let account = Account::of(&story.facts, &self.phrases.all());
+        for phrase in &account.phrases {
+            let is_break = phrase.words == self.phrases.resume;
+            *(if is_break { &mut self.breaks_told } else { &mut self.apologies }) += phrase.times;
+            self.apologised.push(format!("{} {} x {}", story.sid, phrase.times, phrase.words));
+        }
+        let (hearing, kept) = (Hearing::of(&story.facts), Kept::of(kept));
+        self.late += kept.late.len();
+        let untold = self.turns(story, &hearing, &kept, all);
+        self.heard(story, &hearing);
+        self.order(story, &kept.transcript, lying);
+        let call = Call { story, account: &account, hearing: &hearing, untold: &untold };
+        for stranded in self.gaps.look(&call) {
+            self.findings.add(Finding::Stranded, stranded);
+        }
+        if let Some(cut) = &story.cut {
+            self.findings.add(Finding::Dropped, format!("{}: {cut}", story.sid));
+        }
+        for what in &story.violations {
+            self.findings.add(Finding::Protocol, format!("{} {what}", story.sid));
+        }
+        for silent in self.latencies.take(&call, all, &self.phrases) {
+            self.findings.add(Finding::Silent, silent);
         }
     }
 
-    fn order(&mut self, story: &Story, transcript: &[Value], lying: &Lying) {
-        let place =
-            |line: &Value| story.matters.iter().position(|matter| line["text"] == question(matter));
-        let places: Vec<_> = transcript.iter().filter_map(place).collect();
+    /// Each turn: where it is kept, and whether it was answered. Those that no engine owes an answer.
+    fn turns(
+        &mut self,
+        story: &Story,
+        hearing: &Hearing,
+        kept: &Kept,
+        all: &Circumstances,
+    ) -> HashSet<String> {
+        let mut untold = HashSet::new();
+        for (nth, matter) in story.matters.iter().enumerate() {
+            let place = format!("{} {matter}", story.sid);
+            let is_ended = hearing.ends(matter).next().is_some();
+            let is_begun = hearing.about(matter).next().is_some();
+            self.answered += usize::from(is_ended);
+            let (here, beside) = kept.count(&question(matter));
+            if here > 1 || beside > 1 {
+                self.findings.add(Finding::KeptTwice, format!("{place}, {here} and {beside}"));
+            } else if here + beside > 1 {
+                self.findings.add(Finding::Beside, place.as_str());
+            }
+            // The last words before a call broke off may not have been heard by anybody.
+            let is_cut = nth + 1 == story.matters.len() && story.cut.is_some();
+            match here + beside {
+                0 if is_begun => self.findings.add(Finding::Acknowledged, place),
+                0 if is_cut || self.is_excused(story, matter, all) => {
+                    untold.insert(matter.clone());
+                }
+                0 => self.findings.add(Finding::Lost, place),
+                _ if is_ended || is_cut => {}
+                _ if is_begun && is_spoken_over(story, hearing, matter) => {
+                    self.findings.add(Finding::SpokenOver, place);
+                }
+                _ if is_begun => self.findings.add(Finding::Unfinished, place),
+                // Nobody else owes an answer to what came late.
+                _ if here == 0 => {
+                    self.findings.add(Finding::LateAlone, place);
+                    untold.insert(matter.clone());
+                }
+                _ => self.findings.add(Finding::Unanswered, place),
+            }
+        }
+        untold
+    }
+
+    /// Whether nobody could know what the caller said; counts it.
+    fn is_excused(&mut self, story: &Story, matter: &str, all: &Circumstances) -> bool {
+        match all.excuse(story, &question(matter)) {
+            Some(Excuse::Dead) => self.to_the_dead += 1,
+            Some(Excuse::GivenUp) => self.given_up += 1,
+            None => return false,
+        }
+        true
+    }
+
+    /// Whether the caller heard everything once and whole, and nobody else's affairs.
+    fn heard(&mut self, story: &Story, hearing: &Hearing) {
+        for (matter, twice) in hearing.twice() {
+            let what = match twice {
+                Twice::Unstored => Finding::HeardAgain,
+                Twice::More => Finding::HeardTwice,
+            };
+            self.findings.add(what, format!("{} {matter}", story.sid));
+        }
+        for matter in &story.matters {
+            let missing = hearing.missing(matter);
+            if missing >= SAID_AGAIN {
+                self.findings.add(Finding::Holes, format!("{} {matter}: {missing}", story.sid));
+            }
+        }
+        let is_own = |matter: &str| story.matters.iter().any(|own| own == matter);
+        for word in hearing.words.iter().filter(|word| !word.matter().is_none_or(is_own)) {
+            let place = format!("{} {} at {} ms", story.sid, word.text, word.heard_ms);
+            self.findings.add(Finding::Foreign, place);
+        }
+    }
+
+    fn order(&mut self, story: &Story, transcript: &[String], lying: &Lying) {
+        let sid = &story.sid;
+        let mut places = Vec::new();
+        for line in transcript {
+            match story.matters.iter().position(|matter| *line == question(matter)) {
+                Some(place) => places.push(place),
+                None => self.findings.add(Finding::Unsaid, format!("{sid} {line:?}")),
+            }
+        }
         if !places.is_sorted() {
-            self.out_of_order.push(story.sid.clone());
+            self.findings.add(Finding::OutOfOrder, sid.as_str());
         }
         let number = |place: &str| place.strip_suffix('c')?.parse::<u32>().ok();
         let turns = lying.turns.iter();
@@ -119,156 +207,51 @@ impl Verdict {
             turns.filter_map(|(place, (epoch, _))| Some((number(place)?, *epoch))).collect();
         epochs.sort_unstable();
         if !epochs.is_sorted_by_key(|(_, epoch)| *epoch) {
-            self.epochs_back.push(format!("{} {epochs:?}", story.sid));
+            self.findings.add(Finding::EpochsBack, format!("{sid} {epochs:?}"));
+        }
+        if epochs.len() < transcript.len() {
+            let counts = format!("{sid} {} of {} turns", epochs.len(), transcript.len());
+            self.findings.add(Finding::EpochsMissing, counts);
         }
     }
 
-    fn line(&mut self, story: &Story, account: &Account) {
-        self.gaps += account.gaps.len();
-        if let Some(last) = account.gaps.last().filter(|last| !left_at_once(story, last.lost_ms)) {
-            self.hit += 1;
-            if has_gone_on(story, last.lost_ms) {
-                self.resumed += 1;
-            } else {
-                self.stranded.push(format!("{} lost its line at {} ms", story.sid, last.lost_ms));
+    /// What is to be said of all calls together; in a run of drains alone nobody apologises.
+    pub(crate) fn conclude(&mut self, drains_alone: bool) {
+        self.fence.conclude();
+        for (what, places) in [
+            (Finding::Accepted, &self.fence.accepted),
+            (Finding::Shared, &self.fence.shared),
+            (Finding::Unowned, &self.fence.unowned),
+        ] {
+            places.iter().for_each(|place| self.findings.add(what, place.as_str()));
+        }
+        let Fence { unseen, kept, .. } = self.fence;
+        if unseen * SEEN > kept {
+            self.findings.add(Finding::Unseen, format!("{unseen} of {kept} turns"));
+        }
+        if drains_alone {
+            for place in &self.apologised {
+                self.findings.add(Finding::Apologies, place.as_str());
             }
         }
-        if let Some(cut) = &story.cut {
-            self.dropped.push(format!("{}: {cut}", story.sid));
+        let Self { calls, answered, .. } = self;
+        if *calls == 0 || *answered == 0 {
+            self.findings.add(Finding::Empty, format!("{calls} calls, {answered} answers"));
         }
-        self.protocol.extend(story.violations.iter().map(|what| format!("{} {what}", story.sid)));
-    }
-
-    /// Everything that must not be, by name.
-    pub(crate) fn violations(&self) -> [(&'static str, &[String]); 12] {
-        [
-            ("acknowledged turns lost", &self.acknowledged_lost),
-            ("other turns lost", &self.unacknowledged_lost),
-            ("answers heard twice", &self.heard_twice),
-            ("turns kept twice", &self.kept_twice),
-            ("calls out of order", &self.out_of_order),
-            ("epochs that went back", &self.epochs_back),
-            ("stale writes accepted", &self.fence.accepted),
-            ("epochs with two owners", &self.fence.shared),
-            ("turns of an epoch without an owner", &self.fence.unowned),
-            ("calls hit that heard no answer any more", &self.stranded),
-            ("calls dropped", &self.dropped),
-            ("frames that Twilio would refuse", &self.protocol),
-        ]
     }
 }
 
-/// A caller who hangs up so soon after the loss of a line waits for nothing, ms.
-const AT_ONCE_MS: u64 = 1_000;
-
-/// Whether the caller hung up before anybody could have come back.
-fn left_at_once(story: &Story, lost_ms: u64) -> bool {
-    story.facts.iter().any(|fact| {
-        let left = matches!(&fact.what, What::Ended { how } if how.contains("the caller hung up"));
-        left && fact.ms < lost_ms + AT_ONCE_MS
-    })
-}
-
-/// Whether an answer was heard to its end after that moment; a caller who asked nothing more was
-/// spoken to.
-fn has_gone_on(story: &Story, lost_ms: u64) -> bool {
-    let asks = |fact: &Fact| matches!(fact.what, What::Said { .. }) && fact.ms > lost_ms;
-    let asked = story.facts.iter().any(asks);
-    let later = story.facts.iter().filter_map(|fact| match &fact.what {
-        What::Heard(heard) if heard.arrived_ms >= lost_ms => Some(heard.words.as_str()),
+/// Whether the caller waited for as long as anybody does, and spoke into the answer then.
+fn is_spoken_over(story: &Story, hearing: &Hearing, matter: &str) -> bool {
+    let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+    let mut said = story.facts.iter().filter_map(|fact| match &fact.what {
+        What::Said { words, .. } => Some((fact.ms, words.split_whitespace().find_map(matter_of))),
         _ => None,
     });
-    let heard: String = later.collect();
-    if !asked {
-        return !heard.is_empty();
-    }
-    story.matters.iter().any(|matter| heard.contains(&end_of(matter)))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use switchhook::caller::record::Heard;
-
-    use super::*;
-    use crate::{
-        faults::{Fault, Happened},
-        model::answer,
-    };
-
-    /// What is said at that moment, and heard a moment later, if anything.
-    fn said(ms: u64, matter: &str, heard: &[&str]) -> Vec<Fact> {
-        let (turn, words) = (matter.parse().unwrap(), question(matter));
-        let said = Fact { ms, what: What::Said { turn, words, socket: 1 } };
-        let heard = heard.iter().map(|words| {
-            let (arrived_ms, words) = (ms + 100, (*words).to_owned());
-            let heard = Heard { turn, cycle: 1, words, arrived_ms, until_ms: ms + 101, last: true };
-            Fact { ms: ms + 100, what: What::Heard(heard) }
-        });
-        [said].into_iter().chain(heard).collect()
-    }
-
-    fn story(matters: &[&str], facts: &[Vec<Fact>]) -> Story {
-        let opened = What::Opened { socket: 1, session: String::new() };
-        let rang = What::Rang { call: String::new(), unix_ms: 0, variant: "socket".to_owned() };
-        let begin = [rang, opened].map(|what| Fact { ms: 0, what });
-        Story {
-            sid: "CA1".to_owned(),
-            matters: matters.iter().map(|matter| (*matter).to_owned()).collect(),
-            facts: begin.into_iter().chain(facts.concat()).collect(),
-            ..Story::default()
-        }
-    }
-
-    fn kept(matters: &[&str]) -> Value {
-        let line = |matter: &&str| json!({"role": "customer", "text": question(matter)});
-        json!({"transcript": matters.iter().map(line).collect::<Vec<_>>()})
-    }
-
-    fn look(story: &Story, kept: &Value, happened: Vec<Happened>) -> Verdict {
-        let lines = [("CA1".to_owned(), vec![(1, 0)])].into_iter().collect();
-        let mut verdict = Verdict::default();
-        verdict.look(story, kept, &Lying::default(), &Circumstances { happened, lines });
-        verdict
-    }
-
-    fn found(verdict: &Verdict) -> Vec<&'static str> {
-        let found = verdict.violations().into_iter().filter(|(_, found)| !found.is_empty());
-        found.map(|(what, _)| what).collect()
-    }
-
-    #[test]
-    fn a_turn_that_nobody_kept_is_lost_unless_its_engine_was_dead() {
-        let talk = [said(1_000, "1", &[]), said(5_000, "2", &[&answer("2")])];
-        let story = story(&["1", "2"], &talk);
-        let calm = look(&story, &kept(&["2"]), Vec::new());
-        assert_eq!(found(&calm), ["other turns lost"]);
-        let killed =
-            Happened { fault: Fault::Kill, engine: Some(0), from_ms: 1_100, until_ms: 3_000 };
-        let excused = look(&story, &kept(&["2"]), vec![killed]);
-        assert_eq!((found(&excused), excused.to_the_dead), (vec![], 1));
-        // Its answer had begun, so it had to be kept whatever happened.
-        let acknowledged = look(&story, &kept(&["1"]), vec![killed]);
-        assert_eq!(found(&acknowledged), ["acknowledged turns lost"]);
-    }
-
-    #[test]
-    fn an_answer_that_is_heard_twice_and_a_turn_that_is_kept_twice_are_found() {
-        let twice = story(&["1"], &[said(1_000, "1", &[&answer("1"), &answer("1")])]);
-        assert_eq!(found(&look(&twice, &kept(&["1"]), Vec::new())), ["answers heard twice"]);
-        let once = story(&["1"], &[said(1_000, "1", &[&answer("1")])]);
-        assert_eq!(found(&look(&once, &kept(&["1", "1"]), Vec::new())), ["turns kept twice"]);
-        assert_eq!(found(&look(&once, &kept(&["1"]), Vec::new())), [""; 0]);
-    }
-
-    #[test]
-    fn a_caller_who_stays_on_the_line_without_an_answer_has_not_gone_on() {
-        let lost = |ms| vec![Fact { ms, what: What::Lost { socket: 1, why: String::new() } }];
-        let before = story(&["1"], &[said(1_000, "1", &[&answer("1")]), lost(3_000)]);
-        let verdict = look(&before, &kept(&["1"]), Vec::new());
-        assert_eq!((verdict.hit, verdict.resumed), (1, 0));
-        assert_eq!(found(&verdict), ["calls hit that heard no answer any more"]);
-        let after = story(&["1"], &[lost(500), said(1_000, "1", &[&answer("1")])]);
-        assert_eq!(look(&after, &kept(&["1"]), Vec::new()).resumed, 1);
-    }
+    let Some((asked, _)) = said.find(|(_, asked)| *asked == Some(matter)) else { return false };
+    let again = said.next().map(|(again, _)| again);
+    let last = hearing.about(matter).map(|word| word.heard_ms).max();
+    again.zip(last).is_some_and(|(again, last)| {
+        again >= asked + millis(PATIENCE) && last + millis(BEING_SPOKEN) >= again
+    })
 }

@@ -8,11 +8,15 @@ use switchhook::caller::record::{Fact, What};
 use crate::{
     callers::Story,
     faults::{Fault, Happened},
+    model::Asked,
 };
 
 /// An engine that dies has what came so shortly before in no store yet, ms: the append has 80 and a
 /// replica as long again, and then it goes into the journal.
 const UNSTORED_MS: u64 = 300;
+
+/// A balancer that dies has what came so shortly before passed on to nobody, ms.
+const UNPASSED_MS: u64 = 50;
 
 /// Times of the machine's one clock that were rounded apart, ms.
 const ROUNDED_MS: u64 = 5;
@@ -23,12 +27,15 @@ pub(crate) struct Circumstances {
     pub(crate) happened: Vec<Happened>,
     /// The lines of each call: since when, and to which engine.
     pub(crate) lines: HashMap<String, Vec<(u64, usize)>>,
+    /// When the model was asked about what.
+    pub(crate) asked: Asked,
 }
 
 /// How words came to be lost that nobody had acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Excuse {
-    /// Their socket led to an engine that was dead, about to die, or stood still.
+    /// Their socket led to an engine that was dead, about to die, or stood still, or to a balancer
+    /// that was.
     Dead,
     /// There was no socket, and Twilio gave the session up with all that waited for one.
     GivenUp,
@@ -51,6 +58,12 @@ impl Circumstances {
             return is_given_up(story, nth).then_some(Excuse::GivenUp);
         }
         let at = rang_ms(story) + ms;
+        let mut stampedes = self.happened.iter().filter(|hit| hit.fault == Fault::Stampede);
+        if stampedes
+            .any(|hit| (hit.from_ms.saturating_sub(UNPASSED_MS)..=hit.until_ms).contains(&at))
+        {
+            return Some(Excuse::Dead);
+        }
         let engine = self.engine(story, socket)?;
         let mut hits = self.happened.iter().filter(|happened| happened.engine == Some(engine));
         let dead = |hit: &Happened| {
@@ -143,6 +156,7 @@ mod tests {
         Circumstances {
             happened: vec![Happened { fault, engine: Some(engine), from_ms, until_ms }],
             lines: HashMap::from([("CA1".to_owned(), vec![(RANG + 105, 0), (RANG + 9_005, 1)])]),
+            ..Circumstances::default()
         }
     }
 
@@ -161,6 +175,18 @@ mod tests {
         assert_eq!(frozen.excuse(&story("socket", soon), "words"), Some(Excuse::Dead));
         let next = story("socket", vec![(100, opened(1)), (9_000, opened(2)), (9_100, said(2))]);
         assert_eq!(frozen.excuse(&next, "words"), None);
+    }
+
+    #[test]
+    fn words_to_a_balancer_that_dies_are_excused_in_that_moment_alone() {
+        let mut stampede = broken(Fault::Stampede, 0, 4_000, 4_010);
+        stampede.happened[0].engine = None;
+        let excuse = |ms| {
+            let talk = story("socket", vec![(100, opened(1)), (ms, said(1))]);
+            stampede.excuse(&talk, "words")
+        };
+        assert_eq!((excuse(3_960), excuse(4_005)), (Some(Excuse::Dead), Some(Excuse::Dead)));
+        assert_eq!((excuse(3_900), excuse(4_100)), (None, None));
     }
 
     #[test]

@@ -13,6 +13,10 @@ use crate::{cluster::Cut, house::House};
 /// nothing for half a minute.
 const ELECTED_WITHIN: Duration = Duration::from_secs(90);
 
+/// By how much a slow Redis answers late: engines wait 80 ms for a turn and 200 ms for the rest, and
+/// throw a connection away after 500.
+const SLOW_MS: std::ops::Range<u64> = 20..250;
+
 /// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -33,6 +37,10 @@ pub(crate) enum Fault {
     Outage,
     /// Somebody empties Redis.
     Flush,
+    /// Redis answers late, and its replicas as well.
+    Slow,
+    /// The balancer dies, and another takes its place: all sockets come back at once.
+    Stampede,
 }
 
 impl fmt::Display for Fault {
@@ -62,9 +70,18 @@ pub(crate) struct Counts {
     pub(crate) drains: usize,
     pub(crate) outages: usize,
     pub(crate) flushes: usize,
+    pub(crate) slows: usize,
+    pub(crate) stampedes: usize,
 }
 
 impl Counts {
+    /// Whether nothing happens but that engines drain.
+    pub(crate) fn are_drains_alone(&self) -> bool {
+        let Self { kills, zombies, failovers, partitions, drains, outages, flushes, .. } = *self;
+        let others = kills + zombies + failovers + partitions + outages + flushes;
+        drains > 0 && others + self.slows + self.stampedes == 0
+    }
+
     /// All of them, in an order that the seed gives. Partitions of both kinds take turns.
     pub(crate) fn plan(self, seed: u64) -> Vec<Fault> {
         let mut dice = fastrand::Rng::with_seed(seed);
@@ -78,6 +95,8 @@ impl Counts {
             (Fault::Drain, self.drains),
             (Fault::Outage, self.outages),
             (Fault::Flush, self.flushes),
+            (Fault::Slow, self.slows),
+            (Fault::Stampede, self.stampedes),
         ];
         let mut plan: Vec<_> =
             all.into_iter().flat_map(|(fault, count)| std::iter::repeat_n(fault, count)).collect();
@@ -178,6 +197,11 @@ impl Breaker<'_> {
                 self.house.redis.at(master).order(&["FLUSHALL"]);
                 (master.to_string(), None)
             }
+            Fault::Slow => (self.slow(), None),
+            Fault::Stampede => {
+                self.house.balancer.replace();
+                ("the balancer".to_owned(), None)
+            }
         }
     }
 
@@ -195,6 +219,17 @@ impl Breaker<'_> {
         });
         self.house.engine(nth).restart();
         nth
+    }
+
+    /// Every request to a Redis is on its way for longer than an engine waits for a turn, or for less.
+    fn slow(&mut self) -> String {
+        let late = Duration::from_millis(self.dice.u64(SLOW_MS));
+        self.house.redis.servers.iter().for_each(|server| server.slow(late));
+        self.rest(4_000..9_000);
+        self.house.redis.servers.iter().for_each(|server| server.slow(Duration::ZERO));
+        self.mended_ms = Some(unix_ms());
+        let now = self.house.whole_again();
+        format!("all of Redis by {} ms, {now} is the master now", late.as_millis())
     }
 
     fn partition(&mut self) -> String {
@@ -224,5 +259,46 @@ impl Breaker<'_> {
             server.cut(if server.port == master { its } else { others });
         }
         self.house.sentinels.sentinels.iter().for_each(|sentinel| sentinel.cut(others));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Counts = Counts {
+        kills: 0,
+        zombies: 0,
+        failovers: 0,
+        partitions: 0,
+        drains: 0,
+        outages: 0,
+        flushes: 0,
+        slows: 0,
+        stampedes: 0,
+    };
+
+    #[test]
+    fn a_plan_has_each_fault_as_often_as_it_was_asked_for_in_an_order_of_the_seed() {
+        let counts = Counts { kills: 4, slows: 3, stampedes: 2, partitions: 2, ..NONE };
+        let plan = counts.plan(1);
+        let count = |fault| plan.iter().filter(|planned| **planned == fault).count();
+        assert_eq!([Fault::Kill, Fault::Slow, Fault::Stampede].map(count), [4, 3, 2]);
+        assert_eq!(plan.len(), 11);
+        assert_eq!(plan, counts.plan(1));
+        assert!((2..9).any(|seed| counts.plan(seed) != plan));
+    }
+
+    #[test]
+    fn a_plan_of_drains_alone_is_known() {
+        assert!(Counts { drains: 1, ..NONE }.are_drains_alone());
+        for counts in [
+            NONE,
+            Counts { drains: 1, kills: 1, ..NONE },
+            Counts { drains: 1, slows: 1, ..NONE },
+            Counts { drains: 1, stampedes: 1, ..NONE },
+        ] {
+            assert!(!counts.are_drains_alone(), "{counts:?}");
+        }
     }
 }

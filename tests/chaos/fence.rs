@@ -29,6 +29,8 @@ pub(crate) struct Fence {
     pub(crate) asked: usize,
     /// Turns at the end whose writing was not seen: a server had just changed its role.
     pub(crate) unseen: usize,
+    /// Turns at the end that were looked at.
+    pub(crate) kept: usize,
     owners: HashMap<(String, u64), HashSet<String>>,
     /// When each epoch of a call was given first.
     given: HashMap<String, BTreeMap<u64, u64>>,
@@ -109,6 +111,7 @@ impl Fence {
             epoch == lying.epoch || lying.turns.values().any(|(mark, _)| *mark == epoch)
         };
         for (place, (mark, print)) in &lying.turns {
+            self.kept += 1;
             let told = || format!("{sid} {place} under {mark}");
             if !given.contains_key(mark) && !logged.contains(mark) {
                 self.unowned.push(told());
@@ -204,7 +207,7 @@ mod tests {
         fence.conclude();
         assert_eq!(fence.shared.len(), 1, "{:?}", fence.shared);
         assert_eq!(fence.unowned, ["CA1 2c under 30"]);
-        assert_eq!(fence.unseen, 2);
+        assert_eq!((fence.unseen, fence.kept), (2, 2));
         let mut blind = Fence::default();
         blind.conclude();
         assert_eq!(blind.unowned, ["no write was seen at all"]);

@@ -2,8 +2,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::Path,
-    time::Duration,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -11,12 +11,18 @@ use serde_json::Value;
 use crate::{
     cluster::{Engine, Haproxy, Replicated, Sentinels, free_port, wait_for},
     fence::Lying,
+    findings::{Finding, Findings},
+    journals::KEYS,
+    rest::unrest,
     trace::print,
     witness::Witness,
 };
 
 /// How long anything that heals may take.
 const HEALS_WITHIN: Duration = Duration::from_secs(60);
+
+/// How often an engine is asked whether it has come to rest.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Dropped from the door to the store.
 pub(crate) struct House {
@@ -42,7 +48,7 @@ impl House {
             ("OPENAI_BASE_URL", model),
             ("OPENAI_API_KEY", "sk-chaos"),
             ("RELAY_APPLICATION_RECONNECT", "true"),
-            ("TRANSCRIPT_KEYS", "k:QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="),
+            ("TRANSCRIPT_KEYS", KEYS),
             ("DRAIN_SECONDS", &*drain),
             ("MAX_CALL_SECONDS", "7200"),
             ("MAX_TURNS", "2000"),
@@ -71,13 +77,26 @@ impl House {
         master
     }
 
-    /// Waits until every engine has its calls in Redis.
-    pub(crate) fn calm(&self) {
-        for engine in &self.engines {
-            wait_for("an engine is well", HEALS_WITHIN, || {
-                (engine.readiness() == Some(200)).then_some(())
-            });
+    /// Waits until every engine is well and has its calls in Redis; those that do not come to rest.
+    pub(crate) fn calm(&self) -> Findings {
+        let (began, mut findings) = (Instant::now(), Findings::default());
+        for (engine, nth) in self.engines.iter().zip(1..) {
+            while let Some(why) = unrest(engine) {
+                if began.elapsed() > HEALS_WITHIN {
+                    findings.add(Finding::Restless, format!("engine {nth}: {why}"));
+                    break;
+                }
+                #[expect(clippy::disallowed_methods, reason = "the thread has nothing else to do")]
+                std::thread::sleep(LOOK_AGAIN);
+            }
         }
+        findings
+    }
+
+    /// Kills the engines; the folders of their journals.
+    pub(crate) fn close(&mut self) -> Vec<PathBuf> {
+        self.engines.iter_mut().for_each(Engine::kill);
+        self.engines.iter().map(|engine| engine.dir().join("data")).collect()
     }
 
     /// A call as it lies in Redis.

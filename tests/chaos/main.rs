@@ -14,16 +14,23 @@ mod circumstances;
 mod cluster;
 mod faults;
 mod fence;
+mod findings;
+mod gaps;
+mod hearing;
 mod house;
+mod journals;
 mod latency;
 mod model;
+mod phrases;
 mod report;
+mod rest;
 mod trace;
 mod witness;
+mod words;
 
 use std::{
     cell::Cell,
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     process::{Command, ExitCode},
     rc::Rc,
@@ -39,7 +46,8 @@ use self::{
     circumstances::Circumstances,
     faults::{Counts, Happened},
     house::House,
-    model::Model,
+    model::{Asked, Model},
+    phrases::Phrases,
     report::Report,
 };
 
@@ -86,6 +94,12 @@ struct Options {
     /// FLUSHALL.
     #[arg(long, default_value_t = 1)]
     flushes: usize,
+    /// All of Redis late for some seconds.
+    #[arg(long, default_value_t = 1)]
+    slows: usize,
+    /// kill -9 of the balancer, with another one in its place: every socket at once.
+    #[arg(long, default_value_t = 1)]
+    stampedes: usize,
     /// How long an engine that ends serves its calls before it moves them, seconds.
     #[arg(long, default_value_t = 3)]
     drain_seconds: u64,
@@ -101,21 +115,69 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options, program: PathBuf) -> ExitCode {
-    let model = Model::start().expect("a model");
-    let mut house = House::start(&program, &model.url, options.drain_seconds);
-    let counts = Counts {
-        kills: options.kills,
-        zombies: options.zombies,
-        failovers: options.failovers,
-        partitions: options.partitions,
-        drains: options.drains,
-        outages: options.outages,
-        flushes: options.flushes,
-    };
-    let plan = counts.plan(options.seed);
-    println!("seed {}: {} calls, {} faults", options.seed, options.calls, plan.len());
-    let length = Duration::from_secs_f64(options.minutes * 60.0);
-    let until = Instant::now() + length;
+    let phrases = Phrases::of_the_line();
+    let model = Model::start(&phrases.resume).expect("a model");
+    let house = House::start(&program, &model.url, options.drain_seconds);
+    let counts = options.counts();
+    println!(
+        "seed {}: {} calls, {} faults",
+        options.seed,
+        options.calls,
+        counts.plan(options.seed).len()
+    );
+    let (house, heard) = talk(&options, house).await;
+    let (mut house, restless) = tokio::task::spawn_blocking(move || {
+        let restless = house.calm();
+        (house, restless)
+    })
+    .await
+    .expect("a calm house");
+    let Heard { stories, never, happened, client } = heard;
+    let faults = happened.len();
+    let mut verdict = Verdict::new(phrases);
+    verdict.findings = restless;
+    let kept = check(&house, &stories, (happened, model.asked()), &client, &mut verdict).await;
+    for journal in house.close() {
+        journals::compare(&journal, &kept, &mut verdict.findings).await;
+    }
+    verdict.conclude(counts.are_drains_alone());
+    let logs: Vec<_> = house.engines.iter().map(cluster::Engine::log).collect();
+    let report =
+        Report { verdict: &verdict, stories: &stories, never: &never, faults, logs: &logs };
+    let clean = report.tell(options.seed, options.verbose);
+    model.stop().await;
+    drop(house);
+    if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Options {
+    fn counts(&self) -> Counts {
+        Counts {
+            kills: self.kills,
+            zombies: self.zombies,
+            failovers: self.failovers,
+            partitions: self.partitions,
+            drains: self.drains,
+            outages: self.outages,
+            flushes: self.flushes,
+            slows: self.slows,
+            stampedes: self.stampedes,
+        }
+    }
+}
+
+/// What the callers brought home, and what was broken meanwhile.
+struct Heard {
+    stories: Vec<Story>,
+    /// Why calls never began.
+    never: Vec<String>,
+    happened: Vec<Happened>,
+    client: awc::Client,
+}
+
+/// Lets all callers talk while the house is broken by the plan.
+async fn talk(options: &Options, mut house: House) -> (House, Heard) {
+    let until = Instant::now() + Duration::from_secs_f64(options.minutes * 60.0);
     let crowd = Crowd {
         url: house.balancer.url(),
         seed: options.seed,
@@ -135,50 +197,38 @@ async fn run(options: Options, program: PathBuf) -> ExitCode {
     let warm = Duration::from_secs(options.calls / RINGS + 8);
     tokio::time::sleep(warm).await;
     println!("{} callers talk", crowd.talking.get());
-    let (seed, outage) = (options.seed, Duration::from_secs(options.outage_seconds));
-    let faults_until = until - CALM;
+    let (plan, seed) = (options.counts().plan(options.seed), options.seed);
+    let outage = Duration::from_secs(options.outage_seconds);
     let broken = tokio::task::spawn_blocking(move || {
-        let done = faults::perform(&mut house, &plan, seed, outage, faults_until);
+        let done = faults::perform(&mut house, &plan, seed, outage, until - CALM);
         (house, done)
     });
-    let (house, done) = broken.await.expect("the faults");
-    let mut stories = Vec::new();
-    let mut never = Vec::new();
+    let (house, happened) = broken.await.expect("the faults");
+    let (mut stories, mut never) = (Vec::new(), Vec::new());
     for caller in callers {
         match caller.await.expect("a caller") {
             Ok(story) => stories.push(story),
             Err(error) => never.push(error),
         }
     }
-    let house = tokio::task::spawn_blocking(move || {
-        house.calm();
-        house
-    });
-    let house = house.await.expect("a calm house");
-    let faults = done.len();
-    let verdict = check(&house, &stories, done, &crowd.client).await;
-    let logs: Vec<_> = house.engines.iter().map(cluster::Engine::log).collect();
-    let (verdict, stories, never) = (&verdict, &stories, &never);
-    let report = Report { verdict, stories, never, faults, logs: &logs };
-    let clean = report.tell(options.seed, options.verbose);
-    model.stop().await;
-    drop(house);
-    if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    (house, Heard { stories, never, happened, client: crowd.client })
 }
 
+/// Compares every call with what is kept of it, and tells that.
 async fn check(
     house: &House,
     stories: &[Story],
-    happened: Vec<Happened>,
+    (happened, asked): (Vec<Happened>, Asked),
     client: &awc::Client,
-) -> Verdict {
-    let mut verdict = Verdict::default();
+    verdict: &mut Verdict,
+) -> HashMap<String, Value> {
     for events in house.witness.tell(&house.redis.servers) {
         verdict.fence.watch(&events);
     }
     let (logged, none) = (house.epochs(), HashSet::new());
-    let all = Circumstances { happened, lines: house.lines() };
+    let all = Circumstances { happened, lines: house.lines(), asked };
     let url = house.engines.first().expect("an engine").url();
+    let mut calls = HashMap::new();
     for story in stories {
         let path = format!("{url}/api/transcript/{}", story.sid);
         let kept: Value = match client.get(path).timeout(Duration::from_secs(10)).send().await {
@@ -188,9 +238,9 @@ async fn check(
         let lying = house.lying(&story.sid);
         verdict.look(story, &kept, &lying, &all);
         verdict.fence.compare(&story.sid, &lying, logged.get(&story.sid).unwrap_or(&none));
+        calls.insert(story.sid.clone(), kept);
     }
-    verdict.fence.conclude();
-    verdict
+    calls
 }
 
 /// Builds the engine as this program was built; cargo builds none for an example.

@@ -1,12 +1,18 @@
 //! A model whose answers tell which question they are for. Of an answer that a caller has heard the
-//! beginning of it gives the rest.
+//! beginning of it gives the rest. It writes down when it was asked about what.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
+
+use crate::words::{answer, matter_of};
 
 /// From the question to the first word.
 pub(crate) const FIRST: Duration = Duration::from_millis(100);
@@ -14,32 +20,33 @@ pub(crate) const FIRST: Duration = Duration::from_millis(100);
 /// From word to word.
 const GAP: Duration = Duration::from_millis(25);
 
-/// What the caller says to be asked about that matter.
-pub(crate) fn question(matter: &str) -> String {
-    format!("Please look at matter {matter}.")
-}
+/// When it was asked about each matter, ms since 1970.
+pub(crate) type Asked = HashMap<String, Vec<u64>>;
 
-/// What is answered.
-pub(crate) fn answer(matter: &str) -> String {
-    format!("Matter {matter} was looked at this morning, and we are through with {matter}.")
-}
-
-/// The end of the answer: whoever has heard it has heard all.
-pub(crate) fn end_of(matter: &str) -> String {
-    format!("through with {matter}.")
+/// What every request meets.
+#[derive(Debug)]
+struct Desk {
+    asked: Mutex<Asked>,
+    /// What the engine says behind a break.
+    resume: String,
 }
 
 /// A server that answers until it is stopped.
 pub(crate) struct Model {
     pub(crate) url: String,
+    desk: Arc<Desk>,
     handle: ServerHandle,
 }
 
 impl Model {
-    pub(crate) fn start() -> std::io::Result<Self> {
-        let server = HttpServer::new(|| {
+    /// Starts one for engines that say so behind a break.
+    pub(crate) fn start(resume: &str) -> std::io::Result<Self> {
+        let desk = Arc::new(Desk { asked: Mutex::default(), resume: resume.to_owned() });
+        let shared = web::Data::from(Arc::clone(&desk));
+        let server = HttpServer::new(move || {
             App::new()
                 .app_data(web::JsonConfig::default().limit(8 << 20))
+                .app_data(shared.clone())
                 .route("/v1/chat/completions", web::post().to(complete))
         })
         .workers(1)
@@ -49,7 +56,12 @@ impl Model {
         let server = server.disable_signals().run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        Ok(Self { url: format!("http://{address}/v1"), handle })
+        Ok(Self { url: format!("http://{address}/v1"), desk, handle })
+    }
+
+    /// When it was asked about what until now.
+    pub(crate) fn asked(&self) -> Asked {
+        self.desk.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) async fn stop(self) {
@@ -57,8 +69,15 @@ impl Model {
     }
 }
 
-async fn complete(body: web::Json<Value>) -> HttpResponse {
-    let text = rest(&body);
+async fn complete(body: web::Json<Value>, desk: web::Data<Desk>) -> HttpResponse {
+    let talk = Talk::of(&body);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    for matter in &talk.matters {
+        let mut asked = desk.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.entry(matter.clone()).or_default().push(now);
+    }
+    let text = talk.rest(&desk.resume);
     let words: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
     let chunks = words.into_iter().enumerate().map(|(nth, word)| {
         let delta = json!({"choices": [{"delta": {"content": word}, "finish_reason": null}]});
@@ -75,26 +94,69 @@ async fn complete(body: web::Json<Value>) -> HttpResponse {
     HttpResponse::Ok().content_type("text/event-stream").streaming(body)
 }
 
-/// What is still to be said: all of the answer, or what comes behind its part that was heard.
-fn rest(body: &Value) -> String {
-    let messages = body["messages"].as_array().cloned().unwrap_or_default();
-    let text = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
-    let Some(asked) = messages.iter().rposition(|message| message["role"] == "user") else {
-        return "Hello.".to_owned();
-    };
-    let asked_text = messages.get(asked).map(text).unwrap_or_default();
-    let Some((_, matter)) = asked_text.split_once("matter ") else {
-        return "I do not know.".to_owned();
-    };
-    let matter = matter.trim_end_matches(['.', '\n', ' ']);
-    let all = answer(matter);
-    // Behind what was heard stands why it broke off, in brackets, and perhaps a word about the break.
-    let mut said = messages.iter().skip(asked + 1).map(text);
-    let begun = said.find_map(|said| {
-        let heard = said.split(" [").next().unwrap_or_default().trim();
-        all.strip_prefix(heard)
-            .filter(|_| !heard.is_empty())
-            .map(|rest| rest.trim_start().to_owned())
-    });
-    begun.unwrap_or(all)
+/// What it was asked last, and what the caller has heard since.
+struct Talk {
+    matters: Vec<String>,
+    heard: Vec<String>,
+}
+
+impl Talk {
+    fn of(body: &Value) -> Self {
+        let messages = body["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let text = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
+        let asked = messages.iter().rposition(|message| message["role"] == "user");
+        let question = asked.and_then(|asked| messages.get(asked)).map(text).unwrap_or_default();
+        let matters = question.split_whitespace().filter_map(matter_of).map(str::to_owned);
+        let later = messages.iter().skip(asked.map_or(messages.len(), |asked| asked + 1));
+        Self { matters: matters.collect(), heard: later.map(text).collect() }
+    }
+
+    /// What is still to be said: all of the answer, or what comes behind its parts that were heard.
+    fn rest(&self, resume: &str) -> String {
+        if self.matters.is_empty() {
+            return "I do not know.".to_owned();
+        }
+        let all = self.matters.iter().map(|matter| answer(matter)).collect::<Vec<_>>().join(" ");
+        let mut rest = all.as_str();
+        for said in &self.heard {
+            // Behind what was heard stands why it broke off, in brackets, before it perhaps a word
+            // about the break before.
+            let heard = said.split(" [").next().unwrap_or_default().trim();
+            let heard = heard.strip_prefix(resume).unwrap_or(heard).trim_start();
+            rest = rest.strip_prefix(heard).unwrap_or(rest).trim_start();
+        }
+        // It broke off behind the last word.
+        if rest.is_empty() { "That is all.".to_owned() } else { rest.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESUME: &str = "Sorry, I am back.";
+
+    fn rest(asked: &str, heard: &[&str]) -> String {
+        let user = json!({"role": "user", "content": asked});
+        let heard = heard.iter().map(|text| json!({"role": "assistant", "content": text}));
+        let messages: Vec<_> = [user].into_iter().chain(heard).collect();
+        Talk::of(&json!({"messages": messages})).rest(RESUME)
+    }
+
+    #[test]
+    fn behind_what_was_heard_comes_the_rest_however_often_it_broke_off() {
+        let asked = "Please look at matter 3x1.";
+        assert_eq!(rest(asked, &[]), answer("3x1"));
+        let once = ["Matter3x1 was [the line failed here]", RESUME];
+        let left = "seen, and 3x1 is settled, it is over3x1now, I think.";
+        assert_eq!(rest(asked, &once), left);
+        let again = format!("{RESUME} seen, and [the line failed here]");
+        assert_eq!(rest(asked, &[once[0], &again]), "3x1 is settled, it is over3x1now, I think.");
+    }
+
+    #[test]
+    fn two_questions_in_one_are_both_answered() {
+        let asked = "Please look at matter 3x1. Please look at matter 3x2.";
+        assert_eq!(rest(asked, &[]), format!("{} {}", answer("3x1"), answer("3x2")));
+    }
 }

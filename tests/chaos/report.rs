@@ -6,8 +6,9 @@ use crate::{
     callers::Story,
     checker::Verdict,
     fence::Fence,
-    latency::{self, Latencies},
-    model::FIRST,
+    findings::Finding,
+    gaps::Gaps,
+    latency::{self, Latencies, Wait},
 };
 
 /// So many of a kind are named.
@@ -30,14 +31,13 @@ impl Report<'_> {
     pub(crate) fn tell(&self, seed: u64, verbose: bool) -> bool {
         self.tell_counts();
         tell_latencies(&self.verdict.latencies);
-        self.tell_unanswered();
-        let Fence { accepted, refused, asked, unseen, .. } = &self.verdict.fence;
+        let Fence { accepted, refused, asked, unseen, kept, .. } = &self.verdict.fence;
         println!(
             "stale writes accepted: {}, refused: {refused} (of {asked} writes on three servers; of \
-             {unseen} turns kept the writing was not seen)",
+             {unseen} of {kept} turns kept the writing was not seen, 2 in 100 are allowed)",
             accepted.len()
         );
-        let violations = self.tell_violations();
+        let violations = self.tell_findings();
         if verbose {
             self.tell_stories();
         }
@@ -50,55 +50,57 @@ impl Report<'_> {
     }
 
     fn tell_counts(&self) {
-        let Verdict { calls, said, answered, hit, resumed, gaps, .. } = self.verdict;
-        let Verdict { late, apologies, to_the_dead, given_up, .. } = self.verdict;
+        let Verdict { calls, said, answered, gaps, late, .. } = self.verdict;
+        let Verdict { breaks_told, apologies, to_the_dead, given_up, .. } = self.verdict;
+        let Gaps { lost, gone_on, at_once, idle, hit, resumed } = gaps;
         let faults = self.faults;
         println!(
             "\n{calls} calls, {faults} faults, {said} turns said, {answered} answered to the end"
         );
-        println!("{hit} calls hit, {resumed} of them went on, {gaps} sockets lost");
-        println!("{late} turns came late, {apologies} apologies or bridge phrases heard");
         println!(
-            "said into a break and told to nobody: {to_the_dead} to an engine that was dead or \
-             stood still, {given_up} without a socket before Twilio gave the session up"
+            "{resumed} of {hit} calls hit went on behind each gap; of {lost} sockets lost {gone_on} of \
+             {}: {at_once} callers hung up at once, {idle} waited for nothing",
+            lost - at_once - idle
+        );
+        println!(
+            "{late} turns came late, {breaks_told} words about a break and {apologies} apologies heard"
+        );
+        println!(
+            "said into a break and told to nobody: {to_the_dead} to an engine or a balancer that was \
+             dead or stood still, {given_up} without a socket before Twilio gave the session up"
         );
     }
 
-    /// What is no violation, and should not be often.
-    fn tell_unanswered(&self) {
-        let unanswered = &self.verdict.unanswered;
-        println!("{:>6}  turns kept of whose answers no word was heard", unanswered.len());
-        unanswered.iter().take(NAMED).for_each(|one| println!("          {one}"));
-    }
-
-    fn tell_violations(&self) -> usize {
-        let mut violations = self.never.len();
-        println!("{:>6}  calls that never began", self.never.len());
-        for (what, found) in self.verdict.violations() {
-            println!("{:>6}  {what}", found.len());
-            violations += found.len();
-            found.iter().take(NAMED).for_each(|one| println!("          {one}"));
+    /// All kinds, those that must not be first; how many of these there are.
+    fn tell_findings(&self) -> usize {
+        let findings = &self.verdict.findings;
+        println!("must not be:");
+        tell_places("calls that never began", self.never);
+        for what in Finding::ALL {
+            if what == Finding::Beside {
+                println!("may be:");
+            }
+            tell_places(what.told(), findings.of(what));
         }
-        violations
+        self.never.len() + findings.wrong()
     }
 
-    /// The calls with a violation or a long wait, and the engines' logs: all into files, the
-    /// shortest of the former whole.
+    /// The calls of which something is told or that waited long, and the engines' logs: all into
+    /// files, the shortest with a violation whole.
     fn tell_stories(&self) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/chaos"));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let wrong = |story: &&Story| {
-            let mut found = self.verdict.violations().into_iter().flat_map(|(_, found)| found);
-            found.any(|one| one.starts_with(&story.sid))
-        };
-        let slow = |story: &&Story| {
-            let mut told = self.verdict.latencies.slow.iter().chain(&self.verdict.unanswered);
-            told.any(|one| one.starts_with(&story.sid))
+        let findings = &self.verdict.findings;
+        let wrong = |story: &&Story| findings.about(&story.sid) == Some(true);
+        let slow = self.verdict.latencies.slow();
+        let told = |story: &&Story| {
+            let is_slow = slow.iter().any(|wait| wait.place.starts_with(&story.sid));
+            is_slow || findings.about(&story.sid).is_some()
         };
         let keep = |name: String, text: &str| {
             std::fs::write(folder.join(format!("{name}.log")), text).expect("a file");
         };
-        for story in self.stories.iter().filter(|story| wrong(story) || slow(story)) {
+        for story in self.stories.iter().filter(told) {
             keep(story.sid.clone(), &story.log);
         }
         self.logs.iter().zip(1..).for_each(|(log, nth)| keep(format!("engine-{nth}"), log));
@@ -108,11 +110,26 @@ impl Report<'_> {
     }
 }
 
+fn tell_places(what: &str, places: &[String]) {
+    println!("{:>6}  {what}", places.len());
+    places.iter().take(NAMED).for_each(|place| println!("          {place}"));
+}
+
 fn tell_latencies(latencies: &Latencies) {
-    println!("the engine's share, without the model's {} ms, of", FIRST.as_millis());
-    for (what, millis) in latencies.all() {
-        println!("  {what}: {}", latency::told(millis));
+    println!("the engine's share of");
+    for (what, waits) in latencies.all() {
+        println!("  {what}: {}", latency::told(waits));
     }
-    println!("{:>6}  waits longer than a second", latencies.slow.len());
-    latencies.slow.iter().take(NAMED).for_each(|one| println!("          {one}"));
+    let mut gaps: Vec<_> = latencies.gaps.iter().collect();
+    gaps.sort_by_key(|wait| std::cmp::Reverse(wait.engine_ms));
+    tell_waits("the longest gaps", &gaps);
+    let slow = latencies.slow();
+    tell_waits(&format!("{} waits longer than a second", slow.len()), &slow);
+}
+
+fn tell_waits(what: &str, waits: &[&Wait]) {
+    println!("{what}:");
+    for Wait { engine_ms, ms, place } in waits.iter().take(NAMED) {
+        println!("          {engine_ms} ms, {ms} with the model: {place}");
+    }
 }

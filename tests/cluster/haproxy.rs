@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::{
     DEPLOY, free_port,
     process::{Running, guarded, need},
-    waiting::{STARTS_WITHIN, answer},
+    waiting::{STARTS_WITHIN, answer, wait_for},
 };
 
 /// A balancer of the test's own.
@@ -22,6 +22,7 @@ pub(crate) struct Haproxy {
     pub(crate) port: u16,
     /// The port with TLS.
     pub(crate) tls_port: u16,
+    engines: [u16; 3],
     dir: TempDir,
 }
 
@@ -35,17 +36,25 @@ impl Haproxy {
     pub(crate) fn at(port: u16, engines: [u16; 3]) -> Self {
         let (dir, tls_port) = (tempfile::tempdir().expect("a folder"), free_port());
         certify(dir.path());
-        let mut command = guarded(program());
-        command.arg("-db");
-        configure(&mut command, dir.path(), [port, tls_port], engines);
-        let running = Running::start(command, &dir.path().join("log"));
-        let mut balancer = Self { running, port, tls_port, dir };
+        let running = run(dir.path(), [port, tls_port], engines);
+        let mut balancer = Self { running, port, tls_port, engines, dir };
         let open = answer(STARTS_WITHIN, || {
             let open = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
             (open || balancer.running.ended().is_some()).then_some(open)
         });
         assert!(open == Some(true), "haproxy does not start: {}", balancer.log());
         balancer
+    }
+
+    /// Kills it as soon as another one listens beside it, as a hurried reload does: every socket is
+    /// lost at once, and none finds the door closed.
+    pub(crate) fn replace(&mut self) {
+        let before = listening(self.port);
+        let next = run(self.dir.path(), [self.port, self.tls_port], self.engines);
+        wait_for("another haproxy listens", STARTS_WITHIN, || {
+            (listening(self.port) > before).then_some(())
+        });
+        self.running = next;
     }
 
     /// What `haproxy -c` says of the file; an error is its complaint.
@@ -80,6 +89,24 @@ impl Haproxy {
     pub(crate) fn pid(&self) -> u32 {
         self.running.pid()
     }
+}
+
+fn run(dir: &Path, ports: [u16; 2], engines: [u16; 3]) -> Running {
+    let mut command = guarded(program());
+    command.arg("-db");
+    configure(&mut command, dir, ports, engines);
+    Running::start(command, &dir.join("log"))
+}
+
+/// How many sockets listen at a port of this machine.
+fn listening(port: u16) -> usize {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let end = format!("0100007F:{port:04X}");
+    let is_it = |line: &&str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields.get(1) == Some(&end.as_str()) && fields.get(3) == Some(&"0A")
+    };
+    sockets.lines().filter(is_it).count()
 }
 
 fn configure(command: &mut Command, dir: &Path, [port, tls]: [u16; 2], engines: [u16; 3]) {

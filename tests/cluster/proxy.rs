@@ -1,4 +1,5 @@
 //! A door before a server, that can be cut: for everybody, for all but one process, or for that one.
+//! It can be slow as well.
 //!
 //! What is cut off stays connected and hears nothing any more, as on a network that loses every
 //! packet: bytes stop both ways, new connections are taken and stay silent. What was sent meanwhile
@@ -9,6 +10,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::OnceLock,
+    time::Duration,
 };
 
 use tokio::{
@@ -39,12 +41,20 @@ pub(crate) enum Cut {
     Only(u32),
 }
 
+/// How a door is.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    cut: Cut,
+    /// For how long it holds back what the server is asked.
+    delay: Duration,
+}
+
 /// A door; it closes, with all its connections, when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     /// Where it listens, on loopback.
     pub(crate) port: u16,
-    cut: watch::Sender<Cut>,
+    state: watch::Sender<State>,
 }
 
 impl Proxy {
@@ -53,17 +63,22 @@ impl Proxy {
         let port = free_port();
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a door");
         listener.set_nonblocking(true).expect("a door");
-        let (cut, cuts) = watch::channel(Cut::Nobody);
+        let (state, states) = watch::channel(State { cut: Cut::Nobody, delay: Duration::ZERO });
         runtime().spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a door");
-            take(listener, server, cuts).await;
+            take(listener, server, states).await;
         });
-        Self { port, cut }
+        Self { port, state }
     }
 
     /// Cuts it so, at once and for connections that stand as well.
     pub(crate) fn cut(&self, cut: Cut) {
-        self.cut.send_replace(cut);
+        self.state.send_modify(|state| state.cut = cut);
+    }
+
+    /// Holds back for so long what the server is asked from now on.
+    pub(crate) fn slow(&self, delay: Duration) {
+        self.state.send_modify(|state| state.delay = delay);
     }
 }
 
@@ -79,23 +94,23 @@ fn runtime() -> &'static Handle {
     })
 }
 
-async fn take(listener: TcpListener, server: u16, mut cuts: watch::Receiver<Cut>) {
+async fn take(listener: TcpListener, server: u16, mut states: watch::Receiver<State>) {
     let own = listener.local_addr().expect("a door").port();
     loop {
         tokio::select! {
             taken = listener.accept() => {
                 let Ok((caller, peer)) = taken else { continue };
-                let gate = Gate { socket: socket_of(peer, own), cuts: cuts.clone() };
+                let gate = Gate { socket: socket_of(peer, own), states: states.clone() };
                 tokio::spawn(serve(caller, server, gate));
             }
-            over = gone(&mut cuts) => return over,
+            over = gone(&mut states) => return over,
         }
     }
 }
 
 /// Waits until the door is gone.
-async fn gone(cuts: &mut watch::Receiver<Cut>) {
-    while cuts.changed().await.is_ok() {}
+async fn gone(states: &mut watch::Receiver<State>) {
+    while states.changed().await.is_ok() {}
 }
 
 /// What decides whether a connection passes.
@@ -103,24 +118,32 @@ async fn gone(cuts: &mut watch::Receiver<Cut>) {
 struct Gate {
     /// The number of the socket at its other end, as the system lists it.
     socket: Option<String>,
-    cuts: watch::Receiver<Cut>,
+    states: watch::Receiver<State>,
 }
 
 impl Gate {
     /// Waits until it is open; an error when there is no door any more.
     async fn open(&mut self) -> io::Result<()> {
         loop {
-            let cut = *self.cuts.borrow_and_update();
+            let State { cut, .. } = *self.states.borrow_and_update();
             if self.is_open_when(cut) {
                 return Ok(());
             }
-            self.cuts.changed().await.map_err(io::Error::other)?;
+            self.states.changed().await.map_err(io::Error::other)?;
         }
     }
 
     /// Waits for another cut.
     async fn changed(&mut self) -> io::Result<()> {
-        self.cuts.changed().await.map_err(io::Error::other)
+        self.states.changed().await.map_err(io::Error::other)
+    }
+
+    /// Waits for as long as the door is slow.
+    async fn delay(&self) {
+        let State { delay, .. } = *self.states.borrow();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
     }
 
     fn is_open_when(&self, cut: Cut) -> bool {
@@ -144,12 +167,18 @@ async fn serve(caller: TcpStream, server: u16, mut gate: Gate) -> io::Result<()>
     let ((from_caller, to_caller), (from_server, to_server)) =
         (caller.into_split(), server.into_split());
     tokio::select! {
-        over = pass(from_caller, to_server, gate.clone()) => over,
-        over = pass(from_server, to_caller, gate) => over,
+        over = pass(from_caller, to_server, gate.clone(), true) => over,
+        over = pass(from_server, to_caller, gate, false) => over,
     }
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut gate: Gate) -> io::Result<()> {
+/// What is asked waits at a slow door, what is answered does not.
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut gate: Gate,
+    is_asked: bool,
+) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         gate.open().await?;
@@ -164,6 +193,9 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut gate: Gate) -
         };
         if length == 0 {
             return Ok(());
+        }
+        if is_asked {
+            gate.delay().await;
         }
         gate.open().await?;
         to.write_all(&piece[..length]).await?;
@@ -195,7 +227,7 @@ mod tests {
     use std::{
         io::{ErrorKind, Read as _, Write as _},
         net::{TcpListener, TcpStream},
-        time::Duration,
+        time::Instant,
     };
 
     use super::*;
@@ -251,6 +283,23 @@ mod tests {
         door.cut(Cut::Nobody);
         hears(&old, b"two");
         hears(&new, b"three");
+    }
+
+    #[test]
+    fn a_slow_door_holds_back_what_is_asked_until_it_is_mended() {
+        let door = Proxy::before(echo());
+        let mut socket = connect(&door);
+        door.slow(SILENCE * 2);
+        let asked = Instant::now();
+        socket.write_all(b"one").unwrap();
+        hears_nothing(&socket);
+        hears(&socket, b"one");
+        assert!(asked.elapsed() >= SILENCE * 2);
+        // One that is as slow as that could not answer before.
+        door.slow(Duration::from_secs(60));
+        door.slow(Duration::ZERO);
+        socket.write_all(b"two").unwrap();
+        hears(&socket, b"two");
     }
 
     #[test]

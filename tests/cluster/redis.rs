@@ -87,6 +87,11 @@ impl Redis {
         self.door.as_ref().expect("a door").cut(cut);
     }
 
+    /// Has its door hold back what it is asked for so long.
+    pub(crate) fn slow(&self, delay: Duration) {
+        self.door.as_ref().expect("a door").slow(delay);
+    }
+
     fn wait_until_ready(&mut self) {
         let ready = answer(STARTS_WITHIN, || {
             let pong = self.try_order(&["PING"]).is_ok_and(|answer| answer == "PONG");
