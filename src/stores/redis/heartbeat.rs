@@ -41,9 +41,15 @@ impl Heartbeat {
 
 async fn beat(link: Link, engine: Engine, lost: watch::Sender<u64>) {
     let mut known: Option<String> = None;
+    let mut state = link.watch();
     while !lost.is_closed() {
+        state.mark_unchanged();
         let Some(sign) = sign_of_life(&link, &engine).await else {
-            sleep(AGAIN).await;
+            // At once when there is a connection: other engines take a silent one for gone.
+            tokio::select! {
+                () = sleep(AGAIN) => {}
+                Ok(()) = state.changed() => {}
+            }
             continue;
         };
         let before = known.replace(sign.now).unwrap_or(sign.before);
