@@ -243,8 +243,10 @@ pub struct Conversation {
     replays: Replays,
     /// Nothing was said or done yet about what a session before this one left.
     inherits: bool,
-    /// When Twilio gave up a session of this call last: its voice fell silent then.
+    /// When Twilio gave up the session before this one: its voice fell silent then.
     failed_at: Option<Timestamp>,
+    /// It has given up this one, and there was no line since.
+    failed: bool,
     /// The sessions of the call keep being lost, and nobody was sought for that yet.
     keeps_failing: bool,
     /// What came out of the markers: reused for every token.
@@ -273,7 +275,8 @@ impl Conversation {
             moved: record.was_moved(),
             replays: Replays::of(&record.transcript),
             inherits: true,
-            failed_at: record.rejoins.last().copied(),
+            failed_at: record.failed_at(),
+            failed: false,
             keeps_failing: resuming::keeps_failing(&record),
             greeting: record.greeting,
             identified: !record.caller.is_empty(),

@@ -91,8 +91,7 @@ pub struct CallRecord {
     /// When the call was connected again after its session failed, newest last, bounded.
     #[serde(default)]
     pub rejoins: Vec<Timestamp>,
-    /// When a session went on with the call on a socket that Twilio had connected anew by itself,
-    /// newest last, bounded.
+    /// When a session went on with the call on its next line, newest last, bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumes: Vec<Timestamp>,
     /// The last exchange that the agent had spoken in when another engine let the caller go, for as
@@ -152,12 +151,21 @@ impl CallRecord {
         self.moved.is_some_and(|after| self.transcript.last_said() <= after)
     }
 
+    /// When Twilio gave up the last session of the call, if none has gone on since.
+    #[must_use]
+    pub fn failed_at(&self) -> Option<Timestamp> {
+        self.rejoins.last().copied().filter(|at| self.resumes.last().is_none_or(|last| last < at))
+    }
+
     /// Whether the call's sessions were lost so often of late that the next one will not hold either:
     /// the caller hears silence in between.
     #[must_use]
     pub fn keeps_failing(&self, now: Timestamp) -> bool {
-        let lost = self.rejoins.iter().chain(&self.resumes);
-        lost.filter(|&&at| now.since(at) < RESUME_WINDOW).count() >= RESUMES_MAX
+        let of_late = |losses: &[Timestamp]| {
+            losses.iter().filter(|&&at| now.since(at) < RESUME_WINDOW).count()
+        };
+        // A session that Twilio gives up is one loss in either.
+        of_late(&self.rejoins).max(of_late(&self.resumes)) >= RESUMES_MAX
     }
 
     /// Takes a change. A final status stays as it is; everything else still lands.
@@ -322,7 +330,7 @@ pub enum Change {
     },
     /// The session failed with the call still up, and the call was connected again.
     Rejoined,
-    /// A session went on with the call on a socket that Twilio had connected anew by itself.
+    /// A session went on with the call on its next line.
     Resumed,
     /// The call is over.
     Ended {

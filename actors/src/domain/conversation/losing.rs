@@ -29,6 +29,7 @@ impl Conversation {
     /// The old session's queue is gone with it: what the caller has not heard of the words since they
     /// said something last is said again, on the next line.
     pub(super) fn lose_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.failed = true;
         let (lost, _) = *self.line_lost.get_or_insert((now, false));
         self.playback.pause(lost);
         effects.extend([Effect::RefuseLine, Effect::Silence]);

@@ -69,7 +69,7 @@ impl Conversation {
     }
 
     pub(super) fn attached(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        self.count_resume(now, effects);
+        self.note_resume(effects);
         if self.opening.is_on_a_line() && self.line_lost.is_none() {
             // It takes the place of one whose loss nobody has noticed.
             self.line_lost = Some((now, false));
@@ -226,7 +226,7 @@ impl Conversation {
     ) {
         self.playback.speak(now, self.turn, &phrase);
         let mut turn = Turn::new(self.turn, Role::Agent, phrase.clone(), now);
-        turn.reason = reason;
+        (turn.reason, turn.played) = (reason, self.played(now, self.turn, &phrase));
         self.record(turn, effects);
         effects.push(Effect::Say { turn: self.turn, text: phrase, last: true });
     }

@@ -10,12 +10,9 @@ use crate::domain::{
     handoff::KEEPS_FAILING,
     heard::floor_word,
     record::{CallRecord, Change},
-    time::{Millis, Timestamp},
+    time::Timestamp,
     transcript::{Reason, Role, Turn},
 };
-
-/// So soon after Twilio gave a session up, ms, the next one is its doing, and was counted.
-const JUST_FAILED: Millis = 15_000;
 
 /// Whether the sessions of that call keep being lost, and nobody was sought for that.
 pub(super) fn keeps_failing(record: &CallRecord) -> bool {
@@ -25,10 +22,11 @@ pub(super) fn keeps_failing(record: &CallRecord) -> bool {
 }
 
 impl Conversation {
-    /// A session that goes on with a call on its next socket is counted, once.
-    pub(super) fn count_resume(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let told = self.failed_at.is_some_and(|at| now.since(at) < JUST_FAILED);
-        if self.opening == Opening::TakenOver && self.inherits && !self.moved && !told {
+    /// Notes that a session goes on with the call on its next line: what its voice says from now on was
+    /// said by none before.
+    pub(super) fn note_resume(&mut self, effects: &mut Vec<Effect>) {
+        let inherited = self.opening == Opening::TakenOver && self.inherits && !self.moved;
+        if std::mem::take(&mut self.failed) || inherited {
             effects.push(Effect::Settle(Change::Resumed));
         }
     }
@@ -77,9 +75,12 @@ impl Conversation {
             return false;
         }
         let heard = self.heard_of(now, turn);
-        let rest = turn.text.get(heard.len()..).unwrap_or_default();
+        let rest = rest_of(&turn.text, heard.len());
         if has_word(rest) {
-            let phrase = format!("{} {}", self.persona.resume, rest.trim_start());
+            // What it says may be such a rest itself, and begin with that.
+            let again = turn.text.strip_prefix(&self.persona.resume).map(str::trim_start);
+            let rest = again.filter(|again| again.len() < rest.len()).unwrap_or(rest);
+            let phrase = format!("{} {rest}", self.persona.resume);
             self.cut_off(now, turn, heard, effects);
             self.say_phrase(now, phrase, None, effects);
             return true;
@@ -124,7 +125,7 @@ impl Conversation {
         turns.reverse();
         for turn in turns {
             let heard = self.heard_of(now, &turn);
-            let rest = turn.text.get(heard.len()..).unwrap_or_default().trim_start().to_owned();
+            let rest = rest_of(&turn.text, heard.len()).to_owned();
             if !has_word(&rest) {
                 continue;
             }
@@ -155,6 +156,12 @@ impl Conversation {
             self.cut_turn(cut, None, now, effects);
         }
     }
+}
+
+/// What comes behind so many bytes, from its first word on.
+fn rest_of(text: &str, heard: usize) -> &str {
+    let rest = text.get(heard..).unwrap_or_default();
+    rest.trim_start_matches([' ', ',', ';', ':', '.', '!', '?'])
 }
 
 /// The end of the last word that so many characters reach.

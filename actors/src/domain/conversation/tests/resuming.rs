@@ -196,10 +196,44 @@ fn a_call_whose_sessions_are_lost_five_times_a_minute_is_for_a_person() {
         assert_eq!(sought, wanted, "after {resumes}");
         record.apply(&Change::Resumed, next.now);
     }
-    // Twilio's word for it has counted that already.
-    record.apply(&Change::Rejoined, record.seen_at);
+}
+
+#[test]
+fn an_engine_that_dies_over_the_rest_of_an_answer_leaves_the_rest_of_that_to_the_next() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let mut next = go_on(&talk, Some(talk.now));
+    let rest = "letters in a second. And then comes some more of it";
+    assert_eq!(next.heard(), format!("{BREAK} {rest}"));
+    // Its voice has said the word about the break, and a little more.
+    next.now = next.now + 3_000;
+    let mut third = go_on(&next, Some(next.now));
+    assert_eq!(third.heard(), format!("{BREAK} second. And then comes some more of it"));
+    // Of that one not even the word about the break was heard.
+    let mut last = go_on(&third, Some(third.now + 500));
+    assert_eq!(last.heard(), format!("{BREAK} second. And then comes some more of it"));
+}
+
+#[test]
+fn a_session_that_went_on_since_twilio_gave_one_up_has_a_voice_of_its_own() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    record.apply(&Change::Rejoined, talk.now);
+    assert_eq!(record.failed_at(), Some(talk.now));
     let mut next = Talk::new(record.clone());
-    next.now = record.seen_at + 500;
+    next.now = talk.now + 100;
     next.attach();
-    assert!(!next.look().contains(&Effect::Settle(Change::Resumed)));
+    let rest = "letters in a second. And then comes some more of it";
+    assert_eq!(next.heard(), format!("{BREAK} {rest}"));
+    assert!(next.effects.contains(&Effect::Settle(Change::Resumed)));
+    record.apply(&Change::Resumed, next.now);
+    record.transcript = next.machine.transcript().clone();
+    assert_eq!(record.failed_at(), None);
+    // Twilio connects its socket anew: the voice goes on.
+    let mut last = Talk::new(record);
+    last.now = next.now + 1_000;
+    last.attach();
+    assert_eq!(last.heard(), BREAK);
 }
