@@ -21,6 +21,7 @@ use switchhook_actors::{
 
 use super::*;
 use crate::{
+    cluster::parts::wait_for,
     fake_twilio::WORKFLOW_SID,
     harness::{
         door::{Answer, Ask, counted},
@@ -49,11 +50,18 @@ impl Two {
         for engine in [&holder, &other] {
             stands(engine, "ready").await;
         }
-        let options = RingOptions { reconnect: false, ..holder.caller() };
+        // The bridge sentence is still being spoken when the next order comes.
+        let pace = Pace::CharsPerSecond(60.0);
+        let options = RingOptions { reconnect: false, pace, ..holder.caller() };
         let caller = holder.ring_as(options).await;
         let call = caller.call_sid();
         let held = |call: &Value| call["status"] == "active";
         other.transcript_when(call, held).await;
+        // Its first sign of life comes up to 100 ms after it takes calls: until then it has no letters.
+        let sign =
+            format!("sh:i:{}", holder.json("/livez").await["instance"].as_str().expect("one"));
+        let lives = || (redis.order(&["EXISTS", &sign]) == "1").then_some(());
+        wait_for("the holder's sign of life", SOON, lives);
         Self { holder, other, caller, redis }
     }
 
