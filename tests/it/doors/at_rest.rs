@@ -86,3 +86,22 @@ async fn without_keys_words_are_on_the_disk_until_the_caller_is_erased() {
     assert!(log.contains("the calls of a caller were erased"), "{log}");
     assert_eq!(readable(log.as_bytes()), [""; 0], "in the log");
 }
+
+#[actix_web::test]
+async fn a_call_whose_key_is_lost_is_erased_all_the_same() {
+    let (mut engine, sid) = handed_over(&[TRANSCRIPT_KEY]).await;
+    engine.signal("TERM");
+    assert_eq!(engine.exited().await.code(), Some(0));
+    let data = engine.home().join("data");
+    let access = format!("admin:{ADMIN}");
+    let other = Engine::start(&[
+        ("DATA_DIR", data.to_str().expect("a path")),
+        ("TRANSCRIPT_KEYS", "k2:HxABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4="),
+        ("ACCESS_TOKENS", &access),
+    ]);
+    let path = format!("/api/transcript/{sid}");
+    Ask::get(&path).bearer(ADMIN).at(&other).await.problem(503);
+    let erased = Ask::new("DELETE", &path).bearer(ADMIN).at(&other).await;
+    assert_eq!(erased.status, 204);
+    Ask::new("DELETE", &path).bearer(ADMIN).at(&other).await.problem(404);
+}

@@ -9,7 +9,8 @@ fn sid() -> CallSid {
 
 async fn store(server: &Server) -> Redis {
     let store = Redis::start(address(server.port), vault(&["a"]), engine("me"), BEGIN).unwrap();
-    store.ready().await.unwrap();
+    let ready = tokio::time::timeout(std::time::Duration::from_secs(10), store.ready());
+    ready.await.expect("it is ready in time").unwrap();
     store
 }
 
