@@ -18,6 +18,7 @@ mod observed;
 pub mod orders;
 mod outbox;
 mod presence;
+mod receipts;
 mod recording;
 
 use std::{

@@ -25,7 +25,7 @@ use futures_util::stream::poll_fn;
 use switchhook_actors::{
     call_session::{
         CallSession, Peers,
-        messages::{Attach, Heard, LineFrame, LineGone, Silenced},
+        messages::{Attach, Heard, LineFrame, LineGone, Receipts, Silenced},
     },
     directory::Directory,
     domain::{
@@ -43,6 +43,13 @@ use super::error::HttpError;
 
 /// Frames on their way to the socket. When they are that many, the session joins words.
 const FRAMES_OUT: usize = 64;
+
+/// What such a ping carries, so that its answer is no other's.
+const RECEIPT: &[u8] = b"r";
+
+/// How often the peer is pinged while words go out: of words that a lost socket took as much as leaves
+/// in that time may be neither heard nor said again.
+const RECEIPT_EVERY: Duration = Duration::from_millis(25);
 
 /// Text frames in a row that are no messages: as many as Twilio takes from us.
 const UNREADABLE_MAX: u32 = 10;
@@ -82,6 +89,9 @@ pub(super) fn connect(
         id: directory.next_line(),
         session,
         silenced: Silenced::default(),
+        receipts: Receipts::default(),
+        words: 0,
+        asked_at: now,
         cycle_open: false,
         fragments: Fragments::default(),
         heard_at: now,
@@ -103,6 +113,12 @@ struct Line {
     session: Addr<CallSession>,
     /// How often the caller has cut in: words from before may still be in the channel.
     silenced: Silenced,
+    /// What the peer has got of the words.
+    receipts: Receipts,
+    /// Frames of words that were sent, or dropped.
+    words: u64,
+    /// When the peer was pinged for them last.
+    asked_at: Instant,
     /// Whether a talk cycle was opened on this socket and not closed yet.
     cycle_open: bool,
     fragments: Fragments,
@@ -141,7 +157,8 @@ impl Actor for Line {
         // At once as well: a peer that answers is known before it can fall silent.
         ctx.ping(b"");
         ctx.run_interval(self.pings.ping, Self::ping);
-        let attach = Attach { line: self.id, out, silenced: self.silenced.clone() };
+        let (silenced, receipts) = (self.silenced.clone(), self.receipts.clone());
+        let attach = Attach { line: self.id, out, silenced, receipts };
         if self.session.try_send(attach).is_err() {
             tracing::error!(call.sid = %self.sid, "the session of a new line is not there");
             self.close(CloseCode::Error, ctx);
@@ -159,6 +176,10 @@ impl Actor for Line {
 
 impl Line {
     fn send(&mut self, frame: LineFrame, ctx: &mut WebsocketContext<Self>) {
+        if let LineFrame::Words { .. } = &frame {
+            self.ask_for_receipt(ctx);
+            self.words += 1;
+        }
         match frame {
             _ if self.closed => {}
             LineFrame::Words { cuts, last, frame } if self.silenced.allows(cuts) => {
@@ -175,6 +196,16 @@ impl Line {
             LineFrame::Control(frame) => ctx.text(frame),
             LineFrame::Close => self.close(CloseCode::Policy, ctx),
             LineFrame::Broken => self.close(CloseCode::Error, ctx),
+        }
+    }
+
+    /// Before words go out: a peer that does not answer will not have got them.
+    fn ask_for_receipt(&mut self, ctx: &mut WebsocketContext<Self>) {
+        let due = || self.asked_at.elapsed() >= RECEIPT_EVERY;
+        if self.answers_pings && !self.closed && !self.receipts.is_awaited() && due() {
+            self.asked_at = Instant::now();
+            self.receipts.pinged(self.words);
+            ctx.ping(RECEIPT);
         }
     }
 
@@ -262,7 +293,12 @@ impl StreamHandler<Result<Message, ProtocolError>> for Line {
             },
             Ok(Message::Binary(_)) => self.reject("binary", CloseCode::Unsupported, ctx),
             Ok(Message::Ping(data)) => ctx.pong(&data),
-            Ok(Message::Pong(_)) => self.answers_pings = true,
+            Ok(Message::Pong(data)) => {
+                self.answers_pings = true;
+                if data == RECEIPT {
+                    self.receipts.answered();
+                }
+            }
             Ok(Message::Close(reason)) => {
                 self.clean = true;
                 self.hang_up(reason, ctx);

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use super::{
     CallSession,
     messages::{Attach, Heard, LineFrame, LineGone, Silenced},
+    receipts::{Given, Ledger, Receipts},
 };
 use crate::{
     domain::{
@@ -41,6 +42,8 @@ pub(super) struct Mouth {
     since: Option<Timestamp>,
     /// When Twilio last said something on it.
     heard_at: Option<Timestamp>,
+    /// What it was given, as long as it may be lost.
+    ledger: Ledger,
     /// What waits for a line, or for room in its channel, in order.
     unsent: VecDeque<Unsent>,
     /// The wait for room, while there is one.
@@ -61,14 +64,17 @@ enum Unsent {
 
 impl Seat {
     /// What the line is given of it.
-    fn frame(&self, unsent: Unsent) -> LineFrame {
+    fn frame(&self, unsent: Unsent, ledger: &mut Ledger) -> LineFrame {
         match unsent {
-            Unsent::Words { text, last, .. } => LineFrame::Words {
-                cuts: self.silenced.cuts(),
-                last,
-                frame: Outbound::text(&text, last).encode(),
-            },
-            Unsent::EndCycle => LineFrame::EndCycle,
+            Unsent::Words { turn, text, last } => {
+                let frame = Outbound::text(&text, last).encode();
+                ledger.note(Given { turn, text, last });
+                LineFrame::Words { cuts: self.silenced.cuts(), last, frame }
+            }
+            Unsent::EndCycle => {
+                ledger.end_cycle();
+                LineFrame::EndCycle
+            }
             Unsent::Control(frame) => LineFrame::Control(frame),
         }
     }
@@ -85,6 +91,7 @@ impl Mouth {
             .iter()
             .any(|unsent| matches!(unsent, Unsent::Words { last: true, .. } | Unsent::EndCycle));
         self.unsent.retain(|unsent| matches!(unsent, Unsent::Control(_)));
+        self.ledger.forget();
         if dropped_end {
             // The words that would have closed their cycle are gone: the cycle still ends.
             self.unsent.push_front(Unsent::EndCycle);
@@ -118,12 +125,27 @@ impl Mouth {
         self.heard_at.filter(|_| self.has_line())
     }
 
-    fn take(&mut self, seat: Seat, now: Timestamp, ctx: &mut Context<CallSession>) {
+    fn take(
+        &mut self,
+        seat: Seat,
+        receipts: Receipts,
+        now: Timestamp,
+        ctx: &mut Context<CallSession>,
+    ) {
         self.stop_waiting(ctx);
         self.refuse();
+        self.say_lost();
+        self.ledger = Ledger::new(receipts);
         self.newest = Some(seat.id);
         (self.since, self.heard_at) = (Some(now), None);
         self.line = Some(seat);
+    }
+
+    /// What the peer of a lost line has surely not got is for the next one.
+    fn say_lost(&mut self) {
+        for Given { turn, text, last } in self.ledger.lost().rev() {
+            self.unsent.push_front(Unsent::Words { turn, text, last });
+        }
     }
 
     /// Twilio has given the session up.
@@ -210,7 +232,7 @@ impl CallSession {
             && let Some(seat) = &mouth.line
         {
             let gone = match seat.out.try_reserve() {
-                Ok(room) => return room.send(seat.frame(unsent)),
+                Ok(room) => return room.send(seat.frame(unsent, &mut mouth.ledger)),
                 Err(refused) => matches!(refused, TrySendError::Closed(())),
             };
             if gone {
@@ -234,7 +256,7 @@ impl CallSession {
             match (room, &mouth.line) {
                 (Ok(room), Some(seat)) => {
                     if let Some(unsent) = mouth.unsent.pop_front() {
-                        room.send(seat.frame(unsent));
+                        room.send(seat.frame(unsent, &mut mouth.ledger));
                     }
                 }
                 _ => mouth.line = None,
@@ -279,7 +301,7 @@ impl CallSession {
         tracing::info!(line = new.line.0, "a line is attached");
         metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
         let seat = Seat { id: new.line, out: new.out, silenced: new.silenced };
-        self.mouth.take(seat, self.clock.now(), ctx);
+        self.mouth.take(seat, new.receipts, self.clock.now(), ctx);
         if self.peers.pulse.stood_still() {
             self.happen(Input::StoodStill, ctx);
         }
@@ -334,6 +356,7 @@ impl Handler<LineGone> for CallSession {
         metrics::counter!("switchhook_lines_total", "event" => event).increment(1);
         self.mouth.stop_waiting(ctx);
         self.mouth.line = None;
+        self.mouth.say_lost();
         self.happen(Input::LineLost { clean: gone.clean }, ctx);
     }
 }

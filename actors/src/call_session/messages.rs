@@ -8,6 +8,7 @@ use std::sync::{
 use actix::Message;
 use tokio::sync::mpsc;
 
+pub use super::receipts::Receipts;
 use crate::{
     clock::Deadline,
     domain::{
@@ -28,6 +29,8 @@ pub struct Attach {
     pub out: mpsc::Sender<LineFrame>,
     /// The line asks it before it sends words that waited in the channel.
     pub silenced: Silenced,
+    /// What its peer has got of the words.
+    pub receipts: Receipts,
 }
 
 /// A line brought a message.

@@ -164,8 +164,9 @@ impl CallRecord {
         let of_late = |losses: &[Timestamp]| {
             losses.iter().filter(|&&at| now.since(at) < RESUME_WINDOW).count()
         };
-        // A session that Twilio gives up is one loss in either.
-        of_late(&self.rejoins).max(of_late(&self.resumes)) >= RESUMES_MAX
+        let (rejoins, resumes) = (of_late(&self.rejoins), of_late(&self.resumes));
+        // Of one that Twilio gave up the next session has gone on: that is no second loss.
+        rejoins.max(resumes.saturating_sub(rejoins)) >= RESUMES_MAX
     }
 
     /// Takes a change. A final status stays as it is; everything else still lands.

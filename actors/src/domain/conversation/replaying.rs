@@ -17,7 +17,7 @@ use super::{Conversation, Effect, Observation, opening::Opening};
 use crate::domain::{
     digits::pressed,
     phrases::consists_of,
-    relay::Inbound,
+    relay::{Inbound, Info},
     time::{Millis, Timestamp},
     transcript::{Role, Transcript},
 };
@@ -176,6 +176,16 @@ impl Replays {
         self.burst.as_mut().is_some_and(|burst| burst.comes_again(now, event, key.is_some()))
     }
 
+    /// Whether what the line says belongs to the go that it began with: of the voice that may be old
+    /// news.
+    fn is_in_first_go(&mut self, now: Timestamp) -> bool {
+        self.burst = self.burst.take().filter(|burst| now <= burst.until);
+        self.burst.as_mut().is_some_and(|burst| {
+            burst.until = burst.until.max(now + BURST);
+            true
+        })
+    }
+
     /// Whether this sentence has come on this line before, in the same go.
     fn comes_again(&mut self, now: Timestamp, sentence: u64) -> bool {
         if self.here_until.is_none_or(|until| now > until) {
@@ -218,6 +228,16 @@ impl Conversation {
             self.line_lost.get_or_insert((now, false));
             self.playback.pause(now);
             effects.push(Effect::RefuseLine);
+            return;
+        }
+        let of_the_past =
+            matches!(message, Inbound::Info(Info::AgentSpeaking(false) | Info::TokensPlayed(_)));
+        if of_the_past && self.replays.is_in_first_go(now) {
+            // What the voice had reached is known better by the clock.
+            effects.push(Effect::Observe(Observation::Ignored("replay")));
+            if self.opening.deadline().is_some() {
+                self.open(now, effects);
+            }
             return;
         }
         if matches!(

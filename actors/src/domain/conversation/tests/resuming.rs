@@ -237,3 +237,21 @@ fn a_session_that_went_on_since_twilio_gave_one_up_has_a_voice_of_its_own() {
     last.attach();
     assert_eq!(last.heard(), BREAK);
 }
+
+#[test]
+fn old_news_of_the_voice_on_the_next_line_do_not_say_what_the_new_voice_has_spoken() {
+    for news in [Info::AgentSpeaking(false), Info::TokensPlayed("Fourteen".to_owned())] {
+        let (mut talk, turn) = half_said();
+        talk.done(turn);
+        talk.wait(1_000);
+        let mut next = go_on(&talk, None);
+        // Twilio says again what it said on the lost line, and gives the session up all the same.
+        next.on(Input::Relay(Inbound::Info(news.clone())));
+        next.look();
+        next.on(Input::SessionFailed);
+        next.attach();
+        let spoken = next.heard();
+        assert!(spoken.contains("comes some more of it"), "{news:?}: {spoken:?}");
+        assert!(!spoken.contains("second"), "{news:?}: {spoken:?}");
+    }
+}
