@@ -30,6 +30,10 @@ impl Conversation {
     /// said something last is said again, on the next line.
     pub(super) fn lose_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.failed = true;
+        if self.inherits {
+            // Nothing was said yet: it is the voice of a session before this one that fell silent.
+            self.failed_at = Some(now);
+        }
         let (lost, _) = *self.line_lost.get_or_insert((now, false));
         self.playback.pause(lost);
         effects.extend([Effect::RefuseLine, Effect::Silence]);

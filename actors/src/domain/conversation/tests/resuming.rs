@@ -255,3 +255,18 @@ fn old_news_of_the_voice_on_the_next_line_do_not_say_what_the_new_voice_has_spok
         assert!(!spoken.contains("second"), "{news:?}: {spoken:?}");
     }
 }
+
+#[test]
+fn a_session_that_is_given_up_before_it_has_said_a_word_takes_the_voice_before_it_along() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    let mut next = Talk::new(record);
+    next.now = talk.now;
+    next.on(Input::Attached);
+    next.on(Input::SessionFailed);
+    next.attach();
+    let rest = "letters in a second. And then comes some more of it";
+    assert_eq!(next.heard(), format!("{BREAK} {rest}"));
+}
