@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, MailboxError};
 use tracing::Span;
 
 use self::{
@@ -53,7 +53,7 @@ use crate::{
     keeper::Keeper,
     llm_gateway::LlmGateway,
     pulse::Pulse,
-    registry::Registry,
+    registry::{Registry, store::StoreError},
 };
 
 /// How many inputs wait in the mailbox at most. Twilio may replay 500 events after a reconnect.
@@ -258,6 +258,14 @@ impl CallSession {
         });
         self.alarm = Some((due, alarm));
     }
+}
+
+/// What the registry answers, if it does.
+type Answer<T> = Result<Result<T, StoreError>, MailboxError>;
+
+/// The same, or why there is none.
+fn heard<T>(answer: Answer<T>) -> Result<T, String> {
+    answer.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
 impl Actor for CallSession {

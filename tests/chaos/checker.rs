@@ -174,7 +174,10 @@ impl Verdict {
                 Twice::Unstored => Finding::HeardAgain,
                 Twice::More => Finding::HeardTwice,
             };
-            self.findings.add(what, format!("{} {matter}", story.sid));
+            let again = hearing.repeated(matter);
+            let told =
+                again.map_or_else(String::new, |(words, ms)| format!(": {words:?} at {ms} ms"));
+            self.findings.add(what, format!("{} {matter}{told}", story.sid));
         }
         for matter in &story.matters {
             let missing = hearing.missing(matter);

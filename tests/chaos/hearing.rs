@@ -89,6 +89,23 @@ impl Hearing {
         wanted.len() - same_words(&wanted, &heard)
     }
 
+    /// The first words of that answer that were heard twice, and when they were heard again, ms.
+    pub(crate) fn repeated(&self, matter: &str) -> Option<(String, u64)> {
+        let spoken: Vec<_> =
+            self.words.iter().filter(|word| !bare(&word.text).is_empty()).collect();
+        let runs: Vec<Vec<_>> = spoken
+            .windows(SAID_AGAIN)
+            .map(|run| run.iter().map(|word| bare(&word.text)).collect())
+            .collect();
+        let names = |at: usize| {
+            let run = spoken.get(at..at + SAID_AGAIN).unwrap_or_default();
+            run.iter().any(|word| word.matter() == Some(matter))
+        };
+        let again = |at: &usize| runs.get(..*at).is_some_and(|before| before.contains(&runs[*at]));
+        let at = (0..runs.len()).filter(|at| names(*at)).find(again)?;
+        Some((runs[at].join(" "), spoken[at].heard_ms))
+    }
+
     /// Which answers were heard twice, and how much of them.
     pub(crate) fn twice(&self) -> HashMap<&str, Twice> {
         let mut found = HashMap::new();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
-use super::CallSession;
+use super::{CallSession, heard};
 use crate::{
     domain::{
         record::{CallRecord, NewCall},
@@ -64,11 +64,10 @@ impl CallSession {
             if this.broken {
                 return;
             }
-            match answer {
-                Ok(Ok(Claimed::Yours(record))) => this.take_over(*record, ctx),
-                Ok(Ok(Claimed::Ended)) => this.come_too_late(ctx),
-                Ok(Err(error)) => this.claim_again(&error.to_string(), ctx),
-                Err(error) => this.claim_again(&error.to_string(), ctx),
+            match heard(answer) {
+                Ok(Claimed::Yours(record)) => this.take_over(*record, ctx),
+                Ok(Claimed::Ended) => this.come_too_late(ctx),
+                Err(cause) => this.claim_again(&cause, ctx),
             }
         }));
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{Peers, observed};
+use super::{Peers, heard, observed};
 use crate::{
     domain::{ids::CallSid, transcript::LateTurn},
     registry::{
@@ -53,19 +53,13 @@ pub(super) async fn keep(peers: Arc<Peers>, sid: CallSid, turns: Vec<LateTurn>) 
 
 /// How many were kept.
 async fn attempt(peers: &Peers, sid: CallSid, mut turns: Vec<LateTurn>) -> Result<u64, String> {
-    let find = peers.registry.send(Find { key: Key::Sid(sid) }).timeout(PATIENCE).await;
+    let found = peers.registry.send(Find { key: Key::Sid(sid) }).timeout(PATIENCE).await;
     // A call that is not there was erased.
-    let Some(record) =
-        find.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?
-    else {
-        return Ok(0);
-    };
+    let Some(record) = heard(found)? else { return Ok(0) };
     turns.retain(|late| !record.transcript.says(&late.turn));
     if turns.is_empty() {
         return Ok(0);
     }
     let kept = turns.len() as u64;
-    let add = peers.registry.send(AddLate { sid, turns }).timeout(PATIENCE).await;
-    add.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-    Ok(kept)
+    heard(peers.registry.send(AddLate { sid, turns }).timeout(PATIENCE).await).map(|_| kept)
 }

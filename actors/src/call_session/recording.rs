@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use futures_util::FutureExt;
 
 use super::{
-    CallSession, observed,
+    Answer, CallSession, heard, observed,
     outbox::{Entry, Outbox},
 };
 use crate::{
@@ -225,40 +226,19 @@ impl CallSession {
         let Some(entry) = self.recording.outbox.begin() else { return };
         self.recording.writing = true;
         let (sid, registry, life) = (self.sid, &self.peers.registry, self.recording.life);
-        match entry {
+        let written = match entry {
             Entry::Turn(mut turn) => {
                 turn.id = TurnId(turn.id.0.saturating_add(self.recording.ahead));
                 let append = registry.send(Append { sid, epoch, seq, turn });
-                let written = async move {
-                    match append.timeout(WRITE_PATIENCE).await {
-                        Ok(Ok(answer)) => appended(answer),
-                        Ok(Err(error)) => Written::Failed(error.to_string()),
-                        Err(error) => Written::Failed(error.to_string()),
-                    }
-                };
-                ctx.spawn(
-                    written
-                        .into_actor(self)
-                        .map(move |written, this, ctx| this.written(life, written, ctx)),
-                );
+                append.timeout(WRITE_PATIENCE).map(|answer| outcome(answer, appended)).boxed_local()
             }
             Entry::Change(change, at) => {
                 let settle = registry.send(Settle { sid, epoch, change, at });
-                let written = async move {
-                    match settle.timeout(WRITE_PATIENCE).await {
-                        Ok(Ok(Settled::Settled(_) | Settled::Unknown)) => Written::Done,
-                        Ok(Ok(Settled::Fenced)) => Written::Fenced,
-                        Ok(Err(error)) => Written::Failed(error.to_string()),
-                        Err(error) => Written::Failed(error.to_string()),
-                    }
-                };
-                ctx.spawn(
-                    written
-                        .into_actor(self)
-                        .map(move |written, this, ctx| this.written(life, written, ctx)),
-                );
+                settle.timeout(WRITE_PATIENCE).map(|answer| outcome(answer, settled)).boxed_local()
             }
-        }
+        };
+        let written = written.into_actor(self);
+        ctx.spawn(written.map(move |written, this, ctx| this.written(life, written, ctx)));
     }
 
     fn written(&mut self, life: u32, written: Written, ctx: &mut Context<Self>) {
@@ -331,6 +311,18 @@ impl CallSession {
             let _in = this.span.clone().entered();
             this.happen(Input::Saved(turn), ctx);
         }));
+    }
+}
+
+/// How a write ended that was answered so.
+fn outcome<T>(answer: Answer<T>, means: impl FnOnce(T) -> Written) -> Written {
+    heard(answer).map_or_else(Written::Failed, means)
+}
+
+fn settled(answer: Settled) -> Written {
+    match answer {
+        Settled::Settled(_) | Settled::Unknown => Written::Done,
+        Settled::Fenced => Written::Fenced,
     }
 }
 

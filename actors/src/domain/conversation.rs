@@ -245,6 +245,8 @@ pub struct Conversation {
     inherits: bool,
     /// When Twilio gave up the session before this one: its voice fell silent then.
     failed_at: Option<Timestamp>,
+    /// When it gave up one last, as far as is known: this one, or another before it.
+    rejoined_at: Option<Timestamp>,
     /// It has given up this one, and there was no line since.
     failed: bool,
     /// The sessions of the call keep being lost, and nobody was sought for that yet.
@@ -276,6 +278,7 @@ impl Conversation {
             replays: Replays::of(&record.transcript),
             inherits: true,
             failed_at: record.failed_at(),
+            rejoined_at: record.rejoins.last().copied(),
             failed: false,
             keeps_failing: resuming::keeps_failing(&record),
             greeting: record.greeting,

@@ -94,6 +94,10 @@ pub struct CallRecord {
     /// When a session went on with the call on its next line, newest last, bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumes: Vec<Timestamp>,
+    /// The last of the rejoins that a session has gone on after: its voice is not the one that fell
+    /// silent then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_after: Option<Timestamp>,
     /// The last exchange that the agent had spoken in when another engine let the caller go, for as
     /// long as nothing else is known of it: who was moved has noticed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,6 +135,7 @@ impl CallRecord {
             escalation: None,
             rejoins: Vec::new(),
             resumes: Vec::new(),
+            resumed_after: None,
             moved: None,
             transcript: Transcript::default(),
             late: Vec::new(),
@@ -154,7 +159,7 @@ impl CallRecord {
     /// When Twilio gave up the last session of the call, if none has gone on since.
     #[must_use]
     pub fn failed_at(&self) -> Option<Timestamp> {
-        self.rejoins.last().copied().filter(|at| self.resumes.last().is_none_or(|last| last < at))
+        self.rejoins.last().copied().filter(|at| self.resumed_after < Some(*at))
     }
 
     /// Whether the call's sessions were lost so often of late that the next one will not hold either:
@@ -186,7 +191,10 @@ impl CallRecord {
                 self.moved = None;
                 note(&mut self.rejoins, at);
             }
-            Change::Resumed => note(&mut self.resumes, at),
+            Change::Resumed { after } => {
+                note(&mut self.resumes, at);
+                self.resumed_after = self.resumed_after.max(*after);
+            }
             Change::Ended { status } if !self.status.is_final() => {
                 self.end_escalation(*status, at);
                 self.status = *status;
@@ -332,7 +340,10 @@ pub enum Change {
     /// The session failed with the call still up, and the call was connected again.
     Rejoined,
     /// A session went on with the call on its next line.
-    Resumed,
+    Resumed {
+        /// The last rejoin that it knew of, or later.
+        after: Option<Timestamp>,
+    },
     /// The call is over.
     Ended {
         /// [`Status::Completed`] or [`Status::Failed`].

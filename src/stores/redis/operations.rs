@@ -362,7 +362,7 @@ fn lasts(change: &Change) -> bool {
         Change::Escalated { .. } | Change::Escalation { .. } | Change::Ended { .. } => true,
         Change::Identified { .. }
         | Change::Rejoined
-        | Change::Resumed
+        | Change::Resumed { .. }
         | Change::Seen
         | Change::Moved { .. } => false,
     }

@@ -29,7 +29,7 @@ impl Conversation {
     /// The old session's queue is gone with it: what the caller has not heard of the words since they
     /// said something last is said again, on the next line.
     pub(super) fn lose_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        self.failed = true;
+        (self.failed, self.rejoined_at) = (true, Some(now));
         if self.inherits {
             // Nothing was said yet: it is the voice of a session before this one that fell silent.
             self.failed_at = Some(now);

@@ -10,9 +10,13 @@ use crate::domain::{
     handoff::KEEPS_FAILING,
     heard::floor_word,
     record::{CallRecord, Change},
-    time::Timestamp,
+    time::{Millis, Timestamp},
     transcript::{Reason, Role, Turn},
 };
+
+/// Twilio tells of the end of a session a moment after its voice fell silent, ms: a word that is said once
+/// more is better than one that nobody heard.
+const DOUBT: Millis = 300;
 
 /// Whether the sessions of that call keep being lost, and nobody was sought for that.
 pub(super) fn keeps_failing(record: &CallRecord) -> bool {
@@ -27,7 +31,7 @@ impl Conversation {
     pub(super) fn note_resume(&mut self, effects: &mut Vec<Effect>) {
         let inherited = self.opening == Opening::TakenOver && self.inherits && !self.moved;
         if std::mem::take(&mut self.failed) || inherited {
-            effects.push(Effect::Settle(Change::Resumed));
+            effects.push(Effect::Settle(Change::Resumed { after: self.rejoined_at }));
         }
     }
 
@@ -105,7 +109,7 @@ impl Conversation {
         let stopped = turn.played.is_some_and(|played| played.at.is_none());
         let at = match failed {
             _ if stopped => place(&turn.text, turn.spoken_by(now)),
-            Some(at) => place(&turn.text, turn.spoken_by(at)),
+            Some(at) => place(&turn.text, turn.spoken_by(at - DOUBT)),
             None => turn.text.len(),
         };
         turn.text.get(..at).unwrap_or_default().trim_end().to_owned()

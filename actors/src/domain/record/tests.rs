@@ -60,16 +60,16 @@ fn sessions_that_are_lost_within_a_minute_are_counted_and_older_ones_forgotten()
     };
     for second in [1, 30, 31, 31, 32] {
         assert!(
-            !lost(&mut record, Change::Resumed, second),
+            !lost(&mut record, Change::Resumed { after: None }, second),
             "{second}: told twice, it counts once"
         );
     }
-    assert!(!lost(&mut record, Change::Resumed, 61), "the first is forgotten");
-    assert!(lost(&mut record, Change::Resumed, 62));
+    assert!(!lost(&mut record, Change::Resumed { after: None }, 61), "the first is forgotten");
+    assert!(lost(&mut record, Change::Resumed { after: None }, 62));
     // Sessions that Twilio gave up, and those that have gone on.
     for second in 100..104 {
         assert!(!lost(&mut record, Change::Rejoined, second));
-        assert!(!lost(&mut record, Change::Resumed, second));
+        assert!(!lost(&mut record, Change::Resumed { after: None }, second));
     }
     assert!(lost(&mut record, Change::Rejoined, 104));
     assert!(!record.keeps_failing(Timestamp(165_000)));

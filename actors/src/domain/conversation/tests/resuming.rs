@@ -67,7 +67,7 @@ fn a_voice_that_speaks_on_between_the_last_draft_and_the_end_of_its_session_is_c
     let stored = talk.agent(turn).played;
     assert!(stored.is_some_and(|played| played.chars < 14), "it was stored before: {stored:?}");
     let next = go_on(&talk, Some(talk.now + 1_100));
-    assert_eq!(next.agent(turn).text, "Fourteen letters in a second");
+    assert_eq!(next.agent(turn).text, "Fourteen letters in a");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn a_call_whose_sessions_are_lost_five_times_a_minute_is_for_a_person() {
         let mut next = Talk::new(record.clone());
         next.now = talk.now + 1_000 * (resumes + 1);
         next.attach();
-        let resumed = next.look().contains(&Effect::Settle(Change::Resumed));
+        let resumed = next.look().contains(&Effect::Settle(Change::Resumed { after: None }));
         assert!(resumed, "{resumes}");
         let sought = next.effects.iter().find_map(|effect| match effect {
             Effect::Escalate(escalation) => Some(escalation.grounds.code),
@@ -194,7 +194,7 @@ fn a_call_whose_sessions_are_lost_five_times_a_minute_is_for_a_person() {
         });
         let wanted = (resumes == 5).then_some(ReasonCode::EngineFailed);
         assert_eq!(sought, wanted, "after {resumes}");
-        record.apply(&Change::Resumed, next.now);
+        record.apply(&Change::Resumed { after: None }, next.now);
     }
 }
 
@@ -208,10 +208,10 @@ fn an_engine_that_dies_over_the_rest_of_an_answer_leaves_the_rest_of_that_to_the
     // Its voice has said the word about the break, and a little more.
     next.now = next.now + 3_000;
     let mut third = go_on(&next, Some(next.now));
-    assert_eq!(third.heard(), format!("{BREAK} second. And then comes some more of it"));
+    assert_eq!(third.heard(), format!("{BREAK} a second. And then comes some more of it"));
     // Of that one not even the word about the break was heard.
     let mut last = go_on(&third, Some(third.now + 500));
-    assert_eq!(last.heard(), format!("{BREAK} second. And then comes some more of it"));
+    assert_eq!(last.heard(), format!("{BREAK} a second. And then comes some more of it"));
 }
 
 #[test]
@@ -227,8 +227,12 @@ fn a_session_that_went_on_since_twilio_gave_one_up_has_a_voice_of_its_own() {
     next.attach();
     let rest = "letters in a second. And then comes some more of it";
     assert_eq!(next.heard(), format!("{BREAK} {rest}"));
-    assert!(next.effects.contains(&Effect::Settle(Change::Resumed)));
-    record.apply(&Change::Resumed, next.now);
+    let resumed = Change::Resumed { after: Some(talk.now) };
+    assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
+    // One that was claimed before Twilio gave its session up has not gone on after that.
+    record.apply(&Change::Resumed { after: None }, next.now);
+    assert_eq!(record.failed_at(), Some(talk.now));
+    record.apply(&resumed, next.now);
     record.transcript = next.machine.transcript().clone();
     assert_eq!(record.failed_at(), None);
     // Twilio connects its socket anew: the voice goes on.
