@@ -1,6 +1,6 @@
 //! What a caller heard, word by word: when each came and was heard, and which matter it names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use switchhook::caller::record::{Fact, Heard, What};
 
@@ -91,19 +91,19 @@ impl Hearing {
 
     /// The first words of that answer that were heard twice, and when they were heard again, ms.
     pub(crate) fn repeated(&self, matter: &str) -> Option<(String, u64)> {
-        let spoken: Vec<_> =
-            self.words.iter().filter(|word| !bare(&word.text).is_empty()).collect();
-        let runs: Vec<Vec<_>> = spoken
-            .windows(SAID_AGAIN)
-            .map(|run| run.iter().map(|word| bare(&word.text)).collect())
-            .collect();
-        let names = |at: usize| {
-            let run = spoken.get(at..at + SAID_AGAIN).unwrap_or_default();
-            run.iter().any(|word| word.matter() == Some(matter))
-        };
-        let again = |at: &usize| runs.get(..*at).is_some_and(|before| before.contains(&runs[*at]));
-        let at = (0..runs.len()).filter(|at| names(*at)).find(again)?;
-        Some((runs[at].join(" "), spoken[at].heard_ms))
+        let mut known = HashSet::new();
+        for run in self.spoken().windows(SAID_AGAIN).filter(|run| is_of_answer(run, matter)) {
+            let words: Vec<_> = run.iter().map(|word| bare(&word.text)).collect();
+            if !known.insert(words.clone()) {
+                return Some((words.join(" "), run.first()?.heard_ms));
+            }
+        }
+        None
+    }
+
+    /// All words; a break may leave a comma on its own.
+    fn spoken(&self) -> Vec<&Word> {
+        self.words.iter().filter(|word| !bare(&word.text).is_empty()).collect()
     }
 
     /// Which answers were heard twice, and how much of them.
@@ -112,11 +112,13 @@ impl Hearing {
         let mut known: HashMap<Vec<&str>, usize> = HashMap::new();
         // Of the words that come again, where they were heard first.
         let mut again: HashMap<&str, Vec<usize>> = HashMap::new();
-        // A break may leave a comma on its own.
-        let spoken = self.words.iter().filter(|word| !bare(&word.text).is_empty());
-        let spoken: Vec<_> = spoken.collect();
+        let spoken = self.spoken();
         for (at, run) in spoken.windows(SAID_AGAIN).enumerate() {
             let Some(matter) = run.iter().find_map(|word| word.matter()) else { continue };
+            if !is_of_answer(run, matter) {
+                // A word about a break ends in it, or begins: two breaks are no repetition.
+                continue;
+            }
             let words = run.iter().map(|word| bare(&word.text)).collect();
             match known.get(&words) {
                 Some(first) => again.entry(matter).or_default().push(*first),
@@ -136,6 +138,14 @@ impl Hearing {
         }
         found
     }
+}
+
+/// Whether that is how a part of the answer reads.
+fn is_of_answer(run: &[&Word], matter: &str) -> bool {
+    let all = answer(matter);
+    let all: Vec<_> = all.split_whitespace().map(bare).collect();
+    let same = |(word, wanted): (&&Word, &&str)| bare(&word.text) == *wanted;
+    all.windows(run.len()).any(|part| run.iter().zip(part).all(same))
 }
 
 /// How many words of the one come in the other, in the same order.
@@ -202,6 +212,20 @@ mod tests {
         let (begun, rest) = all.split_at(all.find("four of").unwrap());
         let facts = [spoken(0, 1, 25, begun), spoken(9_000, 2, 25, rest)].concat();
         assert_eq!(Hearing::of(&facts).twice(), HashMap::new());
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_twice_at_like_words_is_not_heard_twice() {
+        let all = answer("3x5");
+        let cut = |from: &str, to: &str| &all[all.find(from).unwrap()..all.find(to).unwrap()];
+        let told =
+            |at, cycle, rest: &str| spoken(at, cycle, 25, &format!("Sorry, I lost you. {rest}"));
+        let facts = [
+            spoken(0, 1, 25, cut("Matter", "right, three")),
+            told(5_000, 2, cut("right, three", "right, six")),
+            told(9_000, 3, &all[all.find("right, six").unwrap()..]),
+        ];
+        assert_eq!(Hearing::of(&facts.concat()).twice(), HashMap::new());
     }
 
     #[test]

@@ -199,6 +199,16 @@ impl Playback {
         0
     }
 
+    /// How long the voice takes until it comes to that turn, by the clock, ms.
+    #[must_use]
+    pub fn takes_until(&self, now: Timestamp, turn: TurnId) -> Millis {
+        let of_turn = |utterance: &&Utterance| utterance.turn == turn && !utterance.aside;
+        let from = self.utterances.iter().rev().take_while(|utterance| !of_turn(utterance));
+        let behind: u64 = from.map(|utterance| chars(&utterance.text)).sum();
+        let of_it = chars(self.sent(turn));
+        duration(self.unspoken(now).saturating_sub(behind + of_it))
+    }
+
     /// When all that was sent will have been spoken, as far as can be told.
     #[must_use]
     pub fn ends_at(&self) -> Timestamp {

@@ -93,7 +93,8 @@ impl Reason {
 pub struct Played {
     /// Characters that were spoken.
     pub chars: u32,
-    /// When that was, and the voice spoke on; None: it had stopped there.
+    /// When that was, or will be where the voice has other words before it, and the voice spoke on;
+    /// None: it had stopped there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
 }

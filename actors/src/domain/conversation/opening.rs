@@ -174,10 +174,8 @@ impl Conversation {
         if std::mem::take(&mut self.keeps_failing) {
             return self.seek_person(now, effects);
         }
-        if inherits {
-            self.say_unheard(now, effects);
-        }
         let last = self.transcript.turns().last().cloned();
+        let told = inherits && self.say_unheard(now, effects);
         match last {
             Some(turn) if turn.role == Role::Agent && turn.open => {
                 if !inherits {
@@ -195,6 +193,8 @@ impl Conversation {
                 let phrase = format!("{} {}", self.persona.resume, self.persona.unreached);
                 self.say_aside(now, phrase, Some(Reason::NoPerson), effects);
             }
+            // The break was spoken of, and what nobody had heard was said.
+            _ if told => {}
             Some(turn)
                 if turn.role == Role::Agent && inherits && self.say_rest(now, &turn, effects) => {}
             _ => {

@@ -49,9 +49,10 @@ impl Conversation {
     pub(super) fn go_on_with(&mut self, now: Timestamp, turn: &Turn, effects: &mut Vec<Effect>) {
         let heard = self.heard_of(now, turn);
         if !has_word(&heard) {
+            let goes_on = turn.id == self.turn;
             self.amend(turn.id, Role::Agent, effects, |turn| {
                 turn.text.clear();
-                turn.played = None;
+                (turn.played, turn.open) = (None, goes_on);
             });
             return self.ask(now, true, effects);
         }
@@ -79,11 +80,8 @@ impl Conversation {
             return false;
         }
         let heard = self.heard_of(now, turn);
-        let rest = rest_of(&turn.text, heard.len());
+        let rest = self.unheard_of(turn, &heard);
         if has_word(rest) {
-            // What it says may be such a rest itself, and begin with that.
-            let again = turn.text.strip_prefix(&self.persona.resume).map(str::trim_start);
-            let rest = again.filter(|again| again.len() < rest.len()).unwrap_or(rest);
             let phrase = format!("{} {rest}", self.persona.resume);
             self.cut_off(now, turn, heard, effects);
             self.say_phrase(now, phrase, None, effects);
@@ -91,6 +89,15 @@ impl Conversation {
         }
         self.hear_on(now, turn, &turn.text);
         false
+    }
+
+    /// What is still to be said of a turn, from its first word on.
+    fn unheard_of<'a>(&self, turn: &'a Turn, heard: &str) -> &'a str {
+        let rest = turn.text.get(heard.len()..).unwrap_or_default();
+        // It may be such a rest itself, behind the word about the break.
+        let again = turn.text.strip_prefix(&self.persona.resume);
+        let rest = again.filter(|again| again.len() < rest.len()).unwrap_or(rest);
+        rest.trim_start_matches([' ', ',', ';', ':', '.', '!', '?'])
     }
 
     /// The voice is still speaking what the session before this one gave it: these words of a turn.
@@ -116,34 +123,48 @@ impl Conversation {
     }
 
     /// Says what the voice of a session that Twilio gave up had not reached of the turns before the
-    /// last one: the session before that one was still to be heard when the last one began.
-    pub(super) fn say_unheard(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.failed_at.is_none() {
-            return;
+    /// last one, behind a word about the break: the session before that one was still to be heard when
+    /// the last one began. False when there is nothing of it.
+    pub(super) fn say_unheard(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
+        let owed = self.owed_before_last(now);
+        if owed.is_empty() {
+            return false;
         }
-        let asked = self.transcript.last_asked();
-        let owed = |turn: &&Turn| turn.role == Role::Agent && turn.played.is_some();
-        let turns = self.transcript.turns().iter().rev().skip(1);
-        let turns = turns.take_while(|turn| turn.id >= asked).filter(owed);
-        let mut turns: Vec<_> = turns.cloned().collect();
-        turns.reverse();
-        for turn in turns {
+        let mut phrase = self.persona.resume.clone();
+        self.turn = self.turn.next();
+        for (turn, rest) in owed {
+            phrase.push(' ');
+            phrase.push_str(&rest);
             let heard = self.heard_of(now, &turn);
-            let rest = rest_of(&turn.text, heard.len()).to_owned();
-            if !has_word(&rest) {
-                continue;
-            }
-            let heard = turn.text.get(..turn.text.len() - rest.len()).unwrap_or_default();
-            self.playback.resume(turn.id, heard);
-            self.playback.speak(now, turn.id, &rest);
-            let played = self.played(now, turn.id, &turn.text);
-            self.amend(turn.id, Role::Agent, effects, |turn| turn.played = played);
-            effects.push(Effect::Say { turn: turn.id, text: rest, last: true });
+            self.cut_short(now, &turn, heard, effects);
         }
+        self.say_phrase(now, phrase, None, effects);
+        true
+    }
+
+    /// The agent's turns since the caller last said something, without the last one, of which words
+    /// were not heard, and those.
+    fn owed_before_last(&self, now: Timestamp) -> Vec<(Turn, String)> {
+        let asked = self.transcript.last_asked();
+        let turns = self.transcript.turns().iter().rev().skip(1);
+        let said = turns.take_while(|turn| turn.id >= asked);
+        let said = said.filter(|turn| turn.role == Role::Agent && turn.played.is_some());
+        let owed = said.filter_map(|turn| {
+            let rest = self.unheard_of(turn, &self.heard_of(now, turn));
+            has_word(rest).then(|| (turn.clone(), rest.to_owned()))
+        });
+        let mut owed: Vec<_> = owed.collect();
+        owed.reverse();
+        owed
     }
 
     /// The turn holds what was heard of it, or will be; what follows is another one.
     fn cut_off(&mut self, now: Timestamp, turn: &Turn, heard: String, effects: &mut Vec<Effect>) {
+        self.cut_short(now, turn, heard, effects);
+        self.turn = self.turn.next();
+    }
+
+    fn cut_short(&mut self, now: Timestamp, turn: &Turn, heard: String, effects: &mut Vec<Effect>) {
         let played = self.played(now, turn.id, &heard);
         self.amend(turn.id, Role::Agent, effects, |turn| {
             turn.text = heard;
@@ -151,7 +172,6 @@ impl Conversation {
             (turn.interrupted, turn.estimated) = (true, true);
             turn.reason = Some(Reason::TakenOver);
         });
-        self.turn = self.turn.next();
     }
 
     /// What was given to a voice that is gone is no longer in a queue.
@@ -160,12 +180,6 @@ impl Conversation {
             self.cut_turn(cut, None, now, effects);
         }
     }
-}
-
-/// What comes behind so many bytes, from its first word on.
-fn rest_of(text: &str, heard: usize) -> &str {
-    let rest = text.get(heard..).unwrap_or_default();
-    rest.trim_start_matches([' ', ',', ';', ':', '.', '!', '?'])
 }
 
 /// The end of the last word that so many characters reach.

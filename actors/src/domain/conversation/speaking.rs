@@ -123,7 +123,8 @@ impl Conversation {
         let unspoken = self.playback.unspoken_of(now, turn);
         let sent = self.playback.sent(turn).chars().count().max(text.chars().count()) as u64;
         let chars = u32::try_from(sent.saturating_sub(unspoken)).unwrap_or(u32::MAX);
-        (unspoken > 0).then(|| Played { chars, at: self.line_lost.is_none().then_some(now) })
+        let reached = now + self.playback.takes_until(now, turn);
+        (unspoken > 0).then(|| Played { chars, at: self.line_lost.is_none().then_some(reached) })
     }
 
     pub(super) fn agent_turn(&self, answer: &Answer, mut text: String) -> Turn {
