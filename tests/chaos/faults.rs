@@ -105,6 +105,10 @@ impl Counts {
     }
 }
 
+/// What a store that was emptied had of a call its owner alone knows, until it is there again: both
+/// dying at once is beyond what is promised.
+const FLUSH_APART: Duration = Duration::from_secs(5);
+
 /// Does them all, spread until that moment; says each as it happens, and tells what has.
 pub(crate) fn perform(
     house: &mut House,
@@ -121,6 +125,10 @@ pub(crate) fn perform(
     let happened = plan.iter().enumerate().map(|(nth, fault)| {
         let due = began + step * u32::try_from(nth).unwrap_or(u32::MAX);
         pause(due.saturating_duration_since(Instant::now()));
+        let before = nth.checked_sub(1).and_then(|before| plan.get(before));
+        if [Some(fault), before].contains(&Some(&Fault::Flush)) {
+            pause(FLUSH_APART);
+        }
         let (from, since) = (Instant::now(), unix_ms());
         let (what, engine) = breaker.one(*fault);
         println!(

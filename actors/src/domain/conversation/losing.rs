@@ -4,6 +4,7 @@ use super::{
     Conversation, Effect,
     closing::{Closing, Exit},
     opening::Opening,
+    resuming::DOUBT,
 };
 use crate::domain::{playback::Cut, time::Timestamp, transcript::Reason};
 
@@ -34,7 +35,7 @@ impl Conversation {
             // Nothing was said yet: it is the voice of a session before this one that fell silent.
             self.failed_at = Some(now);
         }
-        let (lost, _) = *self.line_lost.get_or_insert((now, false));
+        let (lost, _) = *self.line_lost.get_or_insert((now - DOUBT, false));
         self.playback.pause(lost);
         effects.extend([Effect::RefuseLine, Effect::Silence]);
         if let Opening::Due { taken_over: false, .. } = self.opening {

@@ -16,7 +16,7 @@ use crate::domain::{
 
 /// Twilio tells of the end of a session a moment after its voice fell silent, ms: a word that is said once
 /// more is better than one that nobody heard.
-const DOUBT: Millis = 300;
+pub(super) const DOUBT: Millis = 300;
 
 /// Whether the sessions of that call keep being lost, and nobody was sought for that.
 pub(super) fn keeps_failing(record: &CallRecord) -> bool {
