@@ -1,25 +1,18 @@
 //! What the registry keeps of a call, and what the monitor shows of it.
 
+mod losses;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     escalation::{Escalation, EscalationState, Step, Unreached},
     ids::{CallSid, Epoch, EscalationId, InstanceId, TurnId},
-    time::{Millis, Timestamp},
+    time::Timestamp,
     transcript::{LateTurn, Transcript},
 };
 
 /// Version of the stored record. A reader takes what it knows and ignores the rest.
 pub const RECORD_VERSION: u32 = 1;
-
-/// How often a call goes on after the loss of a session within [`RESUME_WINDOW`].
-const RESUMES_MAX: usize = 5;
-
-/// The window of [`RESUMES_MAX`], ms.
-const RESUME_WINDOW: Millis = 60_000;
-
-/// Losses of a session that are remembered at most.
-const LOSSES_KEPT: usize = 8;
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,24 +149,6 @@ impl CallRecord {
         self.moved.is_some_and(|after| self.transcript.last_said() <= after)
     }
 
-    /// When Twilio gave up the last session of the call, if none has gone on since.
-    #[must_use]
-    pub fn failed_at(&self) -> Option<Timestamp> {
-        self.rejoins.last().copied().filter(|at| self.resumed_after < Some(*at))
-    }
-
-    /// Whether the call's sessions were lost so often of late that the next one will not hold either:
-    /// the caller hears silence in between.
-    #[must_use]
-    pub fn keeps_failing(&self, now: Timestamp) -> bool {
-        let of_late = |losses: &[Timestamp]| {
-            losses.iter().filter(|&&at| now.since(at) < RESUME_WINDOW).count()
-        };
-        let (rejoins, resumes) = (of_late(&self.rejoins), of_late(&self.resumes));
-        // Of one that Twilio gave up the next session has gone on: that is no second loss.
-        rejoins.max(resumes.saturating_sub(rejoins)) >= RESUMES_MAX
-    }
-
     /// Takes a change. A final status stays as it is; everything else still lands.
     pub fn apply(&mut self, change: &Change, at: Timestamp) {
         self.seen_at = self.seen_at.max(at);
@@ -189,10 +164,10 @@ impl CallRecord {
             Change::Rejoined if self.rejoins.contains(&at) => {}
             Change::Rejoined => {
                 self.moved = None;
-                note(&mut self.rejoins, at);
+                losses::note(&mut self.rejoins, at);
             }
             Change::Resumed { after } => {
-                note(&mut self.resumes, at);
+                losses::note(&mut self.resumes, at);
                 self.resumed_after = self.resumed_after.max(*after);
             }
             Change::Ended { status } if !self.status.is_final() => {
@@ -279,17 +254,6 @@ impl CallRecord {
             worker: self.escalation.as_ref().and_then(|escalation| escalation.worker.clone()),
         }
     }
-}
-
-/// Remembers the loss of a session; one that is told again, as the same, counts once.
-fn note(losses: &mut Vec<Timestamp>, at: Timestamp) {
-    if losses.contains(&at) {
-        return;
-    }
-    if losses.len() >= LOSSES_KEPT {
-        losses.remove(0);
-    }
-    losses.push(at);
 }
 
 /// What is known when a call begins.

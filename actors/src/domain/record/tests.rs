@@ -76,7 +76,7 @@ fn sessions_that_are_lost_within_a_minute_are_counted_and_older_ones_forgotten()
     for second in 200..220 {
         lost(&mut record, Change::Rejoined, second);
     }
-    assert_eq!(record.rejoins.len(), LOSSES_KEPT);
+    assert_eq!(record.rejoins.len(), losses::LOSSES_KEPT);
 }
 
 fn escalated(record: &mut CallRecord, at: u64) -> EscalationId {
