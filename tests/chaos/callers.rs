@@ -73,10 +73,13 @@ pub(crate) async fn call(crowd: Crowd, number: u64) -> Result<Story, String> {
     };
     let caller = Caller::ring(options).await.map_err(|error| error.to_string())?;
     crowd.talking.set(crowd.talking.get() + 1);
-    let (matters, refused) = talk(&caller, &crowd, number, &mut dice).await;
+    let Talk { matters, refused, answered } = talk(&caller, &crowd, number, &mut dice).await;
     crowd.talking.set(crowd.talking.get() - 1);
-    // Behind the last answer the call may end as well.
-    caller.quiet(LISTENS).await;
+    if answered {
+        // Behind the last answer the call may end as well. Who has waited for one in vain, and says
+        // nothing more, is asked why, and the call is ended for their silence.
+        caller.quiet(LISTENS).await;
+    }
     let cut = match caller.ending() {
         Some(ending) => Some(ending.to_string()),
         None => caller.hang_up().await.err().map(|error| format!("hanging up: {error}")),
@@ -91,18 +94,22 @@ pub(crate) async fn call(crowd: Crowd, number: u64) -> Result<Story, String> {
     })
 }
 
-/// One question after the other; what was asked, and why nothing more could be said.
-async fn talk(
-    caller: &Caller,
-    crowd: &Crowd,
-    number: u64,
-    dice: &mut fastrand::Rng,
-) -> (Vec<String>, Option<String>) {
-    let mut matters = Vec::new();
+/// What was asked.
+struct Talk {
+    matters: Vec<String>,
+    /// Why nothing more could be said.
+    refused: Option<String>,
+    /// The last of them has its answer.
+    answered: bool,
+}
+
+/// One question after the other.
+async fn talk(caller: &Caller, crowd: &Crowd, number: u64, dice: &mut fastrand::Rng) -> Talk {
+    let mut talk = Talk { matters: Vec::new(), refused: None, answered: true };
     // The greeting.
     caller.quiet(LISTENS).await;
     while Instant::now() < crowd.until && caller.ending().is_none() {
-        let matter = format!("{number}x{}", matters.len() + 1);
+        let matter = format!("{number}x{}", talk.matters.len() + 1);
         // Without a socket what is said waits for the next one; with one that breaks under it, it
         // was said all the same.
         match caller.say(&question(&matter)).await {
@@ -113,12 +120,15 @@ async fn talk(
             }
             // Told as the end that it is.
             Err(_) if caller.ending().is_some() => break,
-            Err(error) => return (matters, Some(format!("saying {matter}: {error}"))),
+            Err(error) => {
+                talk.refused = Some(format!("saying {matter}: {error}"));
+                break;
+            }
         }
         let end = end_of(&matter);
-        matters.push(matter);
-        caller.heard_until(PATIENCE, |heard| heard.contains(&end)).await;
+        talk.matters.push(matter);
+        talk.answered = caller.heard_until(PATIENCE, |heard| heard.contains(&end)).await;
         tokio::time::sleep(Duration::from_millis(dice.u64(300..2_500))).await;
     }
-    (matters, None)
+    talk
 }

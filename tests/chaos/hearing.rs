@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use switchhook::caller::record::{Fact, Heard, What};
 
-use crate::words::{SAID_AGAIN, answer, bare, is_end, matter_of};
+use crate::words::{BEGINS, SAID_AGAIN, answer, bare, is_end, matter_of};
 
 /// Text of so much time may be heard once more when an engine dies, by the loss statement: half a
 /// second, and what it takes to store it, ms.
@@ -131,7 +131,9 @@ impl Hearing {
             let came = |at: usize| spoken.get(at).map_or(0, |word| word.arrived_ms);
             let from = firsts.iter().min().map_or(0, |at| came(*at));
             let until = firsts.iter().max().map_or(0, |at| came(at + SAID_AGAIN - 1));
-            let is_whole = self.ends(matter).count() > 1;
+            let begins = |word: &&Word| word.text.starts_with(BEGINS);
+            let is_whole =
+                self.ends(matter).count() > 1 && self.about(matter).filter(begins).count() > 1;
             let is_short = until.saturating_sub(from) <= STORED_EVERY_MS;
             let twice = if is_short && !is_whole { Twice::Unstored } else { Twice::More };
             found.insert(matter, twice);

@@ -14,7 +14,7 @@ const PARTS: [&str; 10] =
     ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
 /// What stands before the matter in the first word of an answer, and in the last.
-const BEGINS: &str = "Matter";
+pub(crate) const BEGINS: &str = "Matter";
 const ENDS: &str = "over";
 
 /// What stands behind it in the last: no other matter's last word has that one's in it.

@@ -11,10 +11,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
 };
 
-use crate::domain::{ids::TurnId, time::Millis};
+use crate::{
+    clock::Stopwatch,
+    domain::{ids::TurnId, time::Millis},
+};
 
 /// An answer to a ping that takes longer than this, ms, does not come any more.
 const ANSWERED_WITHIN: u64 = 300;
@@ -31,7 +33,7 @@ pub struct Receipts(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    since: Instant,
+    since: Stopwatch,
     /// Frames of words that were sent before the first ping without an answer; [`NONE`] otherwise.
     before: AtomicU64,
     /// When that ping was sent, ms.
@@ -43,7 +45,7 @@ struct Shared {
 impl Default for Receipts {
     fn default() -> Self {
         Self(Arc::new(Shared {
-            since: Instant::now(),
+            since: Stopwatch::start(),
             before: AtomicU64::new(NONE),
             pinged_at: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -78,9 +80,9 @@ impl Receipts {
     }
 
     /// Behind how many frames everything is lost, should the line be so.
-    fn lost_behind(&self) -> Option<u64> {
+    fn lost_behind(&self, now: Millis) -> Option<u64> {
         let before = self.0.before.load(Ordering::Acquire);
-        let waits = self.now().saturating_sub(self.0.pinged_at.load(Ordering::Relaxed));
+        let waits = now.saturating_sub(self.0.pinged_at.load(Ordering::Relaxed));
         (before != NONE && waits >= ANSWERED_WITHIN).then_some(before)
     }
 }
@@ -132,7 +134,11 @@ impl Ledger {
 
     /// The line is lost: what its peer has surely not got, in order.
     pub(super) fn lost(&mut self) -> impl DoubleEndedIterator<Item = Given> + use<> {
-        let behind = self.receipts.lost_behind().unwrap_or(NONE);
+        self.lost_at(self.receipts.now())
+    }
+
+    fn lost_at(&mut self, now: Millis) -> impl DoubleEndedIterator<Item = Given> + use<> {
+        let behind = self.receipts.lost_behind(now).unwrap_or(NONE);
         let kept = usize::try_from(behind.saturating_sub(self.first)).unwrap_or(usize::MAX);
         let lost = self.given.split_off(kept.min(self.given.len()));
         self.forget();
@@ -148,26 +154,14 @@ mod tests {
         ledger.note(Given { turn: TurnId(1), text: words.to_owned(), last: false });
     }
 
-    fn lost(ledger: &mut Ledger) -> Vec<String> {
-        ledger.lost().map(|given| given.text).collect()
-    }
-
-    /// The ping was sent so long ago, ms.
-    fn wait(receipts: &Receipts, millis: u64) {
-        let since = receipts.now().saturating_sub(millis);
-        receipts.0.pinged_at.store(since, Ordering::Relaxed);
+    /// So long after now, ms.
+    fn lost(ledger: &mut Ledger, after: Millis) -> Vec<String> {
+        let now = ledger.receipts.now() + after;
+        ledger.lost_at(now).map(|given| given.text).collect()
     }
 
     fn line() -> (Receipts, Ledger) {
-        // It has been there for a while.
-        let since = Instant::now().checked_sub(std::time::Duration::from_secs(60)).unwrap();
-        let shared = Shared {
-            since,
-            before: AtomicU64::new(NONE),
-            pinged_at: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-        };
-        let receipts = Receipts(Arc::new(shared));
+        let receipts = Receipts::default();
         (receipts.clone(), Ledger::new(receipts))
     }
 
@@ -181,9 +175,8 @@ mod tests {
         receipts.pinged(2);
         say(&mut ledger, "three");
         say(&mut ledger, "four");
-        wait(&receipts, ANSWERED_WITHIN);
-        assert_eq!(lost(&mut ledger), ["three", "four"]);
-        assert_eq!(lost(&mut ledger), [""; 0], "once");
+        assert_eq!(lost(&mut ledger, ANSWERED_WITHIN), ["three", "four"]);
+        assert_eq!(lost(&mut ledger, ANSWERED_WITHIN), [""; 0], "once");
     }
 
     #[test]
@@ -191,17 +184,15 @@ mod tests {
         let (receipts, mut ledger) = line();
         receipts.pinged(0);
         say(&mut ledger, "one");
-        wait(&receipts, ANSWERED_WITHIN - 100);
-        assert_eq!(lost(&mut ledger), [""; 0], "the answer may be on its way");
+        assert_eq!(lost(&mut ledger, 0), [""; 0], "the answer may be on its way");
         let (receipts, mut ledger) = line();
         receipts.pinged(0);
         say(&mut ledger, "one");
-        wait(&receipts, ANSWERED_WITHIN);
         receipts.answered();
-        assert_eq!(lost(&mut ledger), [""; 0]);
+        assert_eq!(lost(&mut ledger, ANSWERED_WITHIN), [""; 0]);
         let (_, mut ledger) = line();
         say(&mut ledger, "one");
-        assert_eq!(lost(&mut ledger), [""; 0], "nobody was asked");
+        assert_eq!(lost(&mut ledger, ANSWERED_WITHIN), [""; 0], "nobody was asked");
     }
 
     #[test]
@@ -213,8 +204,8 @@ mod tests {
         ledger.forget();
         say(&mut ledger, "three");
         ledger.end_cycle();
-        wait(&receipts, ANSWERED_WITHIN);
-        let lost: Vec<_> = ledger.lost().map(|given| (given.text, given.last)).collect();
+        let now = receipts.now() + ANSWERED_WITHIN;
+        let lost: Vec<_> = ledger.lost_at(now).map(|given| (given.text, given.last)).collect();
         assert_eq!(lost, [("three".to_owned(), true)]);
     }
 
@@ -223,8 +214,7 @@ mod tests {
         let (receipts, mut ledger) = line();
         receipts.pinged(0);
         (0..2 * KEPT).for_each(|nth| say(&mut ledger, &nth.to_string()));
-        wait(&receipts, ANSWERED_WITHIN);
-        let lost = lost(&mut ledger);
+        let lost = lost(&mut ledger, ANSWERED_WITHIN);
         assert_eq!((lost.len(), lost.last().unwrap().as_str()), (KEPT, "511"));
     }
 }

@@ -102,7 +102,7 @@ impl Conversation {
 
     /// The voice is still speaking what the session before this one gave it: these words of a turn.
     fn hear_on(&mut self, now: Timestamp, turn: &Turn, given: &str) {
-        let spoken = place(&turn.text, turn.spoken_by(now));
+        let spoken = place(&turn.text, turn.spoken_by(now - DOUBT));
         let (spoken, speaking) = given.split_at(spoken.min(given.len()));
         if has_word(speaking) {
             self.playback.resume(turn.id, spoken);

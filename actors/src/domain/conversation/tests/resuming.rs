@@ -147,7 +147,7 @@ fn a_socket_that_twilio_gives_up_after_all_leaves_what_its_voice_had_not_spoken_
         let mut next = go_on(&talk, None);
         next.on(Input::SessionFailed);
         next.attach();
-        let rest = ". And then comes some more of it";
+        let rest = " second. And then comes some more of it";
         assert_eq!(next.heard().trim_end(), format!("{BREAK}{rest}{BREAK}"), "{whole}");
     }
 }
@@ -165,8 +165,7 @@ fn a_socket_on_a_second_engine_that_twilio_gives_up_leaves_what_its_voice_had_no
         assert_eq!(second.heard(), BREAK);
         let mut third = go_on(&second, Some(second.now));
         // Of what was said in the last third of a second nobody knows whether it was heard.
-        let rest = if whole { "second. And" } else { "And" };
-        let rest = format!("{BREAK} {rest} then comes some more of it");
+        let rest = format!("{BREAK} second. And then comes some more of it");
         assert_eq!(third.heard(), rest, "{whole}");
         // Cut again, the turn holds what was heard of it.
         third.wait(500);
