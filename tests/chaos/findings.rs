@@ -75,6 +75,11 @@ impl Finding {
         self < Self::Beside
     }
 
+    /// Whether it tells of how far the voice had come, which engines know by the clock alone.
+    pub(crate) fn is_by_the_clock(self) -> bool {
+        matches!(self, Self::Unfinished | Self::HeardTwice | Self::Stranded)
+    }
+
     /// In words, for many.
     pub(crate) fn told(self) -> &'static str {
         match self {
@@ -126,9 +131,14 @@ impl Findings {
         self.0.get(&what).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// How many there are that must not be.
-    pub(crate) fn wrong(&self) -> usize {
-        self.0.iter().filter(|(what, _)| what.is_wrong()).map(|(_, places)| places.len()).sum()
+    /// How many there are that must not be; so many by the clock may.
+    pub(crate) fn wrong(&self, by_the_clock: usize) -> usize {
+        let wrong = self.0.iter().filter(|(what, _)| what.is_wrong());
+        let (clock, other): (Vec<_>, Vec<_>) = wrong.partition(|(what, _)| what.is_by_the_clock());
+        let count = |of: Vec<(&Finding, &Vec<String>)>| -> usize {
+            of.into_iter().map(|(_, places)| places.len()).sum()
+        };
+        count(other) + count(clock).saturating_sub(by_the_clock)
     }
 
     /// Whether anything of that call is told, and whether it must not be.
@@ -157,8 +167,11 @@ mod tests {
             findings.add(what, format!("CA{nth} somewhere"));
             assert_eq!(findings.of(what).len(), 1);
         }
-        assert_eq!(findings.wrong(), findings.kinds().len());
-        assert_eq!(findings.wrong(), Finding::ALL.len() - 6);
+        assert_eq!(findings.wrong(0), findings.kinds().len());
+        assert_eq!(findings.wrong(0), Finding::ALL.len() - 6);
+        let by_the_clock = Finding::ALL.into_iter().filter(|what| what.is_by_the_clock()).count();
+        assert_eq!(findings.wrong(1), Finding::ALL.len() - 6 - 1);
+        assert_eq!(findings.wrong(100), Finding::ALL.len() - 6 - by_the_clock, "and no other kind");
         assert_eq!(findings.about("CA1 "), Some(true));
         assert_eq!(findings.about("CA29"), Some(false));
         assert_eq!(findings.about("CA30"), None);

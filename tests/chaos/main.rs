@@ -103,6 +103,10 @@ struct Options {
     /// How long an engine that ends serves its calls before it moves them, seconds.
     #[arg(long, default_value_t = 3)]
     drain_seconds: u64,
+    /// How many answers may be missing their last words at a break, or repeat them: how far a voice had
+    /// come is counted by time.
+    #[arg(long, default_value_t = 0)]
+    by_the_clock: usize,
     /// Prints what happened to calls with a violation.
     #[arg(long)]
     verbose: bool,
@@ -144,7 +148,7 @@ async fn run(options: Options, program: PathBuf) -> ExitCode {
     let logs: Vec<_> = house.engines.iter().map(cluster::Engine::log).collect();
     let report =
         Report { verdict: &verdict, stories: &stories, never: &never, faults, logs: &logs };
-    let clean = report.tell(options.seed, options.verbose);
+    let clean = report.tell(options.seed, options.verbose, options.by_the_clock);
     model.stop().await;
     drop(house);
     if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }

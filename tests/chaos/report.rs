@@ -28,7 +28,7 @@ pub(crate) struct Report<'a> {
 
 impl Report<'_> {
     /// Prints it; whether nothing was found.
-    pub(crate) fn tell(&self, seed: u64, verbose: bool) -> bool {
+    pub(crate) fn tell(&self, seed: u64, verbose: bool, by_the_clock: usize) -> bool {
         self.tell_counts();
         tell_latencies(&self.verdict.latencies);
         let Fence { accepted, refused, asked, unseen, kept, .. } = &self.verdict.fence;
@@ -37,7 +37,8 @@ impl Report<'_> {
              {unseen} of {kept} turns kept the writing was not seen, 2 in 100 are allowed)",
             accepted.len()
         );
-        let violations = self.tell_findings();
+        self.tell_findings();
+        let violations = self.never.len() + self.verdict.findings.wrong(by_the_clock);
         if verbose {
             self.tell_stories();
         }
@@ -71,8 +72,8 @@ impl Report<'_> {
         );
     }
 
-    /// All kinds, those that must not be first; how many of these there are.
-    fn tell_findings(&self) -> usize {
+    /// All kinds, those that must not be first.
+    fn tell_findings(&self) {
         let findings = &self.verdict.findings;
         println!("must not be:");
         tell_places("calls that never began", self.never);
@@ -82,7 +83,6 @@ impl Report<'_> {
             }
             tell_places(what.told(), findings.of(what));
         }
-        self.never.len() + findings.wrong()
     }
 
     /// The calls of which something is told or that waited long, and the engines' logs: all into
