@@ -77,7 +77,7 @@ impl Finding {
 
     /// Whether it tells of how far the voice had come, which engines know by the clock alone.
     pub(crate) fn is_by_the_clock(self) -> bool {
-        matches!(self, Self::Unfinished | Self::HeardTwice | Self::Stranded)
+        matches!(self, Self::Unfinished | Self::Stranded)
     }
 
     /// In words, for many.

@@ -103,8 +103,8 @@ struct Options {
     /// How long an engine that ends serves its calls before it moves them, seconds.
     #[arg(long, default_value_t = 3)]
     drain_seconds: u64,
-    /// How many answers may be missing their last words at a break, or repeat them: how far a voice had
-    /// come is counted by time.
+    /// How many answers may be missing their last words at a break: how far a voice had come is counted
+    /// by time.
     #[arg(long, default_value_t = 0)]
     by_the_clock: usize,
     /// Prints what happened to calls with a violation.
