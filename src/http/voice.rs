@@ -173,10 +173,19 @@ async fn look_up(web: &Web, sid: CallSid) -> Option<CallRecord> {
 
 /// `<Connect><ConversationRelay>`; `greet`: Twilio says the greeting first.
 fn connect(web: &Web, sid: CallSid, greet: bool) -> Response {
+    connect_after(web, sid, greet, 0)
+}
+
+/// The same behind so many sessions in a row that failed and no record counts.
+fn connect_after(web: &Web, sid: CallSid, greet: bool, failures: u32) -> Response {
     let mut relay = web.relay.clone();
     relay.url = format!("{}/conversation/{sid}", web.public_url.socket_origin());
     relay.welcome_greeting = greet.then(|| web.greeting.clone());
-    let action = action_url(web.public_url.origin(), "/voice/handoff");
+    let path = match failures {
+        0 => "/voice/handoff".to_owned(),
+        _ => format!("/voice/handoff?failures={failures}"),
+    };
+    let action = action_url(web.public_url.origin(), &path);
     Response::new().then(Connect::new(action, relay))
 }
 

@@ -51,8 +51,8 @@ const APPEND: Duration = Duration::from_millis(80);
 const ASK: Duration = Duration::from_millis(200);
 
 /// How long a caller whose engine is gone waits for what was said there, when Redis cannot be
-/// reached: many failovers are over by then, and dead air is worse.
-const FOR_WORDS: Duration = Duration::from_millis(2_000);
+/// reached: a failover is over by then, and longer silence is worse than what is not known.
+const FOR_WORDS: Duration = Duration::from_millis(4_000);
 
 /// How often an engine that has just started looks whether it knows the calls there are.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);

@@ -18,7 +18,7 @@ use crate::{
 
 /// How long the registry may take to hand over the call, ms. The caller hears the greeting
 /// meanwhile; later than that the call is held without its record.
-const CLAIM_PATIENCE: u64 = 3_000;
+const CLAIM_PATIENCE: u64 = 5_000;
 
 /// Pause before a claim that failed within that time is tried again.
 const CLAIM_AGAIN: Duration = Duration::from_millis(300);

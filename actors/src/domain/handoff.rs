@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use super::{
     escalation::{Escalation, EscalationState, Grounds, ReasonCode},
     ids::{CallSid, Epoch, EscalationId},
-    record::{CallRecord, Status},
+    record::{CallRecord, Status, losses::RESUMES_MAX},
     time::{Millis, Timestamp},
 };
 
@@ -109,9 +109,9 @@ const FOREIGN: &str = "another application ended the session and asked for a per
 pub(super) const KEEPS_FAILING: &str =
     "the connection between the caller and the assistant kept failing";
 
-/// A session shorter than this, ms, that failed for a call of which nothing is known is not tried
-/// again: nobody could count how often.
-const WORTH_REJOINING: Millis = 10_000;
+/// A session shorter than this, ms, failed early: of a call of which nothing is known, so many in a
+/// row are too many as a call's record allows.
+const EARLY: Millis = 10_000;
 
 /// How a ConversationRelay session ended, as its action webhook tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +130,9 @@ pub enum SessionOver {
     Failed {
         /// How long the session was, ms.
         lasted: Option<Millis>,
+        /// How many in a row failed early before it, as its action URL says: where no record can be
+        /// had, the call itself carries the count.
+        failures: u32,
     },
 }
 
@@ -182,6 +185,8 @@ pub enum Next {
     Rejoin {
         /// Whether the caller has heard no greeting yet.
         greet: bool,
+        /// What the next session's action URL says of those before it.
+        failures: u32,
     },
     /// A new session on another engine, of which the caller hears nothing.
     Move,
@@ -237,29 +242,25 @@ impl SessionOver {
                 }
             }
             Self::EndedByUs(_) => Next::Move,
-            Self::Failed { lasted } => after_failure(*lasted, record, now),
+            Self::Failed { lasted, failures } => match record {
+                Some(record) => after_failure(record, now),
+                None => after_uncounted(*lasted, *failures),
+            },
         }
     }
 }
 
 /// What becomes of a caller whose session failed: a new one, unless they keep failing.
-fn after_failure(lasted: Option<Millis>, record: Option<&CallRecord>, now: Timestamp) -> Next {
-    let hopeless = match record {
-        Some(record) => record.keeps_failing(now),
-        None => lasted.is_none_or(|lasted| lasted < WORTH_REJOINING),
-    };
-    if !hopeless {
-        return rejoin(record);
-    }
-    if record.is_none() {
-        return Next::GiveUp;
+fn after_failure(record: &CallRecord, now: Timestamp) -> Next {
+    if !record.keeps_failing(now) {
+        let greet = record.transcript.turns().is_empty();
+        return Next::Rejoin { greet, failures: 0 };
     }
     // Who was sent to a person for it before, and is back, has waited in vain.
-    let sought = record.and_then(|record| record.escalation.as_ref());
     let in_vain = |known: &Escalation| {
         known.state == EscalationState::Failed && known.grounds.code == ReasonCode::EngineFailed
     };
-    if sought.is_some_and(in_vain) {
+    if record.escalation.as_ref().is_some_and(in_vain) {
         return Next::GiveUp;
     }
     let grounds = Grounds::new(ReasonCode::EngineFailed, KEEPS_FAILING);
@@ -275,8 +276,14 @@ fn is_promised(record: &CallRecord) -> bool {
     !record.status.is_final() && record.escalation_under_way().is_some()
 }
 
-fn rejoin(record: Option<&CallRecord>) -> Next {
-    Next::Rejoin { greet: record.is_some_and(|record| record.transcript.turns().is_empty()) }
+/// The same where nothing is known of the call, because the store is away as well as the engine that
+/// held it.
+fn after_uncounted(lasted: Option<Millis>, failures: u32) -> Next {
+    let failed_early = lasted.is_none_or(|lasted| lasted < EARLY);
+    match if failed_early { failures.saturating_add(1) } else { 0 } {
+        failures if failures > RESUMES_MAX => Next::GiveUp,
+        failures => Next::Rejoin { greet: false, failures },
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the registry keeps of a call, and what the monitor shows of it.
 
-mod losses;
+pub(super) mod losses;
 
 use serde::{Deserialize, Serialize};
 
@@ -143,10 +143,12 @@ impl CallRecord {
         self.greeting.is_none() && self.transcript.turns().is_empty()
     }
 
-    /// Whether the caller was moved from one engine to another and has heard nothing since.
+    /// Whether the caller was moved from one engine to another and has heard nothing since. Nobody
+    /// knows where words are missing.
     #[must_use]
     pub fn was_moved(&self) -> bool {
-        self.moved.is_some_and(|after| self.transcript.last_said() <= after)
+        let unheard = |after| self.transcript.last_said() <= after;
+        !self.words_missing && self.moved.is_some_and(unheard)
     }
 
     /// Takes a change. A final status stays as it is; everything else still lands.

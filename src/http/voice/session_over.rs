@@ -1,6 +1,7 @@
 //! `POST /voice/handoff`: every end of a ConversationRelay session, and what becomes of the caller.
 
 use actix_web::{HttpResponse, web};
+use serde::Deserialize;
 use switchhook_actors::{
     call_session::messages::{HandedOver as Part, SessionFailed},
     domain::{
@@ -15,8 +16,8 @@ use switchhook_actors::{
 };
 
 use super::{
-    CONCLUDE_PATIENCE, ESCALATION_PATIENCE, REPLY_TTL, Web, bad, conclude, connect, farewell,
-    look_up, once, reply_key, settle,
+    CONCLUDE_PATIENCE, ESCALATION_PATIENCE, REPLY_TTL, Web, bad, conclude, connect, connect_after,
+    farewell, look_up, once, reply_key, settle,
 };
 use crate::{
     clock,
@@ -27,11 +28,20 @@ use crate::{
     },
 };
 
+/// What the action URL of a session says of those before it.
+#[derive(Debug, Deserialize)]
+pub(in crate::http) struct Row {
+    /// How many in a row failed early, where no record counts them.
+    #[serde(default)]
+    failures: u32,
+}
+
 /// For how long a person's telephone rings, s: six times.
 const RING_S: u32 = 30;
 
 pub(in crate::http) async fn handoff(
     signed: Signed,
+    row: web::Query<Row>,
     web: web::Data<Web>,
 ) -> Result<HttpResponse, HttpError> {
     let end = SessionEnd::read(&signed.form).map_err(bad)?;
@@ -40,13 +50,21 @@ pub(in crate::http) async fn handoff(
     let key = reply_key("handoff", &signed, end.sid, &part);
     let [caller, called] = ["From", "To"].map(|name| Phone::new(field(name)).as_str().to_owned());
     let call = NewCall { sid: end.sid, caller, called, greeting: None, at: clock::now() };
-    Ok(once(&web, "handoff", end.sid, key, REPLY_TTL, after_session(&web, &end, call)).await)
+    Ok(once(
+        &web,
+        "handoff",
+        end.sid,
+        key,
+        REPLY_TTL,
+        after_session(&web, &end, row.failures, call),
+    )
+    .await)
 }
 
-async fn after_session(web: &Web, end: &SessionEnd, call: NewCall) -> Response {
+async fn after_session(web: &Web, end: &SessionEnd, failures: u32, call: NewCall) -> Response {
     let sid = end.sid;
     let record = look_up(web, sid).await;
-    let over = over(end);
+    let over = over(end, failures);
     let next = over.next(record.as_ref(), clock::now());
     let label = next.label();
     tracing::info!(call.sid = %sid, next = label, error = end.error_code, "a session has ended");
@@ -64,7 +82,10 @@ async fn after_session(web: &Web, end: &SessionEnd, call: NewCall) -> Response {
             // Back to the agent, which says so.
             None => connect(web, sid, false),
         },
-        Next::Rejoin { greet } => rejoin(web, call, record, greet).await,
+        Next::Rejoin { greet, failures } => {
+            let greet = rejoin(web, sid, record, greet).await;
+            connect_after(web, sid, greet, failures)
+        }
         Next::Move => move_on(web, sid, record).await,
         Next::SeekPerson(wanted) => match hand_over(web, call, *wanted).await {
             Some(response) => response,
@@ -94,18 +115,19 @@ async fn move_on(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Respons
     connect(web, sid, false)
 }
 
-async fn rejoin(web: &Web, call: NewCall, record: Option<CallRecord>, greet: bool) -> Response {
+/// Notes that a session failed. Whether Twilio is to say the greeting before the next one.
+async fn rejoin(web: &Web, sid: CallSid, record: Option<CallRecord>, greet: bool) -> bool {
     if let Some(record) = record {
         settle(web, record, Change::Rejoined).await;
     }
-    let session = web.directory.find(call.sid);
+    let session = web.directory.find(sid);
     if let Some(session) = &session {
         // A session that does not answer goes on as it was: the line is still to be had.
         let _ = session.send(SessionFailed).timeout(CONCLUDE_PATIENCE).await;
     }
     metrics::counter!("switchhook_lines_total", "event" => "rejoined").increment(1);
     // A session that lives greets by itself, if it has not.
-    connect(web, call.sid, greet && session.is_none())
+    greet && session.is_none()
 }
 
 /// The caller goes to a person, where that can be said.
@@ -151,14 +173,14 @@ fn dial(web: &Web, number: String) -> Dial {
     }
 }
 
-fn over(end: &SessionEnd) -> SessionOver {
+fn over(end: &SessionEnd, failures: u32) -> SessionOver {
     if end.call_status.is_over() {
         let completed = end.call_status == CallStatus::Completed;
         return SessionOver::CallOver { completed };
     }
     if end.error_code.is_some() || end.session_status == Some(SessionStatus::Failed) {
         let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
-        return SessionOver::Failed { lasted };
+        return SessionOver::Failed { lasted, failures };
     }
     SessionOver::ended(end.handoff_data.as_deref())
 }

@@ -24,38 +24,45 @@ fn seek_person() -> Next {
 
 #[test]
 fn a_caller_whose_session_failed_is_connected_again_five_times_a_minute() {
-    let failed = SessionOver::Failed { lasted: Some(2_000) };
+    let failed = SessionOver::Failed { lasted: Some(2_000), failures: 0 };
     let mut record = record();
     for second in 0..5 {
         let now = Timestamp(second * 1_000);
-        assert_eq!(failed.next(Some(&record), now), Next::Rejoin { greet: false });
+        assert_eq!(failed.next(Some(&record), now), Next::Rejoin { greet: false, failures: 0 });
         record.apply(&Change::Rejoined, now);
     }
     let person = failed.next(Some(&record), Timestamp(59_000));
     assert_eq!(person, seek_person());
-    assert_eq!(failed.next(Some(&record), Timestamp(60_000)), Next::Rejoin { greet: false });
+    assert_eq!(
+        failed.next(Some(&record), Timestamp(60_000)),
+        Next::Rejoin { greet: false, failures: 0 }
+    );
 }
 
 #[test]
 fn a_caller_who_heard_no_greeting_yet_hears_it_on_the_next_line() {
     let mut record = record();
     record.transcript = crate::domain::transcript::Transcript::default();
-    let failed = SessionOver::Failed { lasted: Some(0) };
-    assert_eq!(failed.next(Some(&record), Timestamp(0)), Next::Rejoin { greet: true });
+    let failed = SessionOver::Failed { lasted: Some(0), failures: 0 };
+    assert_eq!(failed.next(Some(&record), Timestamp(0)), Next::Rejoin { greet: true, failures: 0 });
 }
 
 #[test]
-fn a_call_of_which_nothing_is_known_is_not_connected_again_for_ever() {
-    let next = |lasted| SessionOver::Failed { lasted }.next(None, Timestamp(0));
-    assert_eq!(next(Some(30_000)), Next::Rejoin { greet: false });
-    assert_eq!(next(Some(10_000)), Next::Rejoin { greet: false });
-    assert_eq!(next(Some(9_999)), Next::GiveUp);
-    assert_eq!(next(None), Next::GiveUp);
+fn a_call_of_which_nothing_is_known_is_connected_again_until_five_sessions_failed_early() {
+    let next = |lasted, failures| SessionOver::Failed { lasted, failures }.next(None, Timestamp(0));
+    let rejoin = |failures| Next::Rejoin { greet: false, failures };
+    assert_eq!(next(Some(9_999), 0), rejoin(1));
+    assert_eq!(next(None, 1), rejoin(2));
+    assert_eq!(next(Some(0), 4), rejoin(5));
+    assert_eq!(next(Some(0), 5), Next::GiveUp);
+    assert_eq!(next(None, u32::MAX), Next::GiveUp);
+    // One that held for a while begins a new row.
+    assert_eq!(next(Some(10_000), 5), rejoin(0));
 }
 
 #[test]
 fn a_caller_whose_sessions_keep_failing_is_sent_to_a_person_once() {
-    let failed = SessionOver::Failed { lasted: Some(2_000) };
+    let failed = SessionOver::Failed { lasted: Some(2_000), failures: 0 };
     let mut record = record();
     (0..5).for_each(|at| record.apply(&Change::Rejoined, Timestamp(at)));
     let next = |record: &CallRecord| failed.next(Some(record), Timestamp(1_000));
@@ -122,17 +129,20 @@ fn a_caller_who_was_promised_a_person_gets_one_though_the_line_broke() {
     let id = record.next_escalation();
     let escalation = Box::new(Escalation::new(id, grounds.clone(), Timestamp(0)));
     record.apply(&Change::Escalated { escalation }, Timestamp(0));
-    let failed = SessionOver::Failed { lasted: Some(0) };
+    let failed = SessionOver::Failed { lasted: Some(0), failures: 0 };
     assert_eq!(failed.next(Some(&record), Timestamp(1)), hand_over(Some(id), grounds));
     record.apply(&Change::Escalation { id, step: Step::Withdrawn }, Timestamp(2));
-    assert_eq!(failed.next(Some(&record), Timestamp(3)), Next::Rejoin { greet: false });
+    assert_eq!(
+        failed.next(Some(&record), Timestamp(3)),
+        Next::Rejoin { greet: false, failures: 0 }
+    );
 }
 
 #[test]
 fn a_call_that_is_over_is_not_connected_again() {
     let mut record = record();
     record.apply(&Change::Ended { status: Status::Completed }, Timestamp(1));
-    let failed = SessionOver::Failed { lasted: None };
+    let failed = SessionOver::Failed { lasted: None, failures: 0 };
     assert_eq!(failed.next(Some(&record), Timestamp(2)), Next::HangUp);
     let over = SessionOver::CallOver { completed: true };
     assert_eq!(over.next(Some(&record), Timestamp(2)), Next::Nothing(Status::Completed));

@@ -4,7 +4,7 @@ use super::CallRecord;
 use crate::domain::time::{Millis, Timestamp};
 
 /// How often a call goes on after the loss of a session within [`RESUME_WINDOW`].
-const RESUMES_MAX: usize = 5;
+pub(in crate::domain) const RESUMES_MAX: u32 = 5;
 
 /// The window of [`RESUMES_MAX`], ms.
 const RESUME_WINDOW: Millis = 60_000;
@@ -28,7 +28,7 @@ impl CallRecord {
         };
         let (rejoins, resumes) = (of_late(&self.rejoins), of_late(&self.resumes));
         // Of one that Twilio gave up the next session has gone on: that is no second loss.
-        rejoins.max(resumes.saturating_sub(rejoins)) >= RESUMES_MAX
+        rejoins.max(resumes.saturating_sub(rejoins)) >= RESUMES_MAX as usize
     }
 }
 

@@ -221,14 +221,14 @@ impl World<'_> {
         self.fall_silent();
         self.line.end_session();
         self.store.catch_up(self.now);
-        let over = SessionOver::Failed { lasted: None };
+        let over = SessionOver::Failed { lasted: None, failures: 0 };
         if let Next::HandOver(wanted) = over.next(Some(&self.store.durable), self.now) {
             // A caller who was promised a person is not connected to us again.
             self.give(Input::HandedOver)?;
             self.queue(wanted.id);
             return Ok(());
         }
-        self.give(Input::SessionFailed)
+        self.give(Input::SessionFailed(self.now))
     }
 
     fn fence(&mut self) -> Verdict {
