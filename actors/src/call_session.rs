@@ -285,8 +285,9 @@ impl Handler<SessionFailed> for CallSession {
 
     fn handle(&mut self, _: SessionFailed, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        self.mouth.fail(self.clock.now());
-        self.happen(Input::SessionFailed, ctx);
+        let now = self.clock.now();
+        self.mouth.fail(now);
+        self.happen(Input::SessionFailed(now), ctx);
     }
 }
 

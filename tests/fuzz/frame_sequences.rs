@@ -155,7 +155,7 @@ impl Step<'_> {
             Self::Stall(millis) => world.stall(Millis::from(millis)),
             Self::Attached => world.on(Input::Attached),
             Self::LineLost { clean } => world.on(Input::LineLost { clean }),
-            Self::SessionFailed => world.on(Input::SessionFailed),
+            Self::SessionFailed => world.on(Input::SessionFailed(world.now)),
             Self::Concluded { completed: true } => world.on(Input::Concluded(Status::Completed)),
             Self::Concluded { completed: false } => world.on(Input::Concluded(Status::Failed)),
             Self::Fenced => world.on(Input::Fenced),

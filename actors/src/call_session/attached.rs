@@ -153,9 +153,10 @@ impl Mouth {
         self.since = self.since.map(|_| now);
     }
 
-    /// Whether Twilio has given a session up, and told another engine.
-    fn has_failed_elsewhere(&self, record: &CallRecord) -> bool {
-        self.since.is_some_and(|since| record.rejoins.last().is_some_and(|at| *at > since))
+    /// When Twilio has given a session up of late, and told another engine.
+    fn failed_elsewhere(&self, record: &CallRecord) -> Option<Timestamp> {
+        let since = self.since?;
+        record.rejoins.last().copied().filter(|at| *at > since)
     }
 
     /// Forgets all that was to be said.
@@ -292,8 +293,8 @@ impl CallSession {
         let outranked = self.recording.epoch().is_some_and(|epoch| epoch < record.epoch);
         if outranked && record.instance.as_ref() != Some(&self.peers.instance) {
             self.begin_anew(ctx);
-        } else if self.mouth.has_failed_elsewhere(record) {
-            self.happen(Input::SessionFailed, ctx);
+        } else if let Some(at) = self.mouth.failed_elsewhere(record) {
+            self.happen(Input::SessionFailed(at), ctx);
         }
     }
 

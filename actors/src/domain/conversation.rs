@@ -84,8 +84,9 @@ pub enum Input {
         /// Whether a close frame came first.
         clean: bool,
     },
-    /// Twilio gave the session up and connects the call anew: what its voice had not spoken is gone.
-    SessionFailed,
+    /// Twilio gave the session up, and said so at that moment, here or to another engine; it connects the
+    /// call anew. What its voice had not spoken is gone.
+    SessionFailed(Timestamp),
     /// The caller's words of that turn are durable.
     Saved(TurnId),
     /// The model wrote, finished or failed.
@@ -312,7 +313,7 @@ impl Conversation {
             Input::StoodStill => self.stand_still(now),
             Input::Relay(message) => self.hear(now, message, effects),
             Input::LineLost { clean } => self.lose_line(now, clean, effects),
-            Input::SessionFailed => self.lose_session(now, effects),
+            Input::SessionFailed(at) => self.lose_session(now, at, effects),
             Input::Saved(turn) => self.saved(now, turn, effects),
             Input::Answer(turn, event) => self.answered(now, turn, event, effects),
             Input::Ordered(grounds) => self.ordered(now, grounds, effects),

@@ -138,11 +138,17 @@ impl Playback {
         }
     }
 
-    /// The line is lost: what is not spoken by now waits, and what is said from now on.
-    pub fn pause(&mut self, now: Timestamp) {
-        let (unspoken, busy_until) = (self.unspoken(now), self.busy_until);
-        self.paused.get_or_insert(Pause { unspoken, since: 0, busy_until });
+    /// The line is lost: what was not spoken by that moment waits, and what is said from then on. It may
+    /// turn out that it was lost earlier than it seemed.
+    pub fn pause(&mut self, at: Timestamp) {
         self.out_of_step = true;
+        let Some(pause) = &mut self.paused else {
+            let (unspoken, busy_until) = (self.unspoken(at), self.busy_until);
+            self.paused = Some(Pause { unspoken, since: 0, busy_until });
+            return;
+        };
+        let unspoken = unspoken_in(pause.busy_until.since(at)) + pause.since;
+        pause.unspoken = pause.unspoken.max(unspoken);
     }
 
     /// There is a line again: what was said meanwhile is spoken now.

@@ -149,7 +149,7 @@ impl<'a> World<'a> {
                 self.stopped = self.question.take().or(self.stopped);
             }
             Effect::Silence => {
-                if *input == Input::SessionFailed {
+                if matches!(input, Input::SessionFailed(_)) {
                     self.heard.session_failed();
                 }
                 for (turn, from) in self.line.silence() {
@@ -157,7 +157,7 @@ impl<'a> World<'a> {
                 }
             }
             Effect::Say { turn, text, last } => {
-                self.say(turn, &text, last, *input == Input::SessionFailed);
+                self.say(turn, &text, last, matches!(input, Input::SessionFailed(_)));
             }
             Effect::Escalate(escalation) => {
                 if !self.setting.unrecorded {

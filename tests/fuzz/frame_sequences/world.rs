@@ -39,7 +39,7 @@ const REST_MAX: usize = 1_000;
 
 pub(super) struct World {
     machine: Conversation,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     asked: TurnId,
     said: TurnId,
     /// All that was sent for speaking, for interrupts to quote.
@@ -114,7 +114,7 @@ impl World {
             // The same session may be back after a break.
             Input::LineLost { clean: false } => self.has_line = false,
             // The cycle is gone with its session.
-            Input::LineLost { clean: true } | Input::SessionFailed => {
+            Input::LineLost { clean: true } | Input::SessionFailed(_) => {
                 (self.has_line, self.is_cycle_open) = (false, false);
                 // What its voice had not spoken may be said again, in order.
                 self.said = TurnId(0);

@@ -29,13 +29,21 @@ impl Conversation {
 
     /// The old session's queue is gone with it: what the caller has not heard of the words since they
     /// said something last is said again, on the next line.
-    pub(super) fn lose_session(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        (self.failed, self.rejoined_at) = (true, Some(now));
+    pub(super) fn lose_session(
+        &mut self,
+        now: Timestamp,
+        at: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        (self.failed, self.rejoined_at) = (true, Some(at));
         if self.inherits {
             // Nothing was said yet: it is the voice of a session before this one that fell silent.
-            self.failed_at = Some(now);
+            self.failed_at = Some(at);
         }
-        let (lost, _) = *self.line_lost.get_or_insert((now - DOUBT, false));
+        // The loss of a line may be noticed long after its session has failed.
+        let noticed = self.line_lost.map(|(lost, _)| lost).filter(|lost| *lost <= at);
+        let lost = noticed.unwrap_or(at - DOUBT);
+        self.line_lost.get_or_insert((lost, false));
         self.playback.pause(lost);
         effects.extend([Effect::RefuseLine, Effect::Silence]);
         if let Opening::Due { taken_over: false, .. } = self.opening {

@@ -124,7 +124,7 @@ fn what_the_voice_of_a_failed_session_had_not_spoken_is_said_on_the_next_line() 
     talk.on(Input::LineLost { clean: false });
     talk.wait(3_000);
     talk.look();
-    talk.on(Input::SessionFailed);
+    talk.on(Input::SessionFailed(talk.now));
     talk.attach();
     assert_eq!(talk.heard(), " in a second and then some more.");
     assert!(!talk.cycle_open);
@@ -137,11 +137,29 @@ fn what_the_voice_of_a_failed_session_had_not_spoken_is_said_on_the_next_line() 
 }
 
 #[test]
+fn what_the_voice_had_reached_counts_from_the_failure_and_not_from_when_the_loss_was_noticed() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Tell me all.");
+    talk.tokens(turn, "Fourteen letters in a second and then some more.");
+    talk.done(turn);
+    talk.wait(1_500);
+    let failed = talk.now;
+    talk.wait(900);
+    talk.on(Input::LineLost { clean: false });
+    talk.wait(600);
+    talk.look();
+    // Another engine was told.
+    talk.on(Input::SessionFailed(failed));
+    talk.attach();
+    assert_eq!(talk.heard(), " in a second and then some more.");
+}
+
+#[test]
 fn an_answer_that_is_still_written_when_the_session_fails_is_said_whole() {
     let mut talk = Talk::greeted();
     let turn = talk.ask("Tell me all.");
     talk.tokens(turn, "One two ");
-    talk.on(Input::SessionFailed);
+    talk.on(Input::SessionFailed(talk.now));
     talk.tokens(turn, "three.");
     talk.attach();
     talk.done(turn);
@@ -213,11 +231,13 @@ fn who_may_have_spoken_to_an_engine_that_stood_still_is_told_of_the_break_at_onc
 
 #[test]
 fn who_was_talked_with_before_is_not_greeted_again_where_the_words_are_missing() {
-    let mut record = record(None);
-    record.words_missing = true;
-    let mut talk = Talk::new(record);
-    talk.attach();
-    assert_eq!(talk.heard(), BREAK);
+    for moved in [None, Some(TurnId(3))] {
+        let mut record = record(None);
+        (record.words_missing, record.moved) = (true, moved);
+        let mut talk = Talk::new(record);
+        talk.attach();
+        assert_eq!(talk.heard(), BREAK, "{moved:?}");
+    }
 }
 
 #[test]

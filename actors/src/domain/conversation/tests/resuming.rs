@@ -145,7 +145,7 @@ fn a_socket_that_twilio_gives_up_after_all_leaves_what_its_voice_had_not_spoken_
         }
         // The voice has spoken for two seconds when the socket is given up.
         let mut next = go_on(&talk, None);
-        next.on(Input::SessionFailed);
+        next.on(Input::SessionFailed(next.now));
         next.attach();
         let rest = " second. And then comes some more of it";
         assert_eq!(next.heard().trim_end(), format!("{BREAK}{rest}{BREAK}"), "{whole}");
@@ -251,7 +251,7 @@ fn old_news_of_the_voice_on_the_next_line_do_not_say_what_the_new_voice_has_spok
         // Twilio says again what it said on the lost line, and gives the session up all the same.
         next.on(Input::Relay(Inbound::Info(news.clone())));
         next.look();
-        next.on(Input::SessionFailed);
+        next.on(Input::SessionFailed(next.now));
         next.attach();
         let spoken = next.heard();
         assert!(spoken.contains("comes some more of it"), "{news:?}: {spoken:?}");
@@ -268,7 +268,7 @@ fn a_session_that_is_given_up_before_it_has_said_a_word_takes_the_voice_before_i
     let mut next = Talk::new(record);
     next.now = talk.now;
     next.on(Input::Attached);
-    next.on(Input::SessionFailed);
+    next.on(Input::SessionFailed(next.now));
     next.attach();
     let rest = "letters in a second. And then comes some more of it";
     assert_eq!(next.heard(), format!("{BREAK} {rest}"));

@@ -31,7 +31,7 @@ impl Escalations {
             return Ok(());
         }
         let wanted = |it: Sentence| text.trim_end().ends_with(it.words(seen.persona));
-        if *seen.input == Input::SessionFailed && !self.owed.is_some_and(wanted) {
+        if matches!(seen.input, Input::SessionFailed(_)) && !self.owed.is_some_and(wanted) {
             // What the voice had not spoken is said once more.
             if let Some(bridge) = self.under_way.as_mut().and_then(|it| it.bridge.as_mut()) {
                 bridge.stopped_at = None;
