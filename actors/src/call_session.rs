@@ -11,6 +11,7 @@ mod answering;
 mod attached;
 mod claiming;
 mod contesting;
+mod early;
 mod escalating;
 mod late;
 pub mod messages;
@@ -34,6 +35,7 @@ use self::{
     answering::Asking,
     attached::Mouth,
     claiming::Claiming,
+    early::Early,
     messages::{Conclude, HandedOver, LetGo, MoveAway, SessionFailed},
     presence::Presence,
     recording::Recording,
@@ -97,7 +99,7 @@ pub struct CallSession {
     /// None until the registry has answered the claim.
     talk: Option<Conversation>,
     /// What happened before that.
-    early: Vec<Input>,
+    early: Early,
     mouth: Mouth,
     asking: Asking,
     claiming: Claiming,
@@ -125,7 +127,7 @@ impl CallSession {
             clock,
             span,
             talk: None,
-            early: Vec::new(),
+            early: Early::default(),
             mouth: Mouth::default(),
             asking: Asking::default(),
             claiming: Claiming::default(),
@@ -166,10 +168,7 @@ impl CallSession {
             |_| ()
         );
         let Some(talk) = &mut self.talk else {
-            if self.early.len() < MAILBOX {
-                self.early.push(input);
-            }
-            return;
+            return self.early.push(input);
         };
         talk.expect_wait(self.peers.outlook.expected_wait());
         let mut effects = std::mem::take(&mut self.effects);
@@ -200,7 +199,7 @@ impl CallSession {
     /// What was said, asked and waited for is another session's.
     fn forget(&mut self, ctx: &mut Context<Self>) {
         self.talk = None;
-        self.early.clear();
+        self.early = Early::default();
         self.asking.stop(ctx);
         self.mouth.forget(ctx);
     }
@@ -211,7 +210,7 @@ impl CallSession {
         tracing::error!("a fault ends this session; the call goes on with the next one");
         self.broken = true;
         self.talk = None;
-        self.early = Vec::new();
+        self.early = Early::default();
         self.effects = Vec::new();
         self.asking.stop(ctx);
         self.mouth.break_off();
@@ -283,11 +282,13 @@ impl Actor for CallSession {
 impl Handler<SessionFailed> for CallSession {
     type Result = ();
 
-    fn handle(&mut self, _: SessionFailed, ctx: &mut Self::Context) {
+    fn handle(&mut self, failed: SessionFailed, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        let now = self.clock.now();
-        self.mouth.fail(now);
-        self.happen(Input::SessionFailed(now), ctx);
+        self.mouth.fail(self.clock.now());
+        if self.talk.is_none() {
+            self.mouth.refuse();
+        }
+        self.happen(Input::SessionFailed(failed.at), ctx);
     }
 }
 

@@ -15,8 +15,10 @@ use switchhook_actors::{
     call_session::messages::Conclude,
     domain::{
         escalation::Step,
+        handoff::FAILED_AT,
         ids::CallSid,
         record::{CallRecord, Change, NewCall, Status},
+        time::Timestamp,
     },
     escalation_manager::messages::Progress,
     registry::{
@@ -35,7 +37,7 @@ use crate::{
     clock,
     twilio::{
         forms::{CallStatus, FormError, Incoming, StatusCallback},
-        twiml::{Connect, Response, Say, Verb, action_url},
+        twiml::{Connect, Parameter, Response, Say, Verb, action_url},
     },
 };
 
@@ -125,16 +127,16 @@ async fn conclude(web: &Web, sid: CallSid, record: Option<CallRecord>, status: S
         }
     }
     if let Some(record) = record {
-        settle(web, record, Change::Ended { status }).await;
+        settle(web, record, Change::Ended { status }, clock::now()).await;
     }
 }
 
 /// Changes a record that no session of ours holds, in the name of its newest epoch: a webhook of
 /// Twilio's is evidence enough. A claim that comes in between is met once more.
-async fn settle(web: &Web, record: CallRecord, change: Change) {
+async fn settle(web: &Web, record: CallRecord, change: Change, at: Timestamp) {
     let mut epoch = record.epoch;
     for _ in 0..2 {
-        let order = Settle { sid: record.sid, epoch, change: change.clone(), at: clock::now() };
+        let order = Settle { sid: record.sid, epoch, change: change.clone(), at };
         match web.registry.send(order).timeout(REGISTRY_PATIENCE).await {
             Ok(Ok(Settled::Fenced)) => match look_up(web, record.sid).await {
                 Some(newer) => epoch = newer.epoch,
@@ -171,19 +173,32 @@ async fn look_up(web: &Web, sid: CallSid) -> Option<CallRecord> {
     }
 }
 
-/// `<Connect><ConversationRelay>`; `greet`: Twilio says the greeting first.
-fn connect(web: &Web, sid: CallSid, greet: bool) -> Response {
-    connect_after(web, sid, greet, 0)
+/// Sessions before the next one that failed and that no record tells of: the call carries it along.
+#[derive(Debug, Clone, Copy, Default)]
+struct Uncounted {
+    /// How many in a row failed early, for the next action URL.
+    failures: u32,
+    /// When the last one did, for the next `setup`.
+    failed_at: Option<Timestamp>,
 }
 
-/// The same behind so many sessions in a row that failed and no record counts.
-fn connect_after(web: &Web, sid: CallSid, greet: bool, failures: u32) -> Response {
+/// `<Connect><ConversationRelay>`; `greet`: Twilio says the greeting first.
+fn connect(web: &Web, sid: CallSid, greet: bool) -> Response {
+    connect_after(web, sid, greet, Uncounted::default())
+}
+
+/// The same behind sessions that failed.
+fn connect_after(web: &Web, sid: CallSid, greet: bool, before: Uncounted) -> Response {
     let mut relay = web.relay.clone();
+    if let Some(at) = before.failed_at {
+        let parameter = Parameter { name: FAILED_AT.to_owned(), value: at.0.to_string() };
+        relay.parameters.push(parameter);
+    }
     relay.url = format!("{}/conversation/{sid}", web.public_url.socket_origin());
     relay.welcome_greeting = greet.then(|| web.greeting.clone());
-    let path = match failures {
+    let path = match before.failures {
         0 => "/voice/handoff".to_owned(),
-        _ => format!("/voice/handoff?failures={failures}"),
+        failures => format!("/voice/handoff?failures={failures}"),
     };
     let action = action_url(web.public_url.origin(), &path);
     Response::new().then(Connect::new(action, relay))

@@ -72,7 +72,7 @@ impl CallSession {
             let said = Prompted { text: late.turn.text, lang: None, last: true };
             Input::Relay(Inbound::Prompt(said))
         });
-        self.early = [Input::Attached].into_iter().chain(said).collect();
+        self.early.extend([Input::Attached].into_iter().chain(said));
         self.converse(record, ctx);
     }
 

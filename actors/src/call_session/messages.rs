@@ -16,6 +16,7 @@ use crate::{
         order::{Order, Ordered},
         record::Status,
         relay::Inbound,
+        time::Timestamp,
     },
 };
 
@@ -56,7 +57,10 @@ pub struct LineGone {
 /// Twilio gave the session up and is told to connect the call again.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct SessionFailed;
+pub struct SessionFailed {
+    /// When it said so, as the call's record has it.
+    pub at: Timestamp,
+}
 
 /// The call is over, on the word of a signed webhook.
 #[derive(Debug, Message)]

@@ -50,9 +50,7 @@ impl CallSession {
         let answer = match &self.talk {
             Some(talk) => talk.answer_to(&order),
             // A call that is being claimed hears of it when it is.
-            None if self.early.iter().any(|input| matches!(input, Input::Ordered(_))) => {
-                Ordered::UnderWay
-            }
+            None if self.early.has_order() => Ordered::UnderWay,
             None => Ordered::Taken,
         };
         if answer == Ordered::Taken {

@@ -109,6 +109,10 @@ const FOREIGN: &str = "another application ended the session and asked for a per
 pub(super) const KEEPS_FAILING: &str =
     "the connection between the caller and the assistant kept failing";
 
+/// The parameter of a session that says, in ms since 1970, when the one before it failed, where no
+/// record tells.
+pub const FAILED_AT: &str = "switchhookFailedAt";
+
 /// A session shorter than this, ms, failed early: of a call of which nothing is known, so many in a
 /// row are too many as a call's record allows.
 const EARLY: Millis = 10_000;

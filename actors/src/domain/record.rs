@@ -164,12 +164,12 @@ impl CallRecord {
             Change::Moved { after } => self.moved = Some(*after),
             // One that is told again, because its answer was lost, is none more.
             Change::Rejoined if self.rejoins.contains(&at) => {}
-            Change::Rejoined => {
-                self.moved = None;
-                losses::note(&mut self.rejoins, at);
-            }
+            Change::Rejoined => self.lose_session(at),
             Change::Resumed { after } => {
                 losses::note(&mut self.resumes, at);
+                if let Some(unknown) = after.filter(|after| self.rejoins.last() < Some(after)) {
+                    self.lose_session(unknown);
+                }
                 self.resumed_after = self.resumed_after.max(*after);
             }
             Change::Ended { status } if !self.status.is_final() => {
@@ -307,7 +307,7 @@ pub enum Change {
     Rejoined,
     /// A session went on with the call on its next line.
     Resumed {
-        /// The last rejoin that it knew of, or later.
+        /// The last rejoin that it knew of: noted with it, where the store was away at the time.
         after: Option<Timestamp>,
     },
     /// The call is over.

@@ -8,6 +8,7 @@ use switchhook_actors::{
         handoff::{Next, SessionOver, Wanted},
         ids::CallSid,
         record::{CallRecord, Change, NewCall, Status},
+        time::Timestamp,
     },
     escalation_manager::{
         desk::Handover,
@@ -16,8 +17,8 @@ use switchhook_actors::{
 };
 
 use super::{
-    CONCLUDE_PATIENCE, ESCALATION_PATIENCE, REPLY_TTL, Web, bad, conclude, connect, connect_after,
-    farewell, look_up, once, reply_key, settle,
+    CONCLUDE_PATIENCE, ESCALATION_PATIENCE, REPLY_TTL, Uncounted, Web, bad, conclude, connect,
+    connect_after, farewell, look_up, once, reply_key, settle,
 };
 use crate::{
     clock,
@@ -83,8 +84,10 @@ async fn after_session(web: &Web, end: &SessionEnd, failures: u32, call: NewCall
             None => connect(web, sid, false),
         },
         Next::Rejoin { greet, failures } => {
-            let greet = rejoin(web, sid, record, greet).await;
-            connect_after(web, sid, greet, failures)
+            let at = clock::now();
+            let failed_at = record.is_none().then_some(at);
+            let greet = rejoin(web, sid, record, greet, at).await;
+            connect_after(web, sid, greet, Uncounted { failures, failed_at })
         }
         Next::Move => move_on(web, sid, record).await,
         Next::SeekPerson(wanted) => match hand_over(web, call, *wanted).await {
@@ -109,21 +112,27 @@ async fn move_on(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Respons
     }
     if let Some(record) = record {
         let after = record.transcript.last_said();
-        settle(web, record, Change::Moved { after }).await;
+        settle(web, record, Change::Moved { after }, clock::now()).await;
     }
     metrics::counter!("switchhook_lines_total", "event" => "moved").increment(1);
     connect(web, sid, false)
 }
 
 /// Notes that a session failed. Whether Twilio is to say the greeting before the next one.
-async fn rejoin(web: &Web, sid: CallSid, record: Option<CallRecord>, greet: bool) -> bool {
+async fn rejoin(
+    web: &Web,
+    sid: CallSid,
+    record: Option<CallRecord>,
+    greet: bool,
+    at: Timestamp,
+) -> bool {
     if let Some(record) = record {
-        settle(web, record, Change::Rejoined).await;
+        settle(web, record, Change::Rejoined, at).await;
     }
     let session = web.directory.find(sid);
     if let Some(session) = &session {
         // A session that does not answer goes on as it was: the line is still to be had.
-        let _ = session.send(SessionFailed).timeout(CONCLUDE_PATIENCE).await;
+        let _ = session.send(SessionFailed { at }).timeout(CONCLUDE_PATIENCE).await;
     }
     metrics::counter!("switchhook_lines_total", "event" => "rejoined").increment(1);
     // A session that lives greets by itself, if it has not.

@@ -6,7 +6,9 @@ use super::{
     opening::Opening,
     resuming::DOUBT,
 };
-use crate::domain::{playback::Cut, time::Timestamp, transcript::Reason};
+use crate::domain::{
+    handoff::FAILED_AT, playback::Cut, relay::Setup, time::Timestamp, transcript::Reason,
+};
 
 impl Conversation {
     /// A line that Twilio closed in good order has nobody at its other end: the caller hung up. One
@@ -35,7 +37,30 @@ impl Conversation {
         at: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
+        if self.opening.is_on_a_line() {
+            effects.push(Effect::RefuseLine);
+        }
+        self.lose_voice(now, at, effects);
+    }
+
+    /// What no record could tell: the session before this line failed.
+    pub(super) fn learn_of_failure(
+        &mut self,
+        now: Timestamp,
+        setup: &Setup,
+        effects: &mut Vec<Effect>,
+    ) {
+        let told = setup.custom_parameters.get(FAILED_AT).and_then(|at| at.as_str()?.parse().ok());
+        let Some(at) = told.map(|at| Timestamp(at).min(now)) else { return };
+        if self.rejoined_at < Some(at) {
+            self.lose_voice(now, at, effects);
+            self.attached(now, effects);
+        }
+    }
+
+    fn lose_voice(&mut self, now: Timestamp, at: Timestamp, effects: &mut Vec<Effect>) {
         (self.failed, self.rejoined_at) = (true, Some(at));
+        self.moved = false;
         if self.inherits {
             // Nothing was said yet: it is the voice of a session before this one that fell silent.
             self.failed_at = Some(at);
@@ -45,10 +70,14 @@ impl Conversation {
         let lost = noticed.unwrap_or(at - DOUBT);
         self.line_lost.get_or_insert((lost, false));
         self.playback.pause(lost);
-        effects.extend([Effect::RefuseLine, Effect::Silence]);
-        if let Opening::Due { taken_over: false, .. } = self.opening {
-            // The greeting that Twilio had begun is gone; the next session has none of its own.
-            (self.opening, self.greeting) = (Opening::Fresh, None);
+        effects.push(Effect::Silence);
+        if let Opening::Fresh | Opening::Due { taken_over: false, .. } = self.opening {
+            self.opening = match self.greeting.take() {
+                // Nobody knows what the caller has heard before it.
+                Some(unknown) if unknown.is_empty() => Opening::TakenOver,
+                // The greeting that Twilio had begun is gone; the next session has none of its own.
+                _ => Opening::Fresh,
+            };
         }
         if matches!(self.closing, Closing::Ended { .. }) {
             // Its last words are not said again behind the end.

@@ -44,7 +44,7 @@ impl Opening {
     }
 
     /// Whether there is, or was, a line of this session's.
-    fn is_on_a_line(self) -> bool {
+    pub(super) fn is_on_a_line(self) -> bool {
         matches!(self, Self::Due { .. } | Self::Done)
     }
 
@@ -69,6 +69,7 @@ impl Conversation {
     }
 
     pub(super) fn attached(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let anew = self.failed;
         self.note_resume(effects);
         if self.opening.is_on_a_line() && self.line_lost.is_none() {
             // It takes the place of one whose loss nobody has noticed.
@@ -88,6 +89,9 @@ impl Conversation {
             self.replays.expect(now);
         }
         self.playback.go_on(now);
+        if anew {
+            self.note_voice(now, effects);
+        }
         self.opening = match self.opening {
             // An `end` that an older line may have lost is repeated.
             Opening::Done

@@ -35,6 +35,20 @@ impl Conversation {
         }
     }
 
+    /// Notes how far a new voice is with what the one before it had not spoken: another session may have
+    /// to go on from there.
+    pub(super) fn note_voice(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let asked = self.transcript.last_asked();
+        let said = self.transcript.turns().iter().filter(|turn| turn.role == Role::Agent);
+        let of_late: Vec<_> = said.filter(|turn| turn.id >= asked).map(|turn| turn.id).collect();
+        for id in of_late {
+            let played = self.played(now, id, "");
+            if played.is_some() {
+                self.amend(id, Role::Agent, effects, |turn| turn.played = played);
+            }
+        }
+    }
+
     /// The next session would not hold either: a person takes the call.
     pub(super) fn seek_person(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.close_last_turn(Reason::HandedOver, effects);

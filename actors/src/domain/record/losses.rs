@@ -13,6 +13,12 @@ const RESUME_WINDOW: Millis = 60_000;
 pub(super) const LOSSES_KEPT: usize = 8;
 
 impl CallRecord {
+    /// Twilio gave up a session of the call at that moment.
+    pub(super) fn lose_session(&mut self, at: Timestamp) {
+        self.moved = None;
+        note(&mut self.rejoins, at);
+    }
+
     /// When Twilio gave up the last session of the call, if none has gone on since.
     #[must_use]
     pub fn failed_at(&self) -> Option<Timestamp> {

@@ -1,7 +1,9 @@
 //! Engines that die in the middle of an answer, and those that go on with it.
 
 use super::*;
-use crate::domain::{escalation::ReasonCode, transcript::Played};
+use crate::domain::{
+    escalation::ReasonCode, handoff::FAILED_AT, relay::Setup, transcript::Played,
+};
 
 pub(super) const BREAK: &str = "Sorry, I lost you. Go on.";
 
@@ -173,6 +175,48 @@ fn a_socket_on_a_second_engine_that_twilio_gives_up_leaves_what_its_voice_had_no
         let last = third.machine.transcript().turns().iter().rfind(|turn| !turn.text.is_empty());
         assert!(last.unwrap().text.ends_with("And then"), "{whole}: {last:?}");
     }
+}
+
+#[test]
+fn a_failure_that_no_record_tells_of_is_learned_from_the_next_setup() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let failed = talk.now;
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    let mut next = Talk::new(record.clone());
+    next.now = failed + 1_000;
+    next.on(Input::Attached);
+    let parameter = (FAILED_AT.to_owned(), failed.0.to_string().into());
+    let setup = Box::new(Setup { custom_parameters: [parameter].into(), ..Setup::default() });
+    next.on(Input::Relay(Inbound::Setup(setup.clone())));
+    let rest = "letters in a second. And then comes some more of it";
+    assert_eq!(next.heard(), format!("{BREAK} {rest}"));
+    assert!(!next.look().contains(&Effect::RefuseLine));
+    let resumed = Change::Resumed { after: Some(failed) };
+    assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
+    record.apply(&resumed, next.now);
+    assert_eq!((record.rejoins.as_slice(), record.failed_at()), ([failed].as_slice(), None));
+    // Told again when Twilio connects the socket anew, it is no second failure.
+    next.on(Input::LineLost { clean: false });
+    next.on(Input::Attached);
+    next.on(Input::Relay(Inbound::Setup(setup)));
+    assert_eq!(next.heard(), "");
+}
+
+#[test]
+fn how_far_a_new_voice_is_with_the_rest_of_an_answer_is_stored_for_the_next_engine() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    talk.on(Input::SessionFailed(talk.now));
+    talk.wait(1_000);
+    talk.attach();
+    let played = talk.agent(turn).played.expect("it is still being spoken");
+    assert_eq!((played.chars, played.at), (8, Some(talk.now)));
+    // A second later its engine is gone, and the session with it.
+    talk.now = talk.now + 1_000;
+    let mut next = go_on(&talk, Some(talk.now));
+    assert_eq!(next.heard(), format!("{BREAK} in a second. And then comes some more of it"));
 }
 
 #[test]
