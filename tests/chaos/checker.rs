@@ -207,9 +207,10 @@ impl Verdict {
         let number = |place: &str| place.strip_suffix('c')?.parse::<u32>().ok();
         let turns = lying.turns.iter();
         let mut epochs: Vec<_> =
-            turns.filter_map(|(place, (epoch, _))| Some((number(place)?, *epoch))).collect();
+            turns.filter_map(|(place, marked)| Some((number(place)?, *marked))).collect();
         epochs.sort_unstable();
-        if !epochs.is_sorted_by_key(|(_, epoch)| *epoch) {
+        let marks: Vec<_> = epochs.iter().map(|(_, marked)| *marked).collect();
+        if !self.fence.never_goes_back(&marks) {
             self.findings.add(Finding::EpochsBack, format!("{sid} {epochs:?}"));
         }
         if epochs.len() < transcript.len() {

@@ -32,8 +32,10 @@ pub(crate) struct Fence {
     /// Turns at the end that were looked at.
     pub(crate) kept: usize,
     owners: HashMap<(String, u64), HashSet<String>>,
-    /// When each epoch of a call was given first.
-    given: HashMap<String, BTreeMap<u64, u64>>,
+    /// When each epoch of a call was given, and published again.
+    given: HashMap<String, BTreeMap<u64, Vec<u64>>>,
+    /// When a server forgot everything: epochs too, until their owners have published them again.
+    flushed: Vec<u64>,
     /// Every value that was written: by which epoch, and when.
     writes: HashMap<u64, (u64, u64)>,
 }
@@ -54,7 +56,11 @@ impl Fence {
         let mut asking: Option<Asking> = None;
         for event in events {
             match &event.deed {
-                Deed::Joined | Deed::Flushed => known.clear(),
+                Deed::Joined => known.clear(),
+                Deed::Flushed => {
+                    known.clear();
+                    self.flushed.push(event.at_us);
+                }
                 Deed::Asked { sid, epoch } => {
                     self.settle(asking.take());
                     let known = known.get(sid.as_str()).copied().unwrap_or_default();
@@ -84,8 +90,7 @@ impl Fence {
     }
 
     fn own(&mut self, sid: &str, epoch: u64, owner: &str, at_us: u64) {
-        let first = self.given.entry(sid.to_owned()).or_default().entry(epoch).or_insert(at_us);
-        *first = at_us.min(*first);
+        self.given.entry(sid.to_owned()).or_default().entry(epoch).or_default().push(at_us);
         if !owner.is_empty() {
             self.owners.entry((sid.to_owned(), epoch)).or_default().insert(owner.to_owned());
         }
@@ -120,11 +125,33 @@ impl Fence {
                 self.unseen += 1;
                 continue;
             };
-            let over = given.range(by + 1..).find(|(epoch, at)| *at < at_us && lasting(**epoch));
+            let stood = |given: &[u64]| given.iter().any(|given| self.is_known(*given, *at_us));
+            let over = given.range(by + 1..).find(|(epoch, at)| stood(at) && lasting(**epoch));
             if let Some((epoch, _)) = over {
                 self.accepted.push(format!("{}, owned under {epoch} before", told()));
             }
         }
+    }
+
+    /// Whether what a store was told at one moment could be known there at another.
+    fn is_known(&self, told: u64, at_us: u64) -> bool {
+        told < at_us && !self.flushed.iter().any(|flushed| (told..at_us).contains(flushed))
+    }
+
+    /// Whether the marks of a call's turns, each with the print of its value in the turns' order, never
+    /// go back. A copy that is published anew after a flush marks older turns with a later epoch.
+    pub(crate) fn never_goes_back(&self, turns: &[(u64, u64)]) -> bool {
+        let written = |print: &u64| self.writes.get(print).map(|(_, at_us)| *at_us);
+        let is_copied = |earlier: &(u64, u64), later: &(u64, u64)| {
+            let times = written(&earlier.1).zip(written(&later.1));
+            times.is_some_and(|(earlier, later)| self.is_copy(earlier, later))
+        };
+        turns.is_sorted_by(|earlier, later| earlier.0 <= later.0 || is_copied(earlier, later))
+    }
+
+    /// Whether an earlier turn that was written after a later one is there once more after a flush.
+    fn is_copy(&self, earlier: u64, later: u64) -> bool {
+        earlier > later && self.flushed.iter().any(|flushed| *flushed < earlier)
     }
 
     /// Finds the epochs that were given twice, when all was seen; a fence that nobody came to has
@@ -196,6 +223,23 @@ mod tests {
         fence.watch(&[at(3, Deed::Joined), asked(4, 10), wrote(5, 7)]);
         fence.compare(SID, &lying(10, &[("1c", 10, 7)]), &HashSet::new());
         assert_eq!(fence.accepted, [""; 0]);
+    }
+
+    #[test]
+    fn a_flush_forgets_what_was_claimed_until_it_is_published_again() {
+        let before = [owned(1, 10, "a"), owned(2, 20, "b"), at(3, Deed::Flushed)];
+        let anew = [asked(4, 10), owned(4, 10, "a"), wrote(5, 7), wrote(6, 8)];
+        let owner = [asked(7, 20), owned(7, 20, "b"), wrote(8, 9)];
+        let mut fence = Fence::default();
+        fence.watch(&[&before[..], &anew, &owner].concat());
+        // The owner has copied the first turn anew, the other engine has written the second before.
+        fence.compare(SID, &lying(20, &[("1c", 20, 9), ("2c", 10, 8)]), &HashSet::new());
+        assert_eq!(fence.accepted, [""; 0]);
+        assert!(fence.never_goes_back(&[(20, 9), (10, 8)]));
+        assert!(!fence.never_goes_back(&[(20, 8), (10, 9)]), "written later under an older epoch");
+        fence.watch(&[owned(9, 20, "b"), asked(10, 10), wrote(11, 12)]);
+        fence.compare(SID, &lying(20, &[("3c", 10, 12)]), &HashSet::new());
+        assert_eq!(fence.accepted.len(), 2, "{:?}", fence.accepted);
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! Engines that die in the middle of an answer, and those that go on with it.
 
 use super::*;
-use crate::domain::{
-    escalation::ReasonCode, handoff::FAILED_AT, relay::Setup, transcript::Played,
-};
+use crate::domain::{escalation::ReasonCode, handoff::FAILED_AT, relay::Setup, transcript::Played};
 
 pub(super) const BREAK: &str = "Sorry, I lost you. Go on.";
 
