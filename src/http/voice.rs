@@ -8,7 +8,7 @@ mod once;
 mod queue;
 mod session_over;
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use actix_web::{HttpResponse, web};
 use switchhook_actors::{
@@ -23,7 +23,7 @@ use switchhook_actors::{
     escalation_manager::messages::Progress,
     registry::{
         messages::{Find, Open, Settle},
-        store::{Key, Settled},
+        store::{Key, Settled, StoreError},
     },
 };
 
@@ -84,7 +84,9 @@ async fn ring(web: &Web, call: &Incoming) -> Response {
                 tracing::info!(call.sid = %call.sid, "a call rings");
                 metrics::counter!("switchhook_calls_opened_total").increment(1);
             }
-            connect(web, call.sid, opened.record.transcript.turns().is_empty())
+            let greet = opened.record.transcript.turns().is_empty();
+            // The same for each of the times that Twilio asks.
+            connect_after(web, call.sid, greet, Before::none(opened.record.started_at))
         }
         failed => {
             tracing::error!(call.sid = %call.sid, "the registry did not open a call: {}", cause(&failed));
@@ -163,8 +165,14 @@ async fn progress(web: &Web, sid: CallSid, step: Step) -> Option<CallRecord> {
     }
 }
 
+type Found = Result<Result<Option<CallRecord>, StoreError>, actix::MailboxError>;
+
+async fn ask(web: &Web, sid: CallSid) -> Found {
+    web.registry.send(Find { key: Key::Sid(sid) }).timeout(REGISTRY_PATIENCE).await
+}
+
 async fn look_up(web: &Web, sid: CallSid) -> Option<CallRecord> {
-    match web.registry.send(Find { key: Key::Sid(sid) }).timeout(REGISTRY_PATIENCE).await {
+    match ask(web, sid).await {
         Ok(Ok(record)) => record,
         failed => {
             tracing::error!(call.sid = %sid, "the registry did not find a call: {}", cause(&failed));
@@ -173,22 +181,30 @@ async fn look_up(web: &Web, sid: CallSid) -> Option<CallRecord> {
     }
 }
 
-/// Sessions before the next one that failed and that no record tells of: the call carries it along.
-#[derive(Debug, Clone, Copy, Default)]
-struct Uncounted {
-    /// How many in a row failed early, for the next action URL.
+/// What was before a session: the call carries it along, since no record may tell.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    /// When the session was asked for; in its action URL.
+    since: Timestamp,
+    /// How many sessions in a row failed early and were not counted; in its action URL.
     failures: u32,
-    /// When the last one did, for the next `setup`.
+    /// When the last one failed of which no record tells; in its `setup`.
     failed_at: Option<Timestamp>,
+}
+
+impl Before {
+    fn none(since: Timestamp) -> Self {
+        Self { since, failures: 0, failed_at: None }
+    }
 }
 
 /// `<Connect><ConversationRelay>`; `greet`: Twilio says the greeting first.
 fn connect(web: &Web, sid: CallSid, greet: bool) -> Response {
-    connect_after(web, sid, greet, Uncounted::default())
+    connect_after(web, sid, greet, Before::none(clock::now()))
 }
 
-/// The same behind sessions that failed.
-fn connect_after(web: &Web, sid: CallSid, greet: bool, before: Uncounted) -> Response {
+/// The same behind all that was before it.
+fn connect_after(web: &Web, sid: CallSid, greet: bool, before: Before) -> Response {
     let mut relay = web.relay.clone();
     if let Some(at) = before.failed_at {
         let parameter = Parameter { name: FAILED_AT.to_owned(), value: at.0.to_string() };
@@ -196,10 +212,10 @@ fn connect_after(web: &Web, sid: CallSid, greet: bool, before: Uncounted) -> Res
     }
     relay.url = format!("{}/conversation/{sid}", web.public_url.socket_origin());
     relay.welcome_greeting = greet.then(|| web.greeting.clone());
-    let path = match before.failures {
-        0 => "/voice/handoff".to_owned(),
-        failures => format!("/voice/handoff?failures={failures}"),
-    };
+    let mut path = format!("/voice/handoff?since={}", before.since.0);
+    if before.failures > 0 {
+        let _ = write!(path, "&failures={}", before.failures);
+    }
     let action = action_url(web.public_url.origin(), &path);
     Response::new().then(Connect::new(action, relay))
 }

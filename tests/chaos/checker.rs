@@ -57,6 +57,8 @@ pub(crate) struct Verdict {
 /// A call's turns as they are kept.
 struct Kept {
     transcript: Vec<String>,
+    /// The exchange of each.
+    numbers: Vec<u64>,
     late: Vec<String>,
 }
 
@@ -67,7 +69,16 @@ impl Kept {
             let customer = lines.iter().filter(|line| line["role"] == "customer");
             customer.map(|line| line["text"].as_str().unwrap_or_default().to_owned()).collect()
         };
-        Self { transcript: lines("transcript"), late: lines("late") }
+        let all = call["transcript"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let customer = all.iter().filter(|line| line["role"] == "customer");
+        let numbers = customer.map(|line| line["turn"].as_u64().unwrap_or_default()).collect();
+        Self { transcript: lines("transcript"), numbers, late: lines("late") }
+    }
+
+    /// In which exchanges those words are.
+    fn places(&self, words: &str) -> Vec<u64> {
+        let lines = self.transcript.iter().zip(&self.numbers);
+        lines.filter(|(line, _)| *line == words).map(|(_, number)| *number).collect()
     }
 
     /// How often those words are in the transcript, and beside it.
@@ -129,7 +140,9 @@ impl Verdict {
             self.answered += usize::from(is_ended);
             let (here, beside) = kept.count(&question(matter));
             if here > 1 || beside > 1 {
-                self.findings.add(Finding::KeptTwice, format!("{place}, {here} and {beside}"));
+                let places = kept.places(&question(matter));
+                let told = format!("{place}, {here} and {beside}, in {places:?}");
+                self.findings.add(Finding::KeptTwice, told);
             } else if here + beside > 1 {
                 self.findings.add(Finding::Beside, place.as_str());
             }

@@ -109,6 +109,9 @@ impl Counts {
 /// dying at once is beyond what is promised.
 const FLUSH_APART: Duration = Duration::from_secs(5);
 
+/// The same of what was said while all of Redis was away: its owner brings it back within a second.
+const OUTAGE_APART: Duration = Duration::from_secs(3);
+
 /// Does them all, spread until that moment; says each as it happens, and tells what has.
 pub(crate) fn perform(
     house: &mut House,
@@ -128,6 +131,8 @@ pub(crate) fn perform(
         let before = nth.checked_sub(1).and_then(|before| plan.get(before));
         if [Some(fault), before].contains(&Some(&Fault::Flush)) {
             pause(FLUSH_APART);
+        } else if before == Some(&Fault::Outage) {
+            pause(OUTAGE_APART);
         }
         let (from, since) = (Instant::now(), unix_ms());
         let (what, engine) = breaker.one(*fault);

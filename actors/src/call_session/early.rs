@@ -1,7 +1,7 @@
 //! What happened before the registry has answered the claim.
 
 use super::MAILBOX;
-use crate::domain::conversation::Input;
+use crate::domain::{conversation::Input, handoff::failed_before, relay::Inbound, time::Timestamp};
 
 /// In the order in which the conversation is to learn of it.
 ///
@@ -12,10 +12,15 @@ pub(super) struct Early(Vec<Input>);
 
 impl Early {
     pub(super) fn push(&mut self, input: Input) {
+        if let Input::Relay(Inbound::Setup(setup)) = &input
+            && let Some(at) = failed_before(setup)
+        {
+            self.fail(at);
+        }
         match input {
-            Input::SessionFailed(_) => {
-                self.0.retain(|it| !is_of_a_line(it) && !is_a_failure(it));
-                self.0.insert(0, input);
+            Input::SessionFailed(at) => {
+                self.0.retain(|it| !is_of_a_line(it));
+                self.fail(at);
             }
             Input::Attached => {
                 self.0.retain(|it| !is_of_a_line(it));
@@ -25,6 +30,11 @@ impl Early {
             _ if self.0.len() < MAILBOX => self.0.push(input),
             _ => {}
         }
+    }
+
+    fn fail(&mut self, at: Timestamp) {
+        self.0.retain(|it| !is_a_failure(it));
+        self.0.insert(0, Input::SessionFailed(at));
     }
 
     /// Whether it holds an order for a person.
@@ -59,7 +69,7 @@ impl IntoIterator for Early {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{relay::Inbound, time::Timestamp};
+    use crate::domain::{handoff::FAILED_AT, relay::Setup};
 
     #[test]
     fn a_conversation_learns_of_the_failure_first_and_of_the_last_line_alone() {
@@ -77,6 +87,11 @@ mod tests {
         assert_eq!(of(story), [Input::Attached, said(), lost()]);
         let story = vec![Input::Attached, said(), lost(), Input::Attached, said()];
         assert_eq!(of(story), [Input::Attached, said(), said()]);
+        let parameter = (FAILED_AT.to_owned(), "5".into());
+        let told = Setup { custom_parameters: [parameter].into(), ..Setup::default() };
+        let told = Input::Relay(Inbound::Setup(Box::new(told)));
+        let story = vec![Input::Attached, said(), lost(), Input::Attached, told.clone()];
+        assert_eq!(of(story), [failed.clone(), Input::Attached, said(), told]);
         let story = vec![failed.clone(), Input::Attached, Input::SessionFailed(Timestamp(9))];
         assert_eq!(of(story), [Input::SessionFailed(Timestamp(9))]);
     }

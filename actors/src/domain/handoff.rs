@@ -9,6 +9,7 @@ use super::{
     escalation::{Escalation, EscalationState, Grounds, ReasonCode},
     ids::{CallSid, Epoch, EscalationId},
     record::{CallRecord, Status, losses::RESUMES_MAX},
+    relay::Setup,
     time::{Millis, Timestamp},
 };
 
@@ -112,6 +113,30 @@ pub(super) const KEEPS_FAILING: &str =
 /// The parameter of a session that says, in ms since 1970, when the one before it failed, where no
 /// record tells.
 pub const FAILED_AT: &str = "switchhookFailedAt";
+
+/// When the session before the one that begins so failed, if its parameters say.
+#[must_use]
+pub fn failed_before(setup: &Setup) -> Option<Timestamp> {
+    let at = setup.custom_parameters.get(FAILED_AT)?.as_str()?;
+    at.parse().ok().map(Timestamp)
+}
+
+/// What Twilio takes to connect a session, ms, and the second that `SessionDuration` is exact to.
+const CONNECTING: Millis = 1_300;
+
+/// How late Twilio tells of the end of a session at most, ms: `tt` of the action URL, and connecting.
+const TOLD_LATE: Millis = 16_000;
+
+/// When a session failed, of which Twilio told at that moment. An engine or a balancer that was away may
+/// have kept it from telling: then the session was shorter, by its `SessionDuration` since it was asked
+/// for, than until now. What was heard once more is better than what nobody heard.
+#[must_use]
+pub fn failed_at(asked: Option<Timestamp>, lasted: Option<Millis>, told: Timestamp) -> Timestamp {
+    let Some((asked, lasted)) = asked.zip(lasted) else { return told };
+    let ended = asked + lasted;
+    let late = told.since(ended);
+    if (CONNECTING..TOLD_LATE).contains(&late) { ended } else { told }
+}
 
 /// A session shorter than this, ms, failed early: of a call of which nothing is known, so many in a
 /// row are too many as a call's record allows.

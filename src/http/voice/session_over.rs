@@ -1,11 +1,13 @@
 //! `POST /voice/handoff`: every end of a ConversationRelay session, and what becomes of the caller.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use switchhook_actors::{
     call_session::messages::{HandedOver as Part, SessionFailed},
     domain::{
-        handoff::{Next, SessionOver, Wanted},
+        handoff::{Next, SessionOver, Wanted, failed_at},
         ids::CallSid,
         record::{CallRecord, Change, NewCall, Status},
         time::Timestamp,
@@ -17,7 +19,7 @@ use switchhook_actors::{
 };
 
 use super::{
-    CONCLUDE_PATIENCE, ESCALATION_PATIENCE, REPLY_TTL, Uncounted, Web, bad, conclude, connect,
+    Before, CONCLUDE_PATIENCE, ESCALATION_PATIENCE, REPLY_TTL, Web, ask, bad, conclude, connect,
     connect_after, farewell, look_up, once, reply_key, settle,
 };
 use crate::{
@@ -29,12 +31,19 @@ use crate::{
     },
 };
 
-/// What the action URL of a session says of those before it.
-#[derive(Debug, Deserialize)]
+/// How often the store is tried for a failure that it could not be told of, and the pause before: until
+/// the caller is back on a line, or long after.
+const NOTE_TRIES: usize = 50;
+const NOTE_AGAIN: Duration = Duration::from_millis(200);
+
+/// What the action URL of a session says of it and of those before it.
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(in crate::http) struct Row {
     /// How many in a row failed early, where no record counts them.
     #[serde(default)]
     failures: u32,
+    /// When it was asked for, ms since 1970.
+    since: Option<u64>,
 }
 
 /// For how long a person's telephone rings, s: six times.
@@ -51,21 +60,18 @@ pub(in crate::http) async fn handoff(
     let key = reply_key("handoff", &signed, end.sid, &part);
     let [caller, called] = ["From", "To"].map(|name| Phone::new(field(name)).as_str().to_owned());
     let call = NewCall { sid: end.sid, caller, called, greeting: None, at: clock::now() };
-    Ok(once(
-        &web,
-        "handoff",
-        end.sid,
-        key,
-        REPLY_TTL,
-        after_session(&web, &end, row.failures, call),
-    )
-    .await)
+    Ok(once(&web, "handoff", end.sid, key, REPLY_TTL, after_session(&web, &end, *row, call)).await)
 }
 
-async fn after_session(web: &Web, end: &SessionEnd, failures: u32, call: NewCall) -> Response {
+async fn after_session(
+    web: &web::Data<Web>,
+    end: &SessionEnd,
+    row: Row,
+    call: NewCall,
+) -> Response {
     let sid = end.sid;
     let record = look_up(web, sid).await;
-    let over = over(end, failures);
+    let over = over(end, row.failures);
     let next = over.next(record.as_ref(), clock::now());
     let label = next.label();
     tracing::info!(call.sid = %sid, next = label, error = end.error_code, "a session has ended");
@@ -84,10 +90,15 @@ async fn after_session(web: &Web, end: &SessionEnd, failures: u32, call: NewCall
             None => connect(web, sid, false),
         },
         Next::Rejoin { greet, failures } => {
-            let at = clock::now();
+            let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
+            let since = clock::now();
+            let at = failed_at(row.since.map(Timestamp), lasted, since);
             let failed_at = record.is_none().then_some(at);
+            if record.is_none() {
+                actix_web::rt::spawn(note_later(web.clone(), sid, at));
+            }
             let greet = rejoin(web, sid, record, greet, at).await;
-            connect_after(web, sid, greet, Uncounted { failures, failed_at })
+            connect_after(web, sid, greet, Before { since, failures, failed_at })
         }
         Next::Move => move_on(web, sid, record).await,
         Next::SeekPerson(wanted) => match hand_over(web, call, *wanted).await {
@@ -116,6 +127,20 @@ async fn move_on(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Respons
     }
     metrics::counter!("switchhook_lines_total", "event" => "moved").increment(1);
     connect(web, sid, false)
+}
+
+/// Notes that a session failed when the store can be reached again: the next one may be on an engine
+/// that was not told.
+async fn note_later(web: web::Data<Web>, sid: CallSid, at: Timestamp) {
+    for _ in 0..NOTE_TRIES {
+        actix_web::rt::time::sleep(NOTE_AGAIN).await;
+        if let Ok(Ok(known)) = ask(&web, sid).await {
+            if let Some(record) = known.filter(|record| !record.rejoins.contains(&at)) {
+                settle(&web, record, Change::Rejoined, at).await;
+            }
+            return;
+        }
+    }
 }
 
 /// Notes that a session failed. Whether Twilio is to say the greeting before the next one.

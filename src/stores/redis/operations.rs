@@ -191,7 +191,8 @@ impl Core {
         let value = record::seal_turn(sid, key, mark, turn)?;
         let mut order = function("sh1_append", &[keys::call(sid), keys::turns(sid)]);
         order.arg(mark.epoch.0).arg(mark.seq).arg(turn.at.0).arg(keys::field(turn)).arg(value);
-        Ok(self.writes.put(order))
+        // Nobody waits for a draft.
+        Ok(if turn.open { self.writes.put_at_leisure(order) } else { self.writes.put(order) })
     }
 
     pub(super) async fn append_unknown(

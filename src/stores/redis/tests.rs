@@ -39,8 +39,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let dir = tempfile::tempdir().unwrap();
+        let (port, dir) = (cluster::free_port(), tempfile::tempdir().unwrap());
         Self { child: run(port, &dir), port, dir }
     }
 

@@ -1,5 +1,5 @@
 //! The one task that writes. It takes what waits, sends it as one pipeline with a `WAIT` at its end,
-//! and answers everybody: the round trip itself makes the groups, so nothing waits for company.
+//! and answers everybody: the round trip itself makes the groups. Only drafts wait for company.
 //!
 //! `WAIT` counts for the connection that it is sent on, so nothing else goes over that one.
 
@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use redis::{Cmd, RedisError, RedisResult, Value};
 use switchhook_actors::{clock::Stopwatch, registry::store::StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 
 use super::{
     link::{Link, LinkError, Wires, in_words},
@@ -26,6 +29,10 @@ const REPLICAS: u64 = 1;
 /// How long they may take, ms. The server looks at its clock ten times a second: up to 180.
 const WAIT_MS: u64 = 80;
 
+/// How long drafts of answers wait for others, ms: a pipeline and its `WAIT` cost as much for one as for
+/// ten. A caller's words behind such a draft have most of their 80 ms left.
+const LEISURE: Duration = Duration::from_millis(15);
+
 /// How often replicas that were not there are asked after. Meanwhile nobody waits for them.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
@@ -40,6 +47,8 @@ pub(super) struct Done {
 
 struct Write {
     order: Cmd,
+    /// It may wait for others.
+    at_leisure: bool,
     done: oneshot::Sender<Result<Done, StoreError>>,
 }
 
@@ -57,8 +66,17 @@ impl Writes {
 
     /// Queues a write at once: the order of the calls is the order of their effects.
     pub(super) fn put(&self, order: Cmd) -> oneshot::Receiver<Result<Done, StoreError>> {
+        self.queue(order, false)
+    }
+
+    /// The same for a write that nobody waits for.
+    pub(super) fn put_at_leisure(&self, order: Cmd) -> oneshot::Receiver<Result<Done, StoreError>> {
+        self.queue(order, true)
+    }
+
+    fn queue(&self, order: Cmd, at_leisure: bool) -> oneshot::Receiver<Result<Done, StoreError>> {
         let (done, answer) = oneshot::channel();
-        if let Err(refused) = self.0.try_send(Write { order, done }) {
+        if let Err(refused) = self.0.try_send(Write { order, at_leisure, done }) {
             let text = match refused {
                 mpsc::error::TrySendError::Full(_) => "Redis is behind: too many writes wait",
                 mpsc::error::TrySendError::Closed(_) => "the registry is closed",
@@ -82,6 +100,7 @@ impl Writer {
     async fn run(mut self, mut asked: mpsc::Receiver<Write>) {
         let mut batch = Vec::with_capacity(BATCH);
         while asked.recv_many(&mut batch, BATCH).await > 0 {
+            gather(&mut asked, &mut batch).await;
             match self.link.wires() {
                 Ok(wires) => self.write(wires, std::mem::take(&mut batch)).await,
                 Err(error) => {
@@ -150,6 +169,18 @@ impl Writer {
     fn refused(&self, number: u64, error: &RedisError) -> StoreError {
         self.link.report(number, error);
         StoreError::Unavailable(in_words(error))
+    }
+}
+
+/// Waits for others as long as all in the batch can.
+async fn gather(asked: &mut mpsc::Receiver<Write>, batch: &mut Vec<Write>) {
+    let until = Instant::now() + LEISURE;
+    while batch.len() < BATCH && batch.iter().all(|write| write.at_leisure) {
+        let room = BATCH - batch.len();
+        match timeout_at(until, asked.recv_many(batch, room)).await {
+            Ok(came) if came > 0 => {}
+            _ => return,
+        }
     }
 }
 

@@ -141,7 +141,11 @@ async fn a_session_that_failed_is_connected_again_and_greets_only_who_heard_noth
         again.relay.attributes.get("applicationReconnect").map(String::as_str),
         Some("true")
     );
-    assert!(again.action.is_some_and(|action| action.contains("/voice/handoff#rc=2")));
+    assert!(
+        again.action.is_some_and(
+            |action| action.contains("/voice/handoff?since=") && action.contains("#rc=2")
+        )
+    );
     // Another reason to fail is no other case.
     let provider = [("SessionStatus", "failed"), ("ErrorCode", "64111")];
     let again = session(&over(caller.call_sid(), "VX2", &provider).at(&engine).await);
@@ -152,11 +156,23 @@ async fn a_session_that_failed_is_connected_again_and_greets_only_who_heard_noth
 #[actix_web::test]
 async fn a_failed_session_of_a_call_that_nobody_knows_is_not_tried_for_ever() {
     let engine = Engine::start(&[]);
-    let short = over(&sid(1), "VX1", &FAILED).at(&engine).await;
-    is_farewell(&short);
-    let mut unmeasured = call("CA00000000000000000000000000000002", "in-progress");
-    unmeasured.extend(FAILED);
-    is_farewell(&Ask::post("/voice/handoff", &unmeasured).at(&engine).await);
+    let mut path = "/voice/handoff".to_owned();
+    for failed in 1..=5 {
+        let session_id = format!("VX{failed}");
+        let mut short = call("CA00000000000000000000000000000001", "in-progress");
+        short.extend(FAILED);
+        short.extend([("SessionId", &*session_id), ("SessionDuration", "9")]);
+        let again = session(&Ask::post(&path, &short).at(&engine).await);
+        // The call itself carries the count, and when the last one failed.
+        assert!(again.relay.parameters.contains_key("switchhookFailedAt"), "{again:?}");
+        let action = again.action.expect("an action");
+        assert!(action.contains(&format!("&failures={failed}#")), "{action}");
+        let of_the_engine = action.strip_prefix(&engine.url).expect("an address of its own");
+        of_the_engine.split('#').next().unwrap_or_default().clone_into(&mut path);
+    }
+    let mut short = call("CA00000000000000000000000000000001", "in-progress");
+    short.extend(FAILED);
+    is_farewell(&Ask::post(&path, &short).at(&engine).await);
     // One that has held for a while is worth another session.
     let mut long = call("CA00000000000000000000000000000003", "in-progress");
     long.extend(FAILED);

@@ -7,7 +7,7 @@ use super::{
     resuming::DOUBT,
 };
 use crate::domain::{
-    handoff::FAILED_AT, playback::Cut, relay::Setup, time::Timestamp, transcript::Reason,
+    handoff::failed_before, playback::Cut, relay::Setup, time::Timestamp, transcript::Reason,
 };
 
 impl Conversation {
@@ -50,9 +50,8 @@ impl Conversation {
         setup: &Setup,
         effects: &mut Vec<Effect>,
     ) {
-        let told = setup.custom_parameters.get(FAILED_AT).and_then(|at| at.as_str()?.parse().ok());
-        let Some(at) = told.map(|at| Timestamp(at).min(now)) else { return };
-        if self.rejoined_at < Some(at) {
+        let told = failed_before(setup);
+        if let Some(at) = told.filter(|at| self.rejoined_at < Some(*at)) {
             self.lose_voice(now, at, effects);
             self.attached(now, effects);
         }
@@ -60,6 +59,8 @@ impl Conversation {
 
     fn lose_voice(&mut self, now: Timestamp, at: Timestamp, effects: &mut Vec<Effect>) {
         (self.failed, self.rejoined_at) = (true, Some(at));
+        // The engine that was told may have a clock that is ahead.
+        let at = at.min(now);
         self.moved = false;
         if self.inherits {
             // Nothing was said yet: it is the voice of a session before this one that fell silent.

@@ -124,6 +124,14 @@ impl Conversation {
         }
     }
 
+    /// The same of the turns before the last one.
+    fn hear_on_before_last(&mut self, now: Timestamp) {
+        for turn in self.before_last() {
+            let heard = self.heard_of(now, &turn);
+            self.hear_on(now, &turn, &heard);
+        }
+    }
+
     /// What the caller heard of a turn, or will when our words begin.
     fn heard_of(&self, now: Timestamp, turn: &Turn) -> String {
         let failed = self.failed_at.filter(|at| *at >= turn.at);
@@ -142,6 +150,7 @@ impl Conversation {
     pub(super) fn say_unheard(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
         let owed = self.owed_before_last(now);
         if owed.is_empty() {
+            self.hear_on_before_last(now);
             return false;
         }
         let mut phrase = self.persona.resume.clone();
@@ -159,17 +168,23 @@ impl Conversation {
     /// The agent's turns since the caller last said something, without the last one, of which words
     /// were not heard, and those.
     fn owed_before_last(&self, now: Timestamp) -> Vec<(Turn, String)> {
+        let owed = self.before_last().into_iter().filter_map(|turn| {
+            let rest = self.unheard_of(&turn, &self.heard_of(now, &turn)).to_owned();
+            has_word(&rest).then_some((turn, rest))
+        });
+        owed.collect()
+    }
+
+    /// The agent's turns since the caller last said something, without the last one, that a voice may
+    /// not have been done with.
+    fn before_last(&self) -> Vec<Turn> {
         let asked = self.transcript.last_asked();
         let turns = self.transcript.turns().iter().rev().skip(1);
         let said = turns.take_while(|turn| turn.id >= asked);
         let said = said.filter(|turn| turn.role == Role::Agent && turn.played.is_some());
-        let owed = said.filter_map(|turn| {
-            let rest = self.unheard_of(turn, &self.heard_of(now, turn));
-            has_word(rest).then(|| (turn.clone(), rest.to_owned()))
-        });
-        let mut owed: Vec<_> = owed.collect();
-        owed.reverse();
-        owed
+        let mut said: Vec<_> = said.cloned().collect();
+        said.reverse();
+        said
     }
 
     /// The turn holds what was heard of it, or will be; what follows is another one.

@@ -11,9 +11,13 @@ use crate::domain::{
     transcript::{Played, Reason, Role, Turn},
 };
 
-/// How often an answer in the making is stored, ms, and how soon after its first word at the latest:
-/// a successor goes on from there, and never starts an answer anew that was heard.
+/// How often an answer in the making is stored, ms: a successor goes on from there. What it does not
+/// find there and the voice has got, the caller hears twice, so that a young answer, which may soon be
+/// at its end, is stored more often: a [`KEEP_FIRST`] after its first word, then when it is twice as old.
 const KEEP_EVERY: Millis = 500;
+
+/// How soon it is stored again after its first word, ms.
+const KEEP_FIRST: Millis = 100;
 
 impl Conversation {
     /// Words of the answer: spoken, or held while they may not be.
@@ -87,7 +91,11 @@ impl Conversation {
         if sent.len() <= answer.kept {
             return None;
         }
-        Some(if answer.kept == 0 { answer.kept_at } else { answer.kept_at + KEEP_EVERY })
+        if answer.kept == 0 {
+            return Some(answer.kept_at);
+        }
+        let age = answer.spoken_at.map_or(KEEP_EVERY, |spoken| answer.kept_at.since(spoken));
+        Some(answer.kept_at + age.clamp(KEEP_FIRST, KEEP_EVERY))
     }
 
     /// Stores the answer as far as it has been said, if that is due.

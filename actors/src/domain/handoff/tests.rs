@@ -168,3 +168,19 @@ fn a_note_survives_the_trip_through_twilio_and_newer_engines() {
         assert!(HandoffNote::parse(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_session_ended_when_twilio_says_so_unless_it_was_kept_from_telling() {
+    let (asked, lasted) = (Some(Timestamp(10_000)), Some(25_000));
+    let at = |told| failed_at(asked, lasted, Timestamp(told)).0;
+    assert_eq!(at(35_000), 35_000);
+    // `SessionDuration` is exact to a second, and a socket takes its time to open.
+    assert_eq!(at(36_299), 36_299);
+    // Twilio tries three times.
+    assert_eq!(at(36_300), 35_000);
+    assert_eq!(at(50_999), 35_000);
+    // Whatever such a figure means, it is not that.
+    assert_eq!(at(51_000), 51_000);
+    assert_eq!(failed_at(None, lasted, Timestamp(7)), Timestamp(7));
+    assert_eq!(failed_at(asked, None, Timestamp(7)), Timestamp(7));
+}

@@ -29,18 +29,22 @@ fn half_said() -> (Talk, TurnId) {
 }
 
 #[test]
-fn an_answer_is_stored_with_its_first_word_and_then_every_half_second() {
+fn an_answer_is_stored_with_its_first_word_and_then_now_and_then() {
     let mut talk = Talk::greeted();
     let turn = talk.ask("The fee?");
     talk.look();
     talk.token(turn, "It ");
     assert_eq!(appended(&talk.look()), [(turn.0, Role::Agent, "It".to_owned())]);
-    talk.token(turn, "is a fee ");
-    talk.wait(499);
-    assert_eq!(appended(&talk.look()), []);
-    talk.wait(1);
-    assert_eq!(appended(&talk.look()), [(turn.0, Role::Agent, "It is a fee".to_owned())]);
-    assert_eq!(talk.agent(turn).played, Some(Played { chars: 7, at: Some(talk.now) }));
+    let mut said = "It".to_owned();
+    for (pause, words) in [(100, "is "), (100, "a "), (200, "fee "), (400, "of "), (500, "one ")] {
+        talk.token(turn, words);
+        talk.wait(pause - 1);
+        assert_eq!(appended(&talk.look()), [], "{words}");
+        talk.wait(1);
+        said = format!("{said} {}", words.trim());
+        assert_eq!(appended(&talk.look()), [(turn.0, Role::Agent, said.clone())]);
+    }
+    assert_eq!(talk.agent(turn).played, Some(Played { chars: 18, at: Some(talk.now) }));
     talk.wait(1_900);
     assert_eq!(appended(&talk.look()), [], "there is nothing new to be stored");
 }

@@ -155,7 +155,7 @@ fn a_long_answer_is_stored_as_far_as_it_went() {
         talk.wait(100);
         open.extend(appended(&talk.look()));
     }
-    assert_eq!(open.len(), 10, "the first word, and twice a second");
+    assert_eq!(open.len(), 12, "the first word, soon after it, and twice a second");
     assert!(
         open.iter()
             .all(|(id, role, text)| (*id, *role) == (turn.0, Role::Agent)
