@@ -1,6 +1,6 @@
 //! Documents: what the engine answers to the webhooks of a call.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     CallerError, WireError,
@@ -17,6 +17,9 @@ pub(super) struct Document {
     pub(super) url: String,
     pub(super) body: String,
 }
+
+/// What an engine can tell from no delay at all by the duration of a session.
+const LATE_BY_SECONDS: Duration = Duration::from_millis(1_300);
 
 impl Phone {
     /// Requests what a document names.
@@ -66,11 +69,12 @@ impl Phone {
         token: &str,
     ) {
         let number = self.shared.with(|history| history.webhooks.len());
-        // When the voice of a session that failed fell silent an engine knows by this webhook alone.
+        // When the voice of a session that failed fell silent an engine knows by this webhook, and by
+        // whole seconds.
         let failed = fields.iter().any(|field| field.0 == "SessionStatus" && field.1 == "failed");
         match self.options.hiccups.at(number) {
             Hiccup::None => {}
-            Hiccup::Late(_) if failed => {}
+            Hiccup::Late(by) if failed && by < LATE_BY_SECONDS => {}
             Hiccup::Late(by) => {
                 self.note(format!("{} is sent {} ms late", target.written, by.as_millis()));
                 tokio::time::sleep(by).await;
