@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use switchhook_actors::domain::handoff::CONNECTING;
+
 use super::{
     CallerError, WireError,
     address::Target,
@@ -19,7 +21,7 @@ pub(super) struct Document {
 }
 
 /// What an engine can tell from no delay at all by the duration of a session.
-const LATE_BY_SECONDS: Duration = Duration::from_millis(1_300);
+const LATE_BY_SECONDS: Duration = Duration::from_millis(CONNECTING);
 
 impl Phone {
     /// Requests what a document names.

@@ -18,7 +18,7 @@ use switchhook_actors::{
         handoff::FAILED_AT,
         ids::CallSid,
         record::{CallRecord, Change, NewCall, Status},
-        time::Timestamp,
+        time::{Millis, Timestamp},
     },
     escalation_manager::messages::Progress,
     registry::{
@@ -47,6 +47,9 @@ const REGISTRY_PATIENCE: Duration = Duration::from_millis(300);
 
 /// How long the EscalationManager may take: up to five questions to the registry. Twilio waits 4 s.
 const ESCALATION_PATIENCE: Duration = Duration::from_millis(2_500);
+
+/// How soon after a ring it is asked again as the same, ms.
+const AT_ONCE: Millis = 1_000;
 
 /// How long a session may take to hear that its call is over.
 const CONCLUDE_PATIENCE: Duration = Duration::from_secs(1);
@@ -85,8 +88,7 @@ async fn ring(web: &Web, call: &Incoming) -> Response {
                 metrics::counter!("switchhook_calls_opened_total").increment(1);
             }
             let greet = opened.record.transcript.turns().is_empty();
-            // The same for each of the times that Twilio asks.
-            connect_after(web, call.sid, greet, Before::none(opened.record.started_at))
+            connect_after(web, call.sid, greet, Before::none(asked_at(&opened.record)))
         }
         failed => {
             tracing::error!(call.sid = %call.sid, "the registry did not open a call: {}", cause(&failed));
@@ -179,6 +181,12 @@ async fn look_up(web: &Web, sid: CallSid) -> Option<CallRecord> {
             None
         }
     }
+}
+
+/// When the first session was asked for: the same for all the times that Twilio asks at once.
+fn asked_at(record: &CallRecord) -> Timestamp {
+    let now = clock::now();
+    if now.since(record.started_at) < AT_ONCE { record.started_at } else { now }
 }
 
 /// What was before a session: the call carries it along, since no record may tell.

@@ -105,12 +105,12 @@ impl Counts {
     }
 }
 
-/// What a store that was emptied had of a call its owner alone knows, until it is there again: both
-/// dying at once is beyond what is promised.
-const FLUSH_APART: Duration = Duration::from_secs(5);
+/// What is promised is promised of one fault at a time: what was said while Redis was away its owner
+/// alone has, until it has brought it back.
+const APART: Duration = Duration::from_secs(3);
 
-/// The same of what was said while all of Redis was away: its owner brings it back within a second.
-const OUTAGE_APART: Duration = Duration::from_secs(3);
+/// The same of what a store had that was emptied.
+const FLUSH_APART: Duration = Duration::from_secs(5);
 
 /// Does them all, spread until that moment; says each as it happens, and tells what has.
 pub(crate) fn perform(
@@ -125,15 +125,14 @@ pub(crate) fn perform(
     let began = Instant::now();
     let step =
         until.saturating_duration_since(began) / u32::try_from(plan.len().max(1)).unwrap_or(1);
+    let mut mended = began;
     let happened = plan.iter().enumerate().map(|(nth, fault)| {
         let due = began + step * u32::try_from(nth).unwrap_or(u32::MAX);
         pause(due.saturating_duration_since(Instant::now()));
         let before = nth.checked_sub(1).and_then(|before| plan.get(before));
-        if [Some(fault), before].contains(&Some(&Fault::Flush)) {
-            pause(FLUSH_APART);
-        } else if before == Some(&Fault::Outage) {
-            pause(OUTAGE_APART);
-        }
+        let flushes = [Some(fault), before].contains(&Some(&Fault::Flush));
+        let apart = if flushes { FLUSH_APART } else { APART };
+        pause((mended + apart).saturating_duration_since(Instant::now()));
         let (from, since) = (Instant::now(), unix_ms());
         let (what, engine) = breaker.one(*fault);
         println!(
@@ -141,6 +140,7 @@ pub(crate) fn perform(
             began.elapsed().as_secs_f64(),
             from.elapsed().as_secs_f64()
         );
+        mended = Instant::now();
         let until_ms = breaker.mended_ms.take().unwrap_or_else(unix_ms);
         Happened { fault: *fault, engine, from_ms: since, until_ms }
     });

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        conversation::Input,
+        conversation::{Conversation, Input},
+        handoff::CONNECTING,
         ids::{LineId, TurnId},
         record::CallRecord,
         relay::{Inbound, Outbound},
@@ -154,9 +155,11 @@ impl Mouth {
     }
 
     /// When Twilio has given a session up of late, and told another engine.
-    fn failed_elsewhere(&self, record: &CallRecord) -> Option<Timestamp> {
+    fn failed_elsewhere(&self, record: &CallRecord, known: Option<Timestamp>) -> Option<Timestamp> {
         let since = self.since?;
-        record.rejoins.last().copied().filter(|at| *at > since)
+        // By whole seconds it may seem to have been before this line.
+        let is_new = |at: &Timestamp| *at + CONNECTING > since && Some(*at) > known;
+        record.rejoins.last().copied().filter(is_new)
     }
 
     /// Forgets all that was to be said.
@@ -293,7 +296,10 @@ impl CallSession {
         let outranked = self.recording.epoch().is_some_and(|epoch| epoch < record.epoch);
         if outranked && record.instance.as_ref() != Some(&self.peers.instance) {
             self.begin_anew(ctx);
-        } else if let Some(at) = self.mouth.failed_elsewhere(record) {
+            return;
+        }
+        let known = self.talk.as_ref().and_then(Conversation::rejoined_at);
+        if let Some(at) = self.mouth.failed_elsewhere(record, known) {
             self.happen(Input::SessionFailed(at), ctx);
         }
     }

@@ -303,6 +303,12 @@ impl Conversation {
         &self.transcript
     }
 
+    /// When Twilio gave up a session of the call last, as far as is known.
+    #[must_use]
+    pub fn rejoined_at(&self) -> Option<Timestamp> {
+        self.rejoined_at
+    }
+
     /// Takes what happened and appends to `effects` what shall be done, in order.
     pub fn on(&mut self, now: Timestamp, input: Input, effects: &mut Vec<Effect>) {
         if self.closing.is_over() {

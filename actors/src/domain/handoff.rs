@@ -122,7 +122,7 @@ pub fn failed_before(setup: &Setup) -> Option<Timestamp> {
 }
 
 /// What Twilio takes to connect a session, ms, and the second that `SessionDuration` is exact to.
-const CONNECTING: Millis = 1_300;
+pub const CONNECTING: Millis = 1_300;
 
 /// How late Twilio tells of the end of a session at most, ms: `tt` of the action URL, and connecting.
 const TOLD_LATE: Millis = 16_000;

@@ -240,6 +240,12 @@ impl Transcript {
         said.map_or(TurnId(0), |turn| turn.id)
     }
 
+    /// When somebody began to say something last.
+    #[must_use]
+    pub fn last_at(&self) -> Option<Timestamp> {
+        self.turns.iter().map(|turn| turn.at).max()
+    }
+
     /// The last exchange in which the caller said something.
     #[must_use]
     pub fn last_asked(&self) -> TurnId {

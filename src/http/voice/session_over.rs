@@ -90,15 +90,8 @@ async fn after_session(
             None => connect(web, sid, false),
         },
         Next::Rejoin { greet, failures } => {
-            let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
-            let since = clock::now();
-            let at = failed_at(row.since.map(Timestamp), lasted, since);
-            let failed_at = record.is_none().then_some(at);
-            if record.is_none() {
-                actix_web::rt::spawn(note_later(web.clone(), sid, at));
-            }
-            let greet = rejoin(web, sid, record, greet, at).await;
-            connect_after(web, sid, greet, Before { since, failures, failed_at })
+            let failed_at = when_failed(end, row, record.as_ref());
+            rejoin(web, sid, record, failed_at, (greet, failures)).await
         }
         Next::Move => move_on(web, sid, record).await,
         Next::SeekPerson(wanted) => match hand_over(web, call, *wanted).await {
@@ -143,16 +136,25 @@ async fn note_later(web: web::Data<Web>, sid: CallSid, at: Timestamp) {
     }
 }
 
-/// Notes that a session failed. Whether Twilio is to say the greeting before the next one.
+/// When the session failed: not before anybody said something last.
+fn when_failed(end: &SessionEnd, row: Row, record: Option<&CallRecord>) -> Timestamp {
+    let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
+    let said = record.and_then(|record| record.transcript.last_at());
+    failed_at(row.since.map(Timestamp), lasted, clock::now()).max(said.unwrap_or_default())
+}
+
+/// A new session behind one that failed at that moment. `greet`: the caller has heard no greeting yet;
+/// `failures`: so many in a row failed early that no record counts.
 async fn rejoin(
-    web: &Web,
+    web: &web::Data<Web>,
     sid: CallSid,
     record: Option<CallRecord>,
-    greet: bool,
     at: Timestamp,
-) -> bool {
-    if let Some(record) = record {
-        settle(web, record, Change::Rejoined, at).await;
+    (greet, failures): (bool, u32),
+) -> Response {
+    match record {
+        Some(record) => settle(web, record, Change::Rejoined, at).await,
+        None => drop(actix_web::rt::spawn(note_later(web.clone(), sid, at))),
     }
     let session = web.directory.find(sid);
     if let Some(session) = &session {
@@ -161,7 +163,11 @@ async fn rejoin(
     }
     metrics::counter!("switchhook_lines_total", "event" => "rejoined").increment(1);
     // A session that lives greets by itself, if it has not.
-    greet && session.is_none()
+    // It lasts longer than not at all, lest its end be taken for that of the one before.
+    let since = clock::now().max(at + 1);
+    // What is noted may be lost, or come too late for the engine that is next.
+    let before = Before { since, failures, failed_at: Some(at) };
+    connect_after(web, sid, greet && session.is_none(), before)
 }
 
 /// The caller goes to a person, where that can be said.

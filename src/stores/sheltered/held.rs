@@ -197,6 +197,11 @@ impl Held {
         }
     }
 
+    /// What stood beside it when it was claimed.
+    pub(super) fn beside(&self) -> Vec<LateTurn> {
+        self.state().copy.late.clone()
+    }
+
     pub(super) fn in_redis(&self, seq: u64, turn: &Turn) -> InRedis {
         let state = self.state();
         let (epoch, turn) = (state.epoch_in_redis(), state.in_redis(turn));
@@ -366,9 +371,10 @@ impl State {
     }
 
     fn settle(&mut self, record: &CallRecord) {
-        let CallRecord { epoch, next_seq, instance, transcript, .. } = &mut self.copy;
+        let CallRecord { epoch, next_seq, instance, transcript, late, .. } = &mut self.copy;
         let (epoch, next_seq) = (*epoch, *next_seq);
         let (instance, transcript) = (instance.take(), std::mem::take(transcript));
-        self.copy = CallRecord { epoch, next_seq, instance, transcript, ..record.clone() };
+        let late = std::mem::take(late);
+        self.copy = CallRecord { epoch, next_seq, instance, transcript, late, ..record.clone() };
     }
 }

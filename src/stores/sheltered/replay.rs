@@ -186,6 +186,7 @@ impl Inner {
                 }
             };
             held.confirmed();
+            self.publish_beside(held).await?;
             return self.bring_changes(held, copied).await;
         }
         Err(StoreError::Unavailable("others keep claiming the call".to_owned()))
@@ -279,7 +280,7 @@ impl Inner {
             if held.whereabouts() != Where::Redis {
                 continue;
             }
-            if let Err(error) = step(self.redis.restore(held.copy_for_redis())).await
+            if let Err(error) = self.publish(&held).await
                 && error != StoreError::NotDurable
             {
                 tracing::warn!(call.sid = %held.sid(), "a call is not published anew: {error}");
@@ -287,6 +288,23 @@ impl Inner {
             }
         }
         is_done
+    }
+
+    async fn publish(&self, held: &Held) -> Result<(), StoreError> {
+        let restored = step(self.redis.restore(held.copy_for_redis())).await.map(drop);
+        match restored {
+            Ok(()) | Err(StoreError::NotDurable) => self.publish_beside(held).await.and(restored),
+            Err(_) => restored,
+        }
+    }
+
+    /// What stands beside a call, where it does not.
+    async fn publish_beside(&self, held: &Held) -> Result<(), StoreError> {
+        let beside = held.beside();
+        if beside.is_empty() {
+            return Ok(());
+        }
+        step(self.redis.add_late(held.sid(), beside)).await.map(drop)
     }
 }
 

@@ -181,6 +181,19 @@ async fn what_came_too_late_stands_beside_the_transcript() {
         found.late.iter().map(|late| (late.seq, late.epoch, late.turn.text.as_str())).collect();
     assert_eq!(late, [(2, epoch, "two")]);
     assert_eq!(other.words(1).await, ["one", "new"]);
+    // A store that has lost everything is given it again by whoever has claimed the call since.
+    other.claim(1, "b").await;
+    server.order(&["FLUSHALL"]);
+    let found = async {
+        loop {
+            match other.store.redis().find(Key::Sid(sid(1))).await {
+                Ok(Some(found)) if !found.late.is_empty() => return found,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(10), found).await.expect("it is back");
+    assert_eq!((found.late.len(), found.late[0].turn.text.as_str()), (1, "two"));
 }
 
 #[tokio::test]

@@ -7,7 +7,11 @@ use super::{
     resuming::DOUBT,
 };
 use crate::domain::{
-    handoff::failed_before, playback::Cut, relay::Setup, time::Timestamp, transcript::Reason,
+    handoff::{CONNECTING, failed_before},
+    playback::Cut,
+    relay::Setup,
+    time::Timestamp,
+    transcript::Reason,
 };
 
 impl Conversation {
@@ -43,14 +47,15 @@ impl Conversation {
         self.lose_voice(now, at, effects);
     }
 
-    /// What no record could tell: the session before this line failed.
+    /// What no record could tell: the session before this line failed. One that has said something since
+    /// knows better.
     pub(super) fn learn_of_failure(
         &mut self,
         now: Timestamp,
         setup: &Setup,
         effects: &mut Vec<Effect>,
     ) {
-        let told = failed_before(setup);
+        let told = failed_before(setup).filter(|_| self.inherits);
         if let Some(at) = told.filter(|at| self.rejoined_at < Some(*at)) {
             self.lose_voice(now, at, effects);
             self.attached(now, effects);
@@ -63,13 +68,15 @@ impl Conversation {
         let at = at.min(now);
         self.moved = false;
         if self.inherits {
-            // Nothing was said yet: it is the voice of a session before this one that fell silent.
-            self.failed_at = Some(at);
+            // Nothing was said yet: it is the voice of a session before this one that fell silent, and
+            // it lived when it said something last.
+            let said = self.transcript.last_at().filter(|said| said.since(at) < CONNECTING);
+            self.failed_at = Some(at.max(said.unwrap_or_default()));
         }
         // The loss of a line may be noticed long after its session has failed.
         let noticed = self.line_lost.map(|(lost, _)| lost).filter(|lost| *lost <= at);
         let lost = noticed.unwrap_or(at - DOUBT);
-        self.line_lost.get_or_insert((lost, false));
+        self.line_lost.get_or_insert((now - DOUBT, false));
         self.playback.pause(lost);
         effects.push(Effect::Silence);
         if let Opening::Fresh | Opening::Due { taken_over: false, .. } = self.opening {

@@ -187,6 +187,10 @@ impl Conversation {
                 }
                 self.go_on_with(now, &turn, effects);
             }
+            // A session before this one was about to say the rest, and it had no time to note that.
+            Some(turn) if turn.role == Role::Agent && turn.reason == Some(Reason::TakenOver) => {
+                self.ask_for_rest(now, effects);
+            }
             Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {
                 self.heed(now, &turn.text, true, effects);
             }

@@ -71,7 +71,13 @@ impl Conversation {
             return self.ask(now, true, effects);
         }
         self.hear_on(now, turn, &heard);
-        self.cut_off(now, turn, heard, effects);
+        self.cut_short(now, turn, heard, effects);
+        self.ask_for_rest(now, effects);
+    }
+
+    /// Behind a word about the break the model says the rest of an answer that was cut off.
+    pub(super) fn ask_for_rest(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.turn = self.turn.next();
         let phrase = self.persona.resume.clone();
         self.playback.speak(now, self.turn, &phrase);
         let mut begun = Turn::new(self.turn, Role::Agent, phrase.clone(), now);
@@ -97,7 +103,8 @@ impl Conversation {
         let rest = self.unheard_of(turn, &heard);
         if has_word(rest) {
             let phrase = format!("{} {rest}", self.persona.resume);
-            self.cut_off(now, turn, heard, effects);
+            self.cut_short(now, turn, heard, effects);
+            self.turn = self.turn.next();
             self.say_phrase(now, phrase, None, effects);
             return true;
         }
@@ -188,11 +195,6 @@ impl Conversation {
     }
 
     /// The turn holds what was heard of it, or will be; what follows is another one.
-    fn cut_off(&mut self, now: Timestamp, turn: &Turn, heard: String, effects: &mut Vec<Effect>) {
-        self.cut_short(now, turn, heard, effects);
-        self.turn = self.turn.next();
-    }
-
     fn cut_short(&mut self, now: Timestamp, turn: &Turn, heard: String, effects: &mut Vec<Effect>) {
         let played = self.played(now, turn.id, &heard);
         self.amend(turn.id, Role::Agent, effects, |turn| {

@@ -38,7 +38,8 @@ impl CallRecord {
     }
 }
 
-/// Remembers the loss of a session; one that is told again, as the same, counts once.
+/// Remembers the loss of a session, in the order of time whenever it is told; one that is told again, as
+/// the same, counts once.
 pub(super) fn note(losses: &mut Vec<Timestamp>, at: Timestamp) {
     if losses.contains(&at) {
         return;
@@ -46,5 +47,6 @@ pub(super) fn note(losses: &mut Vec<Timestamp>, at: Timestamp) {
     if losses.len() >= LOSSES_KEPT {
         losses.remove(0);
     }
-    losses.push(at);
+    let place = losses.partition_point(|known| *known < at);
+    losses.insert(place, at);
 }

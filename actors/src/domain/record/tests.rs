@@ -77,6 +77,11 @@ fn sessions_that_are_lost_within_a_minute_are_counted_and_older_ones_forgotten()
         lost(&mut record, Change::Rejoined, second);
     }
     assert_eq!(record.rejoins.len(), losses::LOSSES_KEPT);
+    // One that the store could not be told of at the time is no later than the others.
+    record.apply(&Change::Rejoined, Timestamp(219_000) + 500);
+    record.apply(&Change::Rejoined, Timestamp(218_500));
+    assert!(record.rejoins.is_sorted());
+    assert_eq!(record.failed_at(), Some(Timestamp(219_500)));
 }
 
 fn escalated(record: &mut CallRecord, at: u64) -> EscalationId {

@@ -141,6 +141,30 @@ fn an_engine_that_dies_over_the_word_about_the_break_leaves_the_rest_to_the_next
 }
 
 #[test]
+fn an_engine_that_had_no_time_to_note_what_it_was_about_to_say_leaves_the_rest_to_the_next() {
+    for whole in [false, true] {
+        let (mut talk, turn) = half_said();
+        if whole {
+            talk.done(turn);
+        }
+        let next = go_on(&talk, Some(talk.now));
+        // Of what it writes only that the answer was cut gets through.
+        let cut = next.agent(turn);
+        assert_eq!((cut.text.as_str(), cut.reason), ("Fourteen", Some(Reason::TakenOver)));
+        let mut half = talk.machine.transcript().clone();
+        half.put(cut);
+        let mut kept = record(Some("Hello, this is Owl."));
+        kept.transcript = half;
+        let mut last = Talk::new(kept);
+        last.now = talk.now + 1_100;
+        last.attach();
+        assert_eq!(last.heard(), BREAK, "{whole}");
+        let (rest, _) = last.questions().pop().expect("the model is asked");
+        assert!(rest > turn);
+    }
+}
+
+#[test]
 fn a_socket_that_twilio_gives_up_after_all_leaves_what_its_voice_had_not_spoken_to_the_next() {
     for whole in [false, true] {
         let (mut talk, turn) = half_said();
@@ -199,10 +223,14 @@ fn a_failure_that_no_record_tells_of_is_learned_from_the_next_setup() {
     assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
     record.apply(&resumed, next.now);
     assert_eq!((record.rejoins.as_slice(), record.failed_at()), ([failed].as_slice(), None));
-    // Told again when Twilio connects the socket anew, it is no second failure.
+    // Told again when Twilio connects the socket anew, it is no second failure; and one that this
+    // session has gone on since is not news to it.
     next.on(Input::LineLost { clean: false });
     next.on(Input::Attached);
-    next.on(Input::Relay(Inbound::Setup(setup)));
+    next.on(Input::Relay(Inbound::Setup(setup.clone())));
+    let later = (FAILED_AT.to_owned(), (failed.0 + 1).to_string().into());
+    let later = Box::new(Setup { custom_parameters: [later].into(), ..Setup::default() });
+    next.on(Input::Relay(Inbound::Setup(later)));
     assert_eq!(next.heard(), "");
 }
 
