@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use switchhook_actors::domain::handoff::CONNECTING;
-
 use super::{
     CallerError, WireError,
     address::Target,
@@ -21,7 +19,7 @@ pub(super) struct Document {
 }
 
 /// What an engine can tell from no delay at all by the duration of a session.
-const LATE_BY_SECONDS: Duration = Duration::from_millis(CONNECTING);
+const LATE_BY_SECONDS: Duration = Duration::from_millis(1_300);
 
 impl Phone {
     /// Requests what a document names.
