@@ -280,7 +280,11 @@ fn trouble(dice: &mut Rng) -> Vec<Step> {
         5 => vec![interrupt(dice), prompt(dice)],
         6 | 7 => vec![prompt(dice)],
         8 => line_break(dice, Step::Drop { clean: false }),
-        9 => line_break(dice, Step::SessionFailed),
+        9 => {
+            let told = dice.u64(0..4_000);
+            let late = if dice.bool() { told } else { 0 };
+            line_break(dice, Step::SessionFailedBefore(late))
+        }
         10 => {
             let mut steps = vec![Step::Drop { clean: false }, Step::Wait(dice.u64(0..3_000))];
             steps.extend(line_break(dice, Step::SessionFailed));

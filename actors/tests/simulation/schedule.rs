@@ -98,6 +98,8 @@ pub(crate) enum Step {
     Bye,
     /// Twilio gave the session up.
     SessionFailed,
+    /// The same, and it was kept from telling for so long.
+    SessionFailedBefore(Millis),
     /// The engine dies; another goes on from what is durable. `lost`: with a new session.
     TakeOver { lost: bool },
     /// The engine is to stop: the call shall go to another one.

@@ -82,6 +82,10 @@ fn plainer(step: &Step) -> Vec<Step> {
             let less = round.into_iter().filter(|new| new < millis && *new > 0);
             less.chain([millis / 2]).map(Step::Wait).collect()
         }
+        Step::SessionFailedBefore(0) => vec![Step::SessionFailed],
+        Step::SessionFailedBefore(told) => {
+            vec![Step::SessionFailed, Step::SessionFailedBefore(told / 2)]
+        }
         Step::Token(text) => halves(text).into_iter().map(Step::Token).collect(),
         Step::Prompt { words, last } if words != "Hello?" => {
             let half = halves(words).into_iter();

@@ -35,7 +35,8 @@ impl World<'_> {
             Step::Setup { foreign } => self.set_up(*foreign),
             Step::Drop { clean } => self.lose_line(*clean),
             Step::Bye => self.bye(),
-            Step::SessionFailed => self.fail_session(),
+            Step::SessionFailed => self.fail_session(0),
+            Step::SessionFailedBefore(told) => self.fail_session(*told),
             Step::TakeOver { lost } => self.take_over(*lost),
             Step::Fence => self.fence(),
             Step::Concluded { completed } => {
@@ -211,15 +212,24 @@ impl World<'_> {
         self.give(Input::LineLost { clean: true })
     }
 
-    fn fail_session(&mut self) -> Verdict {
+    /// Its voice falls silent now; the engine is told so much later.
+    fn fail_session(&mut self, told: Millis) -> Verdict {
         if self.is_over() || !self.line.was_ever_up() {
             return Ok(());
         }
+        if told > 0 {
+            self.lose_line(false)?;
+        }
+        let failed = self.now;
         self.unnoticed = false;
         self.line.lose(self.now, false);
         self.heard.line_lost(Some(self.now));
         self.fall_silent();
         self.line.end_session();
+        self.wait(told)?;
+        if self.is_over() {
+            return Ok(());
+        }
         self.store.catch_up(self.now);
         let over = SessionOver::Failed { lasted: None, failures: 0 };
         if let Next::HandOver(wanted) = over.next(Some(&self.store.durable), self.now) {
@@ -228,7 +238,7 @@ impl World<'_> {
             self.queue(wanted.id);
             return Ok(());
         }
-        self.give(Input::SessionFailed(self.now))
+        self.give(Input::SessionFailed(failed))
     }
 
     fn fence(&mut self) -> Verdict {
