@@ -214,7 +214,8 @@ fn connect(web: &Web, sid: CallSid, greet: bool) -> Response {
 /// The same behind all that was before it.
 fn connect_after(web: &Web, sid: CallSid, greet: bool, before: Before) -> Response {
     let mut relay = web.relay.clone();
-    if let Some(at) = before.failed_at {
+    // Where Twilio greets, nothing was heard before.
+    if let Some(at) = before.failed_at.filter(|_| !greet) {
         let parameter = Parameter { name: FAILED_AT.to_owned(), value: at.0.to_string() };
         relay.parameters.push(parameter);
     }

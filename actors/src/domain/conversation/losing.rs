@@ -33,8 +33,7 @@ impl Conversation {
         }
     }
 
-    /// The old session's queue is gone with it: what the caller has not heard of the words since they
-    /// said something last is said again, on the next line.
+    /// Twilio gave the session up: its queue is gone with it, and its line.
     pub(super) fn lose_session(
         &mut self,
         now: Timestamp,
@@ -62,6 +61,8 @@ impl Conversation {
         }
     }
 
+    /// What the caller has not heard of the words since they said something last is said again, on the next
+    /// line.
     fn lose_voice(&mut self, now: Timestamp, at: Timestamp, effects: &mut Vec<Effect>) {
         (self.failed, self.rejoined_at) = (true, Some(at));
         // The engine that was told may have a clock that is ahead.
@@ -94,6 +95,12 @@ impl Conversation {
             }
             return;
         }
+        self.say_again(now, lost, effects);
+    }
+
+    /// Says what a voice that fell silent at that moment had not reached of the words since the caller's
+    /// last.
+    fn say_again(&mut self, now: Timestamp, lost: Timestamp, effects: &mut Vec<Effect>) {
         let (queue, last) = (self.playback.clone(), self.playback.last_turn());
         let asked = self.transcript.last_asked();
         let cuts = self.playback.silenced(lost);
