@@ -3,7 +3,8 @@
 #
 #   redis.sh server      REDIS_DIR, REDIS_PORT, REDIS_REPLICA_OF ("host port", empty: the master),
 #                        REDIS_SETTINGS (lines for redis.conf)
-#   redis.sh sentinel    REDIS_DIR, REDIS_PORT, REDIS_MASTER ("host port")
+#   redis.sh sentinel    REDIS_DIR, REDIS_PORT, REDIS_MASTER ("host port"), REDIS_BIND (an address,
+#                        empty: all)
 #
 # and passwords: REDIS_PASSWORD (the engines'), REDIS_REPLICA_PASSWORD, REDIS_SENTINEL_PASSWORD,
 # REDIS_ADMIN_PASSWORD. Who is the master changes; the folder remembers it over a restart.
@@ -51,7 +52,8 @@ server() {
 
 sentinel() {
     if ! [ -s "$dir/sentinel.conf" ]; then
-        sed -e "s/SENTINEL_PORT/${REDIS_PORT:-26379}/" -e "s|SENTINEL_DIR|\"$dir\"|" \
+        sed -e "s/^bind .*/bind ${REDIS_BIND:-0.0.0.0}/" \
+            -e "s/SENTINEL_PORT/${REDIS_PORT:-26379}/" -e "s|SENTINEL_DIR|\"$dir\"|" \
             -e "s/MASTER_HOST MASTER_PORT/$REDIS_MASTER/" \
             -e "s/SENTINEL_PASSWORD/$REDIS_SENTINEL_PASSWORD/" \
             "$here/sentinel.conf" >"$dir/sentinel.conf"
@@ -62,7 +64,7 @@ sentinel() {
 case ${1-} in
 server | sentinel) "$1" ;;
 *)
-    sed -n '4,7s/^# *//p' "$0" >&2
+    sed -n '4,8s/^# *//p' "$0" >&2
     exit 64
     ;;
 esac

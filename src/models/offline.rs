@@ -80,8 +80,8 @@ impl Offline {
     fn answer(&self, prompt: &Prompt) -> Vec<AnswerEvent> {
         let words = match prompt.tools {
             Tools::None => extract::extract(prompt, |words| self.says_something(words))
-                .unwrap_or_else(|| self.reply(prompt)),
-            Tools::Escalate => self.reply(prompt),
+                .unwrap_or_else(|| unsaid(&self.reply(prompt), prompt)),
+            Tools::Escalate => unsaid(&self.reply(prompt), prompt),
             Tools::Stay if self.wants_to_stay(&Asked::of(prompt).question) => {
                 return vec![AnswerEvent::Called(ToolCall {
                     id: "offline-1".to_owned(),
@@ -219,6 +219,25 @@ impl Asked {
         let turns = prompt.messages.iter().filter(|message| message.role == Speaker::User);
         Self { question: question.join(" "), before, turn: turns.count().saturating_sub(1) }
     }
+}
+
+/// An answer without what the caller has heard of it, before it broke off, since they asked.
+fn unsaid(answer: &str, prompt: &Prompt) -> String {
+    let said = prompt.messages.iter().rev().take_while(|message| message.role != Speaker::User);
+    let heard = said.filter(|message| message.role == Speaker::Assistant);
+    let heard = heard.map(|message| shared(answer, heard_of(&message.content))).max();
+    answer.get(heard.unwrap_or_default()..).unwrap_or_default().trim_start().to_owned()
+}
+
+/// How much of an answer those words are the beginning of, to the end of a word and never all of it; one
+/// word alone is none.
+fn shared(answer: &str, heard: &str) -> usize {
+    let same = answer.char_indices().zip(heard.chars());
+    let same = same.take_while(|((_, said), heard)| said == heard);
+    let reach = same.last().map_or(0, |((at, said), _)| at + said.len_utf8());
+    let whole = |at: &usize| answer[*at..].starts_with(' ');
+    let ends = (0..=reach).rev().filter(|at| answer.is_char_boundary(*at)).find(whole);
+    ends.filter(|at| answer[..*at].contains(' ')).unwrap_or_default()
 }
 
 /// An answer without the engine's note in square brackets on why it broke off.

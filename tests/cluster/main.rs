@@ -73,22 +73,32 @@ impl House {
         println!("\nThe number's door   {}", self.balancer.url());
         println!("  with TLS          https://127.0.0.1:{}", self.balancer.tls_port);
         for (number, engine) in (1..).zip(&self.engines) {
-            println!("Engine {number}            {}  pid {}", engine.url(), engine.pid());
+            let (url, pid, dir) = (engine.url(), engine.pid(), engine.dir().display());
+            println!("Engine {number}            {url}  pid {pid}  {dir}/log");
         }
         for server in &self.redis.servers {
             let what = if server.is_master() { "master " } else { "replica" };
             println!("Redis {what}       127.0.0.1:{}  pid {}", server.port, server.pid());
         }
         for each in &self.sentinels.sentinels {
-            println!("Sentinel            127.0.0.1:{}", each.port);
+            println!("Sentinel            127.0.0.1:{}  pid {}", each.port, each.pid());
         }
+        let (user, password) = self.redis.master().admin();
+        println!("  inside Redis      redis-cli --user {user} --pass {password} -p PORT");
         let (program, url) = (program.display(), self.balancer.url());
         println!("\nTry, in another terminal:");
         println!("  {program} call --url {url} --say \"What is the late fee?\"");
         println!("  {program} call --url {url}          # talk, and meanwhile:");
-        println!("  curl -s {url}/monitor               # which instance has the call");
-        println!("  kill -9 PID                         # of that engine, or of the Redis master");
-        println!("Ctrl-C stops everything.");
+        println!(
+            "  curl -s {url}/monitor               # which instance has the call; each engine"
+        );
+        println!("                                      # says at its own address which one it is");
+        println!("  kill -9 PID                         # of that engine, or of the Redis master;");
+        println!("                                      # kill -STOP and -CONT freeze and wake it");
+        println!(
+            "  kill PID                            # drains it; once more, and its calls move at once"
+        );
+        println!("What is killed stays dead. Ctrl-C stops everything.");
     }
 }
 

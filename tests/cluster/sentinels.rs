@@ -107,6 +107,11 @@ impl Sentinel {
         self.door.cut(cut);
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
     /// What it answers.
     pub(crate) fn order(&self, words: &[&str]) -> Result<String, String> {
         ask(self.port, None, words)
@@ -147,6 +152,6 @@ impl Sentinel {
 
 fn run(dir: &TempDir, port: u16, master: u16) -> Running {
     let mut command = script("sentinel", dir.path(), port);
-    command.env("REDIS_MASTER", format!("127.0.0.1 {master}"));
+    command.env("REDIS_MASTER", format!("127.0.0.1 {master}")).env("REDIS_BIND", "127.0.0.1");
     Running::start(command, &log(dir.path()))
 }

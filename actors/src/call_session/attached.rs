@@ -154,12 +154,13 @@ impl Mouth {
         self.since = self.since.map(|_| now);
     }
 
-    /// When Twilio has given a session up of late, and told another engine.
+    /// When Twilio has given a session up of late, and told another engine: after its last line came, or,
+    /// where that is news, by whole seconds at the same time.
     fn failed_elsewhere(&self, record: &CallRecord, known: Option<Timestamp>) -> Option<Timestamp> {
         let since = self.since?;
-        // By whole seconds it may seem to have been before this line.
-        let is_new = |at: &Timestamp| *at + CONNECTING > since && Some(*at) > known;
-        record.rejoins.last().copied().filter(is_new)
+        let of_late =
+            |at: &Timestamp| *at > since || (*at + CONNECTING > since && Some(*at) > known);
+        record.rejoins.last().copied().filter(of_late)
     }
 
     /// Forgets all that was to be said.
@@ -295,16 +296,20 @@ impl CallSession {
     fn compare(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
         let outranked = self.recording.epoch().is_some_and(|epoch| epoch < record.epoch);
         if outranked && record.instance.as_ref() != Some(&self.peers.instance) {
-            self.begin_anew(ctx);
-            return;
+            return self.begin_anew(ctx);
         }
+        self.learn_of_failure(record, ctx);
+    }
+
+    /// Twilio may have told another engine that the session before this line failed.
+    pub(super) fn learn_of_failure(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
         let known = self.talk.as_ref().and_then(Conversation::rejoined_at);
         if let Some(at) = self.mouth.failed_elsewhere(record, known) {
             self.happen(Input::SessionFailed(at), ctx);
         }
     }
 
-    fn take_line(&mut self, new: Attach, ctx: &mut Context<Self>) {
+    pub(super) fn take_line(&mut self, new: Attach, ctx: &mut Context<Self>) {
         tracing::info!(line = new.line.0, "a line is attached");
         metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
         let seat = Seat { id: new.line, out: new.out, silenced: new.silenced };
@@ -322,10 +327,11 @@ impl Handler<Attach> for CallSession {
 
     fn handle(&mut self, new: Attach, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        if self.mouth.since.is_some() && self.recording.epoch().is_some() && !self.broken {
-            self.confirm(new, ctx);
-        } else {
-            self.take_line(new, ctx);
+        let goes_on = self.mouth.since.is_some() && self.recording.epoch().is_some();
+        match goes_on && !self.broken {
+            true if self.peers.pulse.stood_still() => self.reclaim(new, ctx),
+            true => self.confirm(new, ctx),
+            false => self.take_line(new, ctx),
         }
     }
 }

@@ -139,7 +139,7 @@ impl CallSession {
     }
 
     /// The call is over, says the registry.
-    fn come_too_late(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn come_too_late(&mut self, ctx: &mut Context<Self>) {
         tracing::warn!("a line came for a call that is over");
         if self.claiming.backoff.is_none() && !self.claiming.back {
             self.mouth.refuse();

@@ -1,11 +1,13 @@
 //! The session and an engine that has claimed its call: the call is with whom Twilio talks to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tracing::Instrument;
 
-use super::{CallSession, attached::OWNER_PATIENCE, claiming::Claiming, late};
+use super::{
+    CallSession, attached::OWNER_PATIENCE, claiming::Claiming, heard, late, messages::Attach,
+};
 use crate::{
     domain::{
         conversation::Input,
@@ -13,8 +15,15 @@ use crate::{
         relay::{Inbound, Prompted},
         time::{Millis, Timestamp},
     },
-    registry::{messages::Find, store::Key},
+    registry::{
+        messages::{Claim, Find},
+        store::{Claimed, Key},
+    },
 };
+
+/// How long a claim may take before a line is listened to that came to an engine which stood still: its
+/// connections may have to be made anew.
+const RECLAIM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who is heard so long after another engine's claim, ms, was not heard before it.
 const HEARD_SINCE: Millis = 300;
@@ -65,6 +74,59 @@ impl CallSession {
             self.recording.own_again(&record, talk.transcript());
             return self.write(ctx);
         }
+        self.give_way_to(&record, ctx);
+        self.early.push(Input::Attached);
+        self.converse(record, ctx);
+    }
+
+    /// A line comes to an engine that has stood still: others may have held the call meanwhile, and what
+    /// it can look up may be as old as its sleep. So it claims the call once more before anything is said.
+    pub(super) fn reclaim(&mut self, new: Attach, ctx: &mut Context<Self>) {
+        self.recording.claim_back();
+        let claim = Claim { sid: self.sid, by: self.peers.instance.clone(), at: self.clock.now() };
+        let claimed = self.peers.registry.send(claim).timeout(RECLAIM_PATIENCE);
+        let reclaimed = claimed.into_actor(self).map(|answer, this, ctx| {
+            let _in = this.span.clone().entered();
+            this.claiming = Claiming::back();
+            match heard(answer) {
+                Ok(Claimed::Yours(record)) => this.take_back_on(new, *record, ctx),
+                Ok(Claimed::Ended) => {
+                    this.come_too_late(ctx);
+                    this.take_line(new, ctx);
+                }
+                Err(_) => {
+                    this.take_line(new, ctx);
+                    this.claim(ctx);
+                }
+            }
+        });
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "no line is listened to meanwhile, and the new one shall not be before"
+        )]
+        ctx.wait(reclaimed);
+    }
+
+    /// The call is ours again, and has that line.
+    fn take_back_on(&mut self, new: Attach, record: CallRecord, ctx: &mut Context<Self>) {
+        let Some(talk) = &self.talk else { return self.take_line(new, ctx) };
+        if self.recording.is_behind(&record, talk.transcript()) {
+            tracing::warn!(
+                "another engine has held the call meanwhile: it is gone on with from there"
+            );
+            self.give_way_to(&record, ctx);
+            self.take_line(new, ctx);
+            return self.converse(record, ctx);
+        }
+        self.recording.own_again(&record, talk.transcript());
+        self.learn_of_failure(&record, ctx);
+        self.take_line(new, ctx);
+        self.write(ctx);
+    }
+
+    /// What this session knows is older than that record: it forgets all but what the caller said here
+    /// and is not stored.
+    fn give_way_to(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
         self.recording.own(record.epoch, record.next_seq, 0);
         let words = self.recording.refused(&self.peers.instance);
         self.forget(ctx);
@@ -72,8 +134,7 @@ impl CallSession {
             let said = Prompted { text: late.turn.text, lang: None, last: true };
             Input::Relay(Inbound::Prompt(said))
         });
-        self.early.extend([Input::Attached].into_iter().chain(said));
-        self.converse(record, ctx);
+        self.early.extend(said);
     }
 
     /// Another engine owns the call: nothing is said or written any more.

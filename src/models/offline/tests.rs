@@ -369,3 +369,24 @@ async fn a_call_of_a_tool_comes_when_a_first_word_would() {
     );
     assert_eq!(begin.elapsed().as_millis(), 200);
 }
+
+#[test]
+fn an_answer_that_broke_off_goes_on_behind_what_was_heard_of_it() {
+    let question = "What is the late fee?";
+    let whole = offline().reply(&prompt(&[question]));
+    let words: Vec<_> = whole.split(' ').collect();
+    let continued = |heard: String| {
+        let broken = format!("{heard} [the line failed here]");
+        let mut prompt = prompt(&[question, &broken]);
+        let told = "Sorry, I lost you for a moment. I am here again.";
+        prompt.messages.push(Message::new(Speaker::Assistant, told));
+        unsaid(&whole, &prompt)
+    };
+    for heard in 2..words.len() {
+        assert_eq!(continued(words[..heard].join(" ")), words[heard..].join(" "));
+    }
+    // Half a word is none; and an answer that only begins alike is another one.
+    assert_eq!(continued(whole[..whole.len() - 2].to_owned()), words[words.len() - 1]);
+    assert_eq!(continued(format!("{} else", words[0])), whole);
+    assert_eq!(unsaid(&whole, &prompt(&[question])), whole);
+}

@@ -106,6 +106,11 @@ impl Inner {
         let mut claimed = self.journal.claim(sid, engine, at).await?;
         if let Claimed::Yours(record) = &mut claimed {
             record.words_missing = words_missing;
+            if before.is_none() && !words_missing && record.wants_greeting() {
+                // Another engine may have opened it, and Twilio have greeted: two greetings would be worse
+                // than none.
+                record.greeting = Some(String::new());
+            }
             self.calls.hold_here((**record).clone(), before.as_deref(), written);
             self.work.notify_one();
             tracing::warn!(call.sid = %sid, "a call is claimed in the journal");
