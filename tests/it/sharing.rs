@@ -195,6 +195,34 @@ async fn a_claim_for_a_line_that_is_gone_takes_no_call_from_the_engine_that_its_
     line.hears(&echo_of("Three.")).await;
 }
 
+#[actix_web::test]
+async fn an_engine_that_slept_while_another_had_the_call_claims_it_before_it_listens_again() {
+    let shared = Shared::start().await;
+    let [one, other] = &shared.engines;
+    let sid = sid(1);
+    let mut line = RawLine::of_call(one, &sid).await;
+    assert!(line.send(&prompt("One.")).await);
+    line.hears(&echo_of("One.")).await;
+    one.signal("STOP");
+    let slept = Instant::now();
+    let mut present = RawLine::of_call(other, &sid).await;
+    assert!(present.send(&prompt("Two.")).await);
+    present.hears(&echo_of("Two.")).await;
+    // A pause that it notices is longer than a second.
+    tokio::time::sleep(Duration::from_millis(1_500).saturating_sub(slept.elapsed())).await;
+    one.signal("CONT");
+    drop(present);
+    let mut back = RawLine::of_call(one, &sid).await;
+    assert!(back.send(&prompt("Three.")).await);
+    back.hears(&echo_of("Three.")).await;
+    let said = |call: &Value| words_of(call) == ["One.", "Two.", "Three."];
+    let call = other.transcript_when(&sid, said).await;
+    assert_eq!(call["late"], Value::Null, "{call}");
+    let reclaimed = "another engine has held the call meanwhile: it is gone on with from there";
+    assert_eq!(one.log().matches(reclaimed).count(), 1, "{}", one.log());
+    drop(line);
+}
+
 /// What the caller has said, in order.
 fn words_of(call: &Value) -> Vec<String> {
     let turns = call["transcript"].as_array().cloned().unwrap_or_default();
