@@ -133,7 +133,7 @@ impl EscalationManager {
     /// A message is a call-back with words. Where the desk books none it stays with the call. False
     /// when another try may help.
     async fn pass_on(&self, sid: CallSid) -> bool {
-        match self.book(sid).await {
+        match self.book(sid, None).await {
             Ok(Booked::Booked) => tracing::info!(call.sid = %sid, "a message was passed on"),
             Ok(Booked::Impossible) => {
                 tracing::warn!(call.sid = %sid, "a caller left a message: it is in the transcript, and nobody is told");
@@ -236,7 +236,7 @@ impl Handler<BookCallBack> for EscalationManager {
         let this = self.clone();
         Box::pin(async move {
             let _lane = this.lane(order.sid).await;
-            this.book(order.sid).await
+            this.book(order.sid, Some(&order.asking)).await
         })
     }
 }

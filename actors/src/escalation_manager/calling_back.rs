@@ -30,8 +30,12 @@ const LOOKS: usize = 32;
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 impl EscalationManager {
-    /// Books a call-back for the call's last escalation.
-    pub(super) async fn book(&self, sid: CallSid) -> Result<Booked, EscalationError> {
+    /// Books a call-back for the call's last escalation: one try for whatever webhook is asking.
+    pub(super) async fn book(
+        &self,
+        sid: CallSid,
+        asking: Option<&str>,
+    ) -> Result<Booked, EscalationError> {
         let record = self.records.find(Key::Sid(sid)).await?.ok_or(EscalationError::Unknown)?;
         let Some(escalation) = record.escalation.clone() else {
             return Err(EscalationError::Unknown);
@@ -41,10 +45,13 @@ impl EscalationManager {
         }
         let id = escalation.id;
         let asked_before = escalation.call_back.is_some();
-        let failures = failures(&escalation);
+        let failures = match asking {
+            Some(webhook) => self.failures_before(sid, id, webhook, failures(&escalation)).await?,
+            None => failures(&escalation),
+        };
         self.records.step(sid, id, Step::CallBackAsked).await?;
         // One claim a try: after one that failed anybody may try again.
-        let mine = format!("{:p}-{}", self.lanes, (self.now)().0);
+        let mine = format!("{:016x}", fastrand::u64(..));
         let key = format!("call-back:{id}:{failures}");
         let case = Case { record, escalation, now: (self.now)() };
         let created = if self.records.first(sid, key, mine.clone(), CLAIM_TTL).await? == mine {
@@ -68,6 +75,21 @@ impl EscalationManager {
                 Err(EscalationError::Desk(error.to_string()))
             }
         }
+    }
+
+    /// How often it could not be booked before that webhook came first: a repetition that comes just
+    /// after the try has failed is none of its own. It would book what the caller, who hears the
+    /// first answer, is told is not booked.
+    async fn failures_before(
+        &self,
+        sid: CallSid,
+        id: EscalationId,
+        webhook: &str,
+        now: u32,
+    ) -> Result<u32, EscalationError> {
+        let key = format!("call-back-asked:{id}:{webhook}");
+        let before = self.records.first(sid, key, now.to_string(), CLAIM_TTL).await?;
+        Ok(before.parse().unwrap_or(now))
     }
 
     async fn create(&self, case: Case, asked_before: bool) -> Result<String, DeskError> {

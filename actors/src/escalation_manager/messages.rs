@@ -104,6 +104,8 @@ pub struct Progress {
 pub struct BookCallBack {
     /// Which call.
     pub sid: CallSid,
+    /// Names the webhook that asks: however often and wherever it comes, it is one try.
+    pub asking: String,
 }
 
 /// Answer to [`BookCallBack`].

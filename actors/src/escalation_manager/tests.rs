@@ -215,8 +215,9 @@ impl House {
         self.manager.send(order).await.unwrap()
     }
 
-    async fn book(&self) -> Result<Booked, EscalationError> {
-        self.manager.send(BookCallBack { sid: sid() }).await.unwrap()
+    async fn book(&self, asking: &str) -> Result<Booked, EscalationError> {
+        let asking = asking.to_owned();
+        self.manager.send(BookCallBack { sid: sid(), asking }).await.unwrap()
     }
 }
 
@@ -293,14 +294,20 @@ async fn a_creation_of_which_nothing_is_known_is_looked_for_before_another() {
     };
     let house = House::ringing(Memory::default(), desk);
     house.escalate(None).await.unwrap();
-    assert_eq!(house.book().await, Ok(Booked::Booked));
-    assert_eq!(house.book().await, Ok(Booked::Booked));
+    assert_eq!(house.book("10").await, Ok(Booked::Booked));
+    assert_eq!(house.book("20").await, Ok(Booked::Booked));
     assert_eq!((house.desk.booked.get(), house.known().is_promised()), (1, true));
     let bookings = vec![unknown(), Ok("WT8".to_owned())].into();
     let house = House::ringing(Memory::default(), Planned { bookings, ..Planned::default() });
     house.escalate(None).await.unwrap();
-    assert!(matches!(house.book().await, Err(EscalationError::Desk(_))));
-    assert_eq!(house.book().await, Ok(Booked::Booked), "it was not there, and may be tried again");
+    assert!(matches!(house.book("10").await, Err(EscalationError::Desk(_))));
+    assert!(matches!(house.book("10").await, Err(EscalationError::Desk(_))), "the same key press");
+    assert_eq!(house.desk.booked.get(), 1);
+    assert_eq!(
+        house.book("20").await,
+        Ok(Booked::Booked),
+        "it was not there, and may be tried again"
+    );
     assert_eq!(house.desk.booked.get(), 2);
 }
 
@@ -343,9 +350,13 @@ async fn what_a_dead_engine_has_asked_for_is_looked_for() {
         let house = House::ringing(memory, Planned { bookings, found, ..Planned::default() });
         house.escalate(None).await.unwrap();
         tokio::time::pause();
-        assert_eq!(house.book().await.is_ok(), expected);
+        assert_eq!(house.book("10").await.is_ok(), expected);
         assert_eq!((house.desk.booked.get(), house.known().is_promised()), (0, expected));
-        assert_eq!(house.book().await, Ok(Booked::Booked), "it is tried, where it was not there");
+        assert_eq!(
+            house.book("20").await,
+            Ok(Booked::Booked),
+            "it is tried, where it was not there"
+        );
         assert_eq!(house.desk.booked.get(), usize::from(!expected));
         tokio::time::resume();
     }

@@ -70,10 +70,10 @@ pub(in crate::http) async fn wait(
     let which = escalation(&web, waiting.sid).await;
     let part = format!("{which}:{}:{:?}", waiting.waited.as_secs(), waiting.key);
     let key = reply_key("wait", &signed, waiting.sid, &part);
-    Ok(once(&web, "wait", waiting.sid, key, WAIT_TTL, hold(&web, &waiting)).await)
+    Ok(once(&web, "wait", waiting.sid, key.clone(), WAIT_TTL, hold(&web, &waiting, &key)).await)
 }
 
-async fn hold(web: &Web, waiting: &Waiting) -> Response {
+async fn hold(web: &Web, waiting: &Waiting, asking: &str) -> Response {
     let sid = waiting.sid;
     if waiting.call_status.is_over() {
         let record = look_up(web, sid).await;
@@ -91,7 +91,7 @@ async fn hold(web: &Web, waiting: &Waiting) -> Response {
         return leave();
     }
     match waiting.key {
-        Some(CALL_BACK) if web.hold.call_backs => call_back(web, waiting).await,
+        Some(CALL_BACK) if web.hold.call_backs => call_back(web, waiting, asking).await,
         Some(RETURN) => {
             progress(web, sid, Step::Withdrawn).await;
             leave()
@@ -106,8 +106,8 @@ fn leave() -> Response {
 }
 
 /// The caller is told that it is booked only when it is.
-async fn call_back(web: &Web, waiting: &Waiting) -> Response {
-    let order = BookCallBack { sid: waiting.sid };
+async fn call_back(web: &Web, waiting: &Waiting, asking: &str) -> Response {
+    let order = BookCallBack { sid: waiting.sid, asking: asking.to_owned() };
     match web.escalations.send(order).timeout(BOOKING_PATIENCE).await {
         Ok(Ok(Booked::Booked)) => {
             Response::new().then(say(web, &web.persona.called_back)).then(Verb::Hangup)
