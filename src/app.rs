@@ -3,30 +3,18 @@
 //! A `shared` arbiter holds the registry, so that a worker busy with tokens never delays a durable
 //! write. Each worker thread has its lines, its sessions and one gateway; all gateways share one
 //! policy. Chapters: [`model`] and [`desk`] choose who answers and who takes calls, [`rules`] by what
-//! deadlines, [`store`] where calls are kept.
+//! deadlines, [`store`] where calls are kept; [`servers`] listens.
 
 mod desk;
 mod model;
 mod rules;
+mod servers;
 mod store;
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    num::NonZeroUsize,
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix::{Actor, Arbiter, ArbiterHandle};
-use actix_cors::Cors;
-use actix_web::{
-    App, HttpServer,
-    dev::{Server, ServerHandle},
-    middleware::Condition,
-    web,
-};
+use actix_web::web;
 use switchhook_actors::{
     call_session::{CallSession, Peers},
     directory::Directory,
@@ -43,16 +31,17 @@ use switchhook_actors::{
     registry::Registry,
 };
 
-use self::{desk::DeskChoice, model::ModelChoice, rules::pings};
+use self::{desk::DeskChoice, model::ModelChoice, rules::pings, servers::Doors};
 pub use self::{
     desk::desk as desk_in_words,
     rules::rules,
+    servers::Servers,
     store::{open_doors, try_redis, try_store},
 };
 use crate::{
     clock,
     config::{Config, PublicUrl},
-    http::{self, Access, Admission, Hold, Readiness, UnderWay, Web},
+    http::{Access, Admission, Hold, Readiness, UnderWay, Web},
     limits::Descriptors,
     links::Links,
     models::openai::OpenAiError,
@@ -71,15 +60,6 @@ use crate::{
 
 /// The persona that answers when no other is configured.
 pub const OWL_BANK: &str = include_str!("../deploy/personas/owl-bank.md");
-
-/// How long the server waits for open connections once the calls are gone, s.
-const SERVER_PATIENCE: u64 = 2;
-
-/// Worker threads at most: what the server accepts.
-const WORKERS_MAX: usize = 512;
-
-/// Connections that may wait to be accepted: a burst of calls.
-const BACKLOG: i32 = 4_096;
 
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
@@ -128,10 +108,8 @@ pub struct Engine {
     pub store: Store,
     /// Who takes calls, in words.
     pub desk: String,
-    /// Stops the server.
-    pub handle: ServerHandle,
-    /// Resolves when the server has stopped.
-    pub server: Server,
+    /// Whom to ask to stop, and who says that they have.
+    pub servers: Servers,
 }
 
 /// Starts everything on the configured store. Calls are taken when this returns, or as soon as the
@@ -178,10 +156,8 @@ fn assemble(
     let relay = session::relay(&config.relay, &persona).map_err(StartError::Relay)?;
     let signatures = signatures(config)?;
     let model = ModelChoice::new(config, &persona, max_calls)?;
-    let listener = listen(config)?;
-    let address = listener.local_addr().map_err(|error| {
-        StartError::Listen(SocketAddr::new(config.listen.bind, config.listen.port), error)
-    })?;
+    let doors = Doors::open(config)?;
+    let address = doors.address;
     let rules = rules(config, &persona);
     let public_url = config.public_url.on_port(&config.listen, address.port());
     let links = Arc::new(Links::new(&config.store.link_keys, public_url.origin()));
@@ -242,15 +218,12 @@ fn assemble(
         policy,
         model,
     };
-    let stall = Duration::from_secs(config.limits.line_stall_seconds);
-    let origins = config.cors_origins.clone();
-    let server = serve(listener, web.clone(), worker, descriptors, origins, stall)
-        .map_err(|error| StartError::Listen(address, error))?;
+    let servers = doors.serve(config, &web, &worker, &descriptors)?;
     if !store.is_shared() {
         web.readiness.ready();
     }
     let desk = desk::desk(config);
-    Ok(Engine { address, public_url, web, store, desk, handle: server.handle(), server })
+    Ok(Engine { address, public_url, web, store, desk, servers })
 }
 
 /// The persona of `PERSONA_FILE`, or OWL Bank.
@@ -272,22 +245,6 @@ fn signatures(config: &Config) -> Result<Option<Signatures>, StartError> {
         return Ok(None);
     }
     Ok(Some(Signatures::new(tokens.iter().cloned())?))
-}
-
-fn listen(config: &Config) -> Result<TcpListener, StartError> {
-    let address = SocketAddr::new(config.listen.bind, config.listen.port);
-    let bind = || -> io::Result<TcpListener> {
-        let socket = socket2::Socket::new(
-            socket2::Domain::for_address(address),
-            socket2::Type::STREAM,
-            Some(socket2::Protocol::TCP),
-        )?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        Ok(socket.into())
-    };
-    bind().map_err(|error| StartError::Listen(address, error))
 }
 
 fn registry(
@@ -345,48 +302,4 @@ impl Worker {
             rules: self.rules.clone(),
         }
     }
-}
-
-/// `stall`: how long written data may stay unacknowledged before the kernel gives the socket up. It
-/// is the only thing that frees a line whose peer has stopped reading.
-fn serve(
-    listener: TcpListener,
-    web: web::Data<Web>,
-    worker: Worker,
-    descriptors: Arc<Descriptors>,
-    origins: Vec<String>,
-    stall: Duration,
-) -> io::Result<Server> {
-    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(WORKERS_MAX);
-    let connections = (descriptors.connections_max() / workers).max(1);
-    let factory = move || {
-        App::new()
-            .app_data(web.clone())
-            .app_data(web::Data::new(worker.peers()))
-            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
-            .configure(http::routes)
-    };
-    let server = HttpServer::new(factory)
-        .workers(workers)
-        // More would wait in the backlog anyway, and take the descriptors of calls that are held.
-        .max_connections(connections)
-        .on_connect(move |connection, extensions| {
-            extensions.insert(descriptors.accepted());
-            if let Some(tcp) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
-                let socket = socket2::SockRef::from(tcp);
-                // A socket that refuses has been closed by its peer: it ends by itself.
-                let _ = socket.set_tcp_user_timeout(Some(stall));
-                let _ = socket.set_tcp_nodelay(true);
-            }
-        })
-        .disable_signals()
-        .shutdown_timeout(SERVER_PATIENCE)
-        .listen(listener)?;
-    Ok(server.run())
-}
-
-/// Pages of other origins that may read: an exact list.
-fn cors(origins: &[String]) -> Cors {
-    let cors = Cors::default().allow_any_header().allowed_methods(["GET", "POST", "DELETE"]);
-    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }

@@ -48,15 +48,16 @@ impl Signals {
 /// # Errors
 /// When signals cannot be listened to, or the server fails.
 pub async fn run_until_stopped(engine: Engine, drain: Duration) -> io::Result<()> {
-    let Engine { web, store, handle, server, .. } = engine;
+    let Engine { web, store, servers, .. } = engine;
     let mut signals = Signals::listen()?;
-    let server = actix::spawn(server);
+    let stop = servers.stop();
+    let serving = actix::spawn(servers.serve());
     let name = signals.next().await;
     tracing::info!(calls = web.directory.len(), "{name}: no new calls, waiting for the live ones");
     web.readiness.drain();
     leave_calls(&web, drain, &mut signals).await;
-    handle.stop(true).await;
-    let served = server.await;
+    stop.gracefully().await;
+    let served = serving.await;
     if timeout(CLOSE_PATIENCE, store.close()).await.is_err() {
         tracing::error!("the store did not write what it had accepted in time");
     }

@@ -3,7 +3,10 @@
 //! TaskRouter's creation cannot be repeated safely, so that a claim in the registry decides which
 //! instance creates, and whoever cannot know whether it worked looks before trying again.
 
-use std::time::Duration;
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    time::Duration,
+};
 
 use super::{
     EscalationManager,
@@ -51,7 +54,7 @@ impl EscalationManager {
         };
         self.records.step(sid, id, Step::CallBackAsked).await?;
         // One claim a try: after one that failed anybody may try again.
-        let mine = format!("{:016x}", fastrand::u64(..));
+        let mine = format!("{:016x}", RandomState::new().hash_one(sid));
         let key = format!("call-back:{id}:{failures}");
         let case = Case { record, escalation, now: (self.now)() };
         let created = if self.records.first(sid, key, mine.clone(), CLAIM_TTL).await? == mine {

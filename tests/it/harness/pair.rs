@@ -151,9 +151,9 @@ impl Pair {
             }
             .expect("an engine")
         });
-        let urls = engines.map(|Engine { address, server, store, web, .. }| {
+        let urls = engines.map(|Engine { address, servers, store, web, .. }| {
             // They run for as long as the story's system does.
-            actix_web::rt::spawn(server);
+            actix_web::rt::spawn(servers.serve());
             actix_web::rt::spawn(app::open_doors(store, move || web.readiness.ready()));
             format!("http://{address}")
         });

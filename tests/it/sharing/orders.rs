@@ -150,8 +150,8 @@ async fn what_reaches_a_session_behind_its_time_is_not_done() {
     let descriptors = Arc::new(Descriptors::default());
     let config = config.expect("a configuration");
     let engine = app::start_on(move |_| Ok(store), &config, metrics(), 100, descriptors);
-    let app::Engine { address, web, server, .. } = engine.expect("an engine");
-    actix_web::rt::spawn(server);
+    let app::Engine { address, web, servers, .. } = engine.expect("an engine");
+    actix_web::rt::spawn(servers.serve());
     let url = format!("http://{address}");
     let options = RingOptions { url, pace: Pace::Instant, ..RingOptions::default() };
     let caller = Caller::ring(options).await.expect("a call");
