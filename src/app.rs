@@ -1,4 +1,4 @@
-//! The only file that knows everybody: it starts the actors, sinks first, then the server.
+//! The only file that knows everybody: it starts the actors, sinks first, then the servers.
 //!
 //! A `shared` arbiter holds the registry, so that a worker busy with tokens never delays a durable
 //! write. Each worker thread has its lines, its sessions and one gateway; all gateways share one

@@ -6,7 +6,7 @@
 use std::{
     fs, io,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -90,6 +90,9 @@ const OWN: u64 = 128;
 /// and probes to ask.
 const SPARE: usize = 16;
 
+/// Of these each worker keeps so many at least.
+const SPARE_EACH: usize = 4;
+
 /// Where Linux lists the open descriptors.
 const OPEN: &str = "/proc/self/fd";
 
@@ -101,8 +104,8 @@ const OPEN: &str = "/proc/self/fd";
 pub struct Descriptors {
     /// Connections at most.
     connections_max: usize,
-    /// Connections that are open now.
-    connections: AtomicUsize,
+    /// Connections that each worker has open now; all together until they are shared.
+    workers: OnceLock<Box<[AtomicUsize]>>,
     /// How many descriptors may be open. Somebody may change it from outside.
     soft: AtomicUsize,
     /// How many were, at the last look.
@@ -114,7 +117,7 @@ impl Default for Descriptors {
     fn default() -> Self {
         Self {
             connections_max: usize::MAX,
-            connections: AtomicUsize::new(0),
+            workers: OnceLock::new(),
             soft: AtomicUsize::new(usize::MAX),
             open: AtomicUsize::new(0),
         }
@@ -141,11 +144,21 @@ impl Descriptors {
         self.connections_max
     }
 
-    /// A connection was accepted: it counts until what is returned is dropped.
+    /// Shares connections among so many workers, once; how many each may accept.
+    pub fn share_among(&self, workers: usize) -> usize {
+        let shares =
+            self.workers.get_or_init(|| (0..workers).map(|_| AtomicUsize::new(0)).collect());
+        (self.connections_max / shares.len().max(1)).max(1)
+    }
+
+    /// That worker has accepted a connection: it counts until what is returned is dropped.
     #[must_use]
-    pub fn accepted(self: &Arc<Self>) -> Accepted {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Accepted(Arc::clone(self))
+    pub fn accepted(self: &Arc<Self>, worker: usize) -> Accepted {
+        let accepted = Accepted { descriptors: Arc::clone(self), worker };
+        if let Some(connections) = accepted.connections() {
+            connections.fetch_add(1, Ordering::Relaxed);
+        }
+        accepted
     }
 
     /// Looks how many descriptors are open. To be called every [`LOOK_EVERY`].
@@ -170,19 +183,39 @@ impl Descriptors {
         let soft = self.soft.load(Ordering::Relaxed);
         let spare = SPARE.min(soft / 4);
         let free = soft.saturating_sub(self.open.load(Ordering::Relaxed)).saturating_sub(spare);
-        let connections = self.connections_max - self.connections_max.min(spare);
-        let connections = connections.saturating_sub(self.connections.load(Ordering::Relaxed));
-        connections.min(free / PER_CALL as usize)
+        self.connections_left(spare).min(free / PER_CALL as usize)
+    }
+
+    /// Connections that may still come, wherever they go: nobody chooses the worker, and at one that is
+    /// full a held call could not come back.
+    fn connections_left(&self, spare: usize) -> usize {
+        let workers = self.workers.get().map_or(&[][..], |workers| workers);
+        let count = workers.len().max(1);
+        let share = self.connections_max / count;
+        let share = share - share.min(spare.div_ceil(count).max(SPARE_EACH).min(share / 4));
+        let fullest = workers.iter().map(|open| open.load(Ordering::Relaxed)).max();
+        share.saturating_sub(fullest.unwrap_or(0)).saturating_mul(count)
     }
 }
 
 /// A connection that is open.
 #[derive(Debug)]
-pub struct Accepted(Arc<Descriptors>);
+pub struct Accepted {
+    descriptors: Arc<Descriptors>,
+    worker: usize,
+}
+
+impl Accepted {
+    fn connections(&self) -> Option<&AtomicUsize> {
+        self.descriptors.workers.get()?.get(self.worker)
+    }
+}
 
 impl Drop for Accepted {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        if let Some(connections) = self.connections() {
+            connections.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -258,9 +291,16 @@ mod tests {
     fn there_is_room_until_connections_or_descriptors_come_near_their_end() {
         let descriptors = Arc::new(Descriptors::new(1_024, 384));
         assert_eq!(descriptors.room(), 496);
-        let held: Vec<_> = (0..496).map(|_| descriptors.accepted()).collect();
+        assert_eq!(descriptors.share_among(2), 256);
+        let mut held: Vec<_> = (0..240).map(|nth| descriptors.accepted(nth % 2)).collect();
+        assert_eq!(descriptors.room(), 2 * (256 - 8 - 120));
+        // One worker is nearly full: the next call might be its.
+        held.extend((0..127).map(|_| descriptors.accepted(1)));
+        assert_eq!(descriptors.room(), 2);
+        held.push(descriptors.accepted(1));
         assert_eq!(descriptors.room(), 0);
         drop(held);
+        assert_eq!(descriptors.room(), 496);
         descriptors.open.store(1_004, Ordering::Relaxed);
         assert_eq!(descriptors.room(), 2);
         descriptors.open.store(1_024, Ordering::Relaxed);

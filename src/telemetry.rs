@@ -25,12 +25,14 @@ pub const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const MESSAGE_MAX: usize = 200;
 
 /// What the HTTP library calls an error although a peer did it: bytes that are no request, a head
-/// without end, frames that no WebSocket has. The peer was refused; there is nothing to mend here.
-const STRANGERS: [&str; 3] =
-    ["actix_http::h1::dispatcher", "actix_http::h1::decoder", "actix_http::ws"];
-
-/// Whose lines they are: a filter that names it has decided about them.
-const LIBRARY: &str = "actix_http";
+/// without end, frames that no WebSocket has; the peer was refused, and there is nothing to mend here.
+/// And what each worker's server says of its start: the engine says where it listens.
+const QUIET: [(&str, &str); 4] = [
+    ("actix_http::h1::dispatcher", "off"),
+    ("actix_http::h1::decoder", "off"),
+    ("actix_http::ws", "off"),
+    ("actix_server", "warn"),
+];
 
 /// Telemetry that could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -69,20 +71,25 @@ pub fn init(log: &Log, is_terminal: bool) -> Result<(), TelemetryError> {
     .map_err(TelemetryError::Log)
 }
 
-/// What `LOG` asks for. What strangers do to the port is left out, unless it asks for that by name
-/// or for everything.
+/// What `LOG` asks for. What is [`QUIET`] is left out, unless it asks for that by the library's name or
+/// for everything.
 fn filter(log: &Log) -> Result<EnvFilter, TelemetryError> {
     let filter = EnvFilter::try_new(&log.filter)?;
-    let is_wanted = |word: &str| {
-        let level = word.trim().parse::<LevelFilter>();
-        word.contains(LIBRARY) || level.is_ok_and(|level| level >= LevelFilter::DEBUG)
+    let is_for_all = |word: &str| {
+        word.trim().parse::<LevelFilter>().is_ok_and(|level| level >= LevelFilter::DEBUG)
     };
-    if log.filter.split(',').any(is_wanted) {
+    if log.filter.split(',').any(is_for_all) {
         return Ok(filter);
     }
-    STRANGERS.iter().try_fold(filter, |filter, target| {
-        Ok(filter.add_directive(format!("{target}=off").parse()?))
-    })
+    let is_named = |target: &str| {
+        target.split("::").next().is_some_and(|library| log.filter.contains(library))
+    };
+    QUIET
+        .iter()
+        .filter(|(target, _)| !is_named(target))
+        .try_fold(filter, |filter, (target, level)| {
+            Ok(filter.add_directive(format!("{target}={level}").parse()?))
+        })
 }
 
 fn form(log: &Log, is_terminal: bool) -> Format {

@@ -26,7 +26,7 @@ use super::{StartError, Worker};
 use crate::{
     config::Config,
     http::{self, Web},
-    limits::Descriptors,
+    limits::{Accepted, Descriptors},
 };
 
 /// How long a server waits for open connections once the calls are gone, s.
@@ -53,7 +53,8 @@ impl Doors {
     }
 
     fn listen(asked: SocketAddr, workers: usize) -> io::Result<Self> {
-        // Whoever shares a port is not told that another program of the same user does so too.
+        // Whoever shares a port is not told that another program of the same user does so too; of two
+        // that start within microseconds neither is.
         bind(asked, false)?;
         let first = listen(asked)?;
         let address = first.local_addr()?;
@@ -72,9 +73,11 @@ impl Doors {
         worker: &Worker,
         descriptors: &Arc<Descriptors>,
     ) -> Result<Servers, StartError> {
-        let share = (descriptors.connections_max() / self.listeners.len()).max(1);
-        let servers = self.listeners.into_iter().map(|listener| {
-            serve(listener, share, config, web.clone(), worker.clone(), Arc::clone(descriptors))
+        let share = descriptors.share_among(self.listeners.len());
+        let servers = self.listeners.into_iter().enumerate().map(|(number, listener)| {
+            let descriptors = Arc::clone(descriptors);
+            let accepted = move || descriptors.accepted(number);
+            serve(listener, (share, accepted), config, web.clone(), worker.clone())
         });
         let servers: io::Result<Vec<_>> = servers.collect();
         servers.map(Servers).map_err(|error| StartError::Listen(self.address, error))
@@ -103,11 +106,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// anyway, and take the descriptors of calls that are held.
 fn serve(
     listener: TcpListener,
-    share: usize,
+    (share, accepted): (usize, impl Fn() -> Accepted + Clone + Send + Sync + 'static),
     config: &Config,
     web: web::Data<Web>,
     worker: Worker,
-    descriptors: Arc<Descriptors>,
 ) -> io::Result<Server> {
     // How long written data may stay unacknowledged before the kernel gives the socket up: the only
     // thing that frees a line whose peer has stopped reading.
@@ -124,7 +126,7 @@ fn serve(
         .workers(1)
         .max_connections(share)
         .on_connect(move |connection, extensions| {
-            extensions.insert(descriptors.accepted());
+            extensions.insert(accepted());
             if let Some(tcp) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
                 let socket = socket2::SockRef::from(tcp);
                 // A socket that refuses has been closed by its peer: it ends by itself.

@@ -98,7 +98,8 @@ mod tests {
     fn calls_that_are_expected_need_descriptors_too() {
         let descriptors = Arc::new(Descriptors::new(1_024, 384));
         let admission = Admission::new(384, Arc::clone(&descriptors));
-        let others: Vec<_> = (0..495).map(|_| descriptors.accepted()).collect();
+        descriptors.share_among(1);
+        let others: Vec<_> = (0..495).map(|_| descriptors.accepted(0)).collect();
         assert_eq!(admission.take(sid(1), 0), Ok(()));
         assert_eq!(admission.take(sid(2), 0), Err("descriptors"));
         assert!(!admission.is_short_of_descriptors());
