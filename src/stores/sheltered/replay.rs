@@ -166,7 +166,7 @@ impl Inner {
     async fn bring_copy(&self, held: &Held) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let copied = self.redis.restore_over(held.copy_for_redis(), held.base());
-            let copied = match step(copied).await {
+            let mut copied = match step(copied).await {
                 Ok(Restored::Restored) => Copied::Durable,
                 Err(StoreError::NotDurable) => Copied::Weak,
                 Err(error) => return Err(error),
@@ -186,7 +186,10 @@ impl Inner {
                 }
             };
             held.confirmed();
-            self.publish_beside(held).await?;
+            match self.publish_beside(held).await {
+                Err(StoreError::NotDurable) => copied = Copied::Weak,
+                published => published?,
+            }
             return self.bring_changes(held, copied).await;
         }
         Err(StoreError::Unavailable("others keep claiming the call".to_owned()))

@@ -67,14 +67,13 @@ impl Inner {
         let is_newest = held.is_some() && outranked.is_none();
         let known = if is_newest { None } else { self.known(sid) };
         if held.as_ref().is_none_or(|held| !held.is_journaled()) {
-            match self.claim_there(sid, &engine, at, patience, known.as_ref()).await {
-                Ok(Some(Claimed::Yours(record))) => {
+            match self.claim_there(sid, &engine, at, patience, known.as_ref()).await? {
+                Some(Claimed::Yours(record)) => {
                     self.calls.hold((*record).clone());
                     return Ok(Claimed::Yours(record));
                 }
-                Ok(Some(Claimed::Ended)) => return Ok(Claimed::Ended),
-                Ok(None) => {}
-                Err(error) => return Err(error),
+                Some(Claimed::Ended) => return Ok(Claimed::Ended),
+                None => {}
             }
         }
         let before = held.filter(|held| is_newest || held.is_journaled());
@@ -352,10 +351,12 @@ impl Inner {
         key: Key,
         by: Instant,
     ) -> Result<Option<CallRecord>, StoreError> {
+        // It may be on its way back to Redis just now.
         if let Key::Sid(sid) = &key
-            && let Some(held) = self.calls.get(*sid).filter(|held| held.is_journaled())
+            && self.calls.get(*sid).is_some_and(|held| held.is_journaled())
+            && let Some(record) = self.journal.find(key.clone()).await?
         {
-            return self.journal.find(Key::Sid(held.sid())).await;
+            return Ok(Some(record));
         }
         match self.ask(by, |redis| redis.find(key.clone())).await {
             Err(StoreError::Unavailable(why)) => match &key {
@@ -365,10 +366,10 @@ impl Inner {
                     Some(held) if held.is_kept() => Ok(Some(held.copy())),
                     Some(_) | None => Err(StoreError::Unavailable(why)),
                 },
-                Key::Alias(_) => match self.journal.find(key).await? {
-                    Some(record) => Ok(Some(record)),
-                    None => Err(StoreError::Unavailable(why)),
-                },
+                Key::Alias(_) => {
+                    let here = self.journal.find(key).await?;
+                    here.map(Some).ok_or(StoreError::Unavailable(why))
+                }
             },
             answer => answer,
         }
@@ -383,10 +384,7 @@ impl Inner {
         let held = self.calls.get(sid).filter(|held| held.is_kept());
         if held.as_ref().is_none_or(|held| !held.is_journaled()) {
             match self.ask(by, |redis| redis.link(alias.clone(), sid)).await {
-                Err(StoreError::Unavailable(why)) if held.is_none() => {
-                    return Err(StoreError::Unavailable(why));
-                }
-                Err(StoreError::Unavailable(_)) => {}
+                Err(StoreError::Unavailable(_)) if held.is_some() => {}
                 answer => return answer,
             }
         }
