@@ -136,6 +136,10 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .service(webhook("/taskrouter/events", taskrouter::events))
         .service(page("/conversation/{call_sid}").route(web::get().to(conversation::connect)))
         .service(
+            page("/conversation/{call_sid}/after/{failed_at}")
+                .route(web::get().to(conversation::connect)),
+        )
+        .service(
             resource("/api/transcript/{id}", "GET, DELETE")
                 .route(web::get().to(transcript::read))
                 .route(web::delete().to(transcript::erase)),

@@ -284,7 +284,6 @@ impl Handler<SessionFailed> for CallSession {
 
     fn handle(&mut self, failed: SessionFailed, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        self.mouth.fail(self.clock.now());
         if self.talk.is_none() {
             self.mouth.refuse();
         }

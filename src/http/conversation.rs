@@ -1,11 +1,11 @@
-//! `GET /conversation/{callSid}`: Twilio's socket, checked before it is one.
+//! `GET /conversation/{callSid}` and `…/after/{failedAt}`: Twilio's socket, checked before it is one.
 
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use switchhook_actors::{
     call_session::Peers,
-    domain::{ids::CallSid, record::Status},
+    domain::{ids::CallSid, record::Status, time::Timestamp},
     registry::{messages::Find, store::Key},
 };
 
@@ -27,12 +27,21 @@ pub(super) async fn connect(
         .get("call_sid")
         .and_then(|sid| sid.parse().ok())
         .ok_or_else(|| HttpError::NotFound("no such call".to_owned()))?;
+    let failed_before = failed_before(&request)?;
     admit(&web, sid).await?;
     let peers = Arc::clone(&peers);
-    let answer = line::connect(&request, payload, sid, &web.directory, &peers, web.pings);
+    let call = line::Call { sid, failed_before };
+    let answer = line::connect(&request, payload, call, &web.directory, &peers, web.pings);
     // From here on its session counts.
     web.admission.arrived(sid);
     answer
+}
+
+/// When the session before this one failed, ms since 1970, if the address says.
+fn failed_before(request: &HttpRequest) -> Result<Option<Timestamp>, HttpError> {
+    let at = request.match_info().get("failed_at").map(str::parse).transpose();
+    let at = at.map_err(|_| HttpError::NotFound("no such moment".to_owned()))?;
+    Ok(at.map(Timestamp))
 }
 
 /// Whether a line may be held for that call. One that has a session here is never refused.

@@ -31,6 +31,7 @@ use switchhook_actors::{
     domain::{
         ids::{CallSid, LineId},
         relay::{Inbound, Outbound},
+        time::Timestamp,
     },
 };
 use tokio::sync::mpsc;
@@ -65,12 +66,20 @@ pub struct Pings {
     pub silent: Duration,
 }
 
+/// Whose line it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) sid: CallSid,
+    /// When the session before this line failed, if its address says.
+    pub(super) failed_before: Option<Timestamp>,
+}
+
 /// Answers the upgrade and attaches a new line to the call's session, here or on another worker,
 /// or to one that starts now.
 pub(super) fn connect(
     request: &HttpRequest,
     payload: web::Payload,
-    sid: CallSid,
+    call: Call,
     directory: &Directory<CallSession>,
     peers: &Arc<Peers>,
     pings: Pings,
@@ -78,12 +87,14 @@ pub(super) fn connect(
     // A request that is no upgrade must not start a session.
     actix_http::ws::handshake(request.head())
         .map_err(|error| HttpError::BadRequest(format!("expected a WebSocket upgrade: {error}")))?;
+    let Call { sid, failed_before } = call;
     let session = directory.seat(sid, || CallSession::begin(sid, Arc::clone(peers)));
     let now = Instant::now();
     let wire = Rc::new(RefCell::new(Wire::new(now)));
     let payload = Guarded::new(payload, Rc::clone(&wire));
     let line = Line {
         sid,
+        failed_before,
         pings,
         wire,
         id: directory.next_line(),
@@ -106,6 +117,7 @@ pub(super) fn connect(
 
 struct Line {
     sid: CallSid,
+    failed_before: Option<Timestamp>,
     pings: Pings,
     /// Shared with the stream of what comes in.
     wire: Rc<RefCell<Wire>>,
@@ -158,7 +170,8 @@ impl Actor for Line {
         ctx.ping(b"");
         ctx.run_interval(self.pings.ping, Self::ping);
         let (silenced, receipts) = (self.silenced.clone(), self.receipts.clone());
-        let attach = Attach { line: self.id, out, silenced, receipts };
+        let failed_before = self.failed_before;
+        let attach = Attach { line: self.id, out, silenced, receipts, failed_before };
         if self.session.try_send(attach).is_err() {
             tracing::error!(call.sid = %self.sid, "the session of a new line is not there");
             self.close(CloseCode::Error, ctx);

@@ -15,7 +15,6 @@ use switchhook_actors::{
     call_session::messages::Conclude,
     domain::{
         escalation::Step,
-        handoff::FAILED_AT,
         ids::CallSid,
         record::{CallRecord, Change, NewCall, Status},
         time::{Millis, Timestamp},
@@ -37,7 +36,7 @@ use crate::{
     clock,
     twilio::{
         forms::{CallStatus, FormError, Incoming, StatusCallback},
-        twiml::{Connect, Parameter, Response, Say, Verb, action_url},
+        twiml::{Connect, Response, Say, Verb, action_url},
     },
 };
 
@@ -196,7 +195,7 @@ struct Before {
     since: Timestamp,
     /// How many sessions in a row failed early and were not counted; in its action URL.
     failures: u32,
-    /// When the last one failed of which no record tells; in its `setup`.
+    /// When the last one failed; in the address of its socket.
     failed_at: Option<Timestamp>,
 }
 
@@ -214,12 +213,11 @@ fn connect(web: &Web, sid: CallSid, greet: bool) -> Response {
 /// The same behind all that was before it.
 fn connect_after(web: &Web, sid: CallSid, greet: bool, before: Before) -> Response {
     let mut relay = web.relay.clone();
+    relay.url = format!("{}/conversation/{sid}", web.public_url.socket_origin());
     // Where Twilio greets, nothing was heard before.
     if let Some(at) = before.failed_at.filter(|_| !greet) {
-        let parameter = Parameter { name: FAILED_AT.to_owned(), value: at.0.to_string() };
-        relay.parameters.push(parameter);
+        let _ = write!(relay.url, "/after/{}", at.0);
     }
-    relay.url = format!("{}/conversation/{sid}", web.public_url.socket_origin());
     relay.welcome_greeting = greet.then(|| web.greeting.clone());
     let mut path = format!("/voice/handoff?since={}", before.since.0);
     if before.failures > 0 {

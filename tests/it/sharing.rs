@@ -7,12 +7,12 @@ mod orders;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use switchhook::caller::RingOptions;
+use switchhook::caller::{RingOptions, Verb};
 
 use crate::{
     cluster::parts::Redis,
     harness::{
-        door::sid,
+        door::{Ask, call, sid},
         engine::{Engine, SOON},
         model::{ScriptedModel, echo_of},
         proxy::Proxy,
@@ -31,7 +31,7 @@ async fn listed(engine: &Engine) -> Vec<(Value, Value, Value)> {
 /// Two engines on one Redis, whose model repeats what it is asked.
 struct Shared {
     engines: [Engine; 2],
-    _redis: Redis,
+    redis: Redis,
     _model: ScriptedModel,
 }
 
@@ -44,7 +44,7 @@ impl Shared {
         for engine in &engines {
             stands(engine, "ready").await;
         }
-        Self { engines, _redis: redis, _model: model }
+        Self { engines, redis, _model: model }
     }
 }
 
@@ -154,11 +154,9 @@ async fn words_that_come_to_an_engine_which_the_call_has_left_are_kept_beside_it
     let [one, other] = &shared.engines;
     let sid = sid(1);
     let mut left = RawLine::of_call(one, &sid).await;
-    assert!(left.send(&prompt("One.")).await);
-    left.hears(&echo_of("One.")).await;
+    asks(&mut left, "One.").await;
     let mut present = RawLine::of_call(other, &sid).await;
-    assert!(present.send(&prompt("Two.")).await);
-    present.hears(&echo_of("Two.")).await;
+    asks(&mut present, "Two.").await;
     assert!(left.send(&[prompt("Two."), prompt("A zeppelin.")].concat()).await);
     drop(left);
     let kept = |call: &Value| call["late"].as_array().is_some_and(|late| !late.is_empty());
@@ -168,8 +166,7 @@ async fn words_that_come_to_an_engine_which_the_call_has_left_are_kept_beside_it
     assert_eq!(call["late"][1], Value::Null, "the other engine has heard these: {call}");
     assert_eq!(one.metric("switchhook_late_turns_total").await, 1.0);
     // Its own engine goes on with it.
-    assert!(present.send(&prompt("Three.")).await);
-    present.hears(&echo_of("Three.")).await;
+    asks(&mut present, "Three.").await;
 }
 
 #[actix_web::test]
@@ -178,21 +175,18 @@ async fn a_claim_for_a_line_that_is_gone_takes_no_call_from_the_engine_that_its_
     let [one, other] = &shared.engines;
     let sid = sid(1);
     let mut line = RawLine::of_call(one, &sid).await;
-    assert!(line.send(&prompt("One.")).await);
-    line.hears(&echo_of("One.")).await;
+    asks(&mut line, "One.").await;
     drop(RawLine::of_call(other, &sid).await);
     let its_name = other.json("/readyz").await["instance"].clone();
     one.when("/monitor", |calls| calls[0]["instance"] == its_name).await;
     // What the caller says so soon may have been on its way before.
     tokio::time::sleep(Duration::from_millis(350)).await;
-    assert!(line.send(&prompt("Two.")).await);
-    line.hears(&echo_of("Two.")).await;
+    asks(&mut line, "Two.").await;
     let said = |call: &Value| words_of(call) == ["One.", "Two."];
     other.transcript_when(&sid, said).await;
     let reclaimed = r#"switchhook_lines_total{event="reclaimed"}"#;
     assert_eq!(one.metric(reclaimed).await, 1.0, "{}", one.log());
-    assert!(line.send(&prompt("Three.")).await);
-    line.hears(&echo_of("Three.")).await;
+    asks(&mut line, "Three.").await;
 }
 
 #[actix_web::test]
@@ -201,26 +195,79 @@ async fn an_engine_that_slept_while_another_had_the_call_claims_it_before_it_lis
     let [one, other] = &shared.engines;
     let sid = sid(1);
     let mut line = RawLine::of_call(one, &sid).await;
-    assert!(line.send(&prompt("One.")).await);
-    line.hears(&echo_of("One.")).await;
+    asks(&mut line, "One.").await;
     one.signal("STOP");
     let slept = Instant::now();
     let mut present = RawLine::of_call(other, &sid).await;
-    assert!(present.send(&prompt("Two.")).await);
-    present.hears(&echo_of("Two.")).await;
+    asks(&mut present, "Two.").await;
     // A pause that it notices is longer than a second.
     tokio::time::sleep(Duration::from_millis(1_500).saturating_sub(slept.elapsed())).await;
     one.signal("CONT");
     drop(present);
     let mut back = RawLine::of_call(one, &sid).await;
-    assert!(back.send(&prompt("Three.")).await);
-    back.hears(&echo_of("Three.")).await;
+    asks(&mut back, "Three.").await;
     let said = |call: &Value| words_of(call) == ["One.", "Two.", "Three."];
     let call = other.transcript_when(&sid, said).await;
     assert_eq!(call["late"], Value::Null, "{call}");
     let reclaimed = "another engine has held the call meanwhile: it is gone on with from there";
     assert_eq!(one.log().matches(reclaimed).count(), 1, "{}", one.log());
     drop(line);
+}
+
+/// Where Redis is away, Twilio may have greeted as another engine told it to.
+#[actix_web::test]
+async fn a_call_of_which_an_engine_knows_nothing_in_an_outage_is_greeted_by_twilio_alone() {
+    let mut shared = Shared::start().await;
+    shared.redis.kill();
+    for engine in &shared.engines {
+        stands(engine, "degraded").await;
+    }
+    let [one, other] = &shared.engines;
+    let sid = sid(1);
+    let ringing = Ask::post("/voice/incoming", &call(&sid, "ringing")).at(one).await;
+    assert!(ringing.body.contains("welcomeGreeting="), "{}", ringing.body);
+    let mut line = RawLine::of_call(other, &sid).await;
+    asks(&mut line, "One.").await;
+    assert_eq!(line.heard, echo_of("One."));
+    shared.redis.restart();
+    let said = |call: &Value| words_of(call) == ["One."];
+    one.transcript_when(&sid, said).await;
+}
+
+/// What the voice had not spoken is gone with its session, and only the address of the next socket can
+/// say so to the engine that has the call.
+#[actix_web::test]
+async fn an_engine_whose_session_failed_while_another_was_told_and_redis_away_says_the_rest_again()
+{
+    let mut shared = Shared::start().await;
+    let sid = sid(1);
+    let mut line = RawLine::of_call(&shared.engines[0], &sid).await;
+    asks(&mut line, "And what does the voice do meanwhile?").await;
+    shared.redis.kill();
+    for engine in &shared.engines {
+        stands(engine, "degraded").await;
+    }
+    let [one, other] = &shared.engines;
+    let mut failed = call(&sid, "in-progress");
+    failed.extend([("SessionId", "VX1"), ("SessionStatus", "failed"), ("ErrorCode", "64105")]);
+    let again = Ask::post("/voice/handoff", &failed).at(other).await;
+    let [Verb::Connect(again)] = &again.verbs()[..] else { panic!("no session: {again:?}") };
+    let (_, address) = again.relay.url().split_once("/conversation/").expect("an address");
+    // Half open: the engine has not noticed that it is lost.
+    let mut next = RawLine::open(one, address).await;
+    next.hears("That is what I heard.").await;
+    assert!(line.closed().await.is_some(), "the old line is given up");
+    // Twilio connects it again by itself: that is no second failure.
+    drop(next);
+    let mut next = RawLine::open(one, address).await;
+    asks(&mut next, "One.").await;
+    assert_eq!(next.heard, echo_of("One."));
+}
+
+/// A caller's words, and the model's answer to them.
+async fn asks(line: &mut RawLine, words: &str) {
+    assert!(line.send(&prompt(words)).await);
+    line.hears(&echo_of(words)).await;
 }
 
 /// What the caller has said, in order.

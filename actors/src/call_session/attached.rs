@@ -12,8 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
-        conversation::{Conversation, Input},
-        handoff::CONNECTING,
+        conversation::Input,
         ids::{LineId, TurnId},
         record::CallRecord,
         relay::{Inbound, Outbound},
@@ -38,9 +37,8 @@ pub(super) struct Mouth {
     line: Option<Seat>,
     /// The newest line, until it is gone: it may have been given up before.
     newest: Option<LineId>,
-    /// When the last line came, or its session failed: meanwhile the caller may have been on another
-    /// engine.
-    since: Option<Timestamp>,
+    /// Whether there was a line: since then the caller may have been on another engine.
+    had_line: bool,
     /// When Twilio last said something on it.
     heard_at: Option<Timestamp>,
     /// What it was given, as long as it may be lost.
@@ -126,19 +124,13 @@ impl Mouth {
         self.heard_at.filter(|_| self.has_line())
     }
 
-    fn take(
-        &mut self,
-        seat: Seat,
-        receipts: Receipts,
-        now: Timestamp,
-        ctx: &mut Context<CallSession>,
-    ) {
+    fn take(&mut self, seat: Seat, receipts: Receipts, ctx: &mut Context<CallSession>) {
         self.stop_waiting(ctx);
         self.refuse();
         self.say_lost();
         self.ledger = Ledger::new(receipts);
         self.newest = Some(seat.id);
-        (self.since, self.heard_at) = (Some(now), None);
+        (self.had_line, self.heard_at) = (true, None);
         self.line = Some(seat);
     }
 
@@ -147,20 +139,6 @@ impl Mouth {
         for Given { turn, text, last } in self.ledger.lost().rev() {
             self.unsent.push_front(Unsent::Words { turn, text, last });
         }
-    }
-
-    /// Twilio has given the session up.
-    pub(super) fn fail(&mut self, now: Timestamp) {
-        self.since = self.since.map(|_| now);
-    }
-
-    /// When Twilio has given a session up of late, and told another engine: after its last line came, or,
-    /// where that is news, by whole seconds at the same time.
-    fn failed_elsewhere(&self, record: &CallRecord, known: Option<Timestamp>) -> Option<Timestamp> {
-        let since = self.since?;
-        let of_late =
-            |at: &Timestamp| *at > since || (*at + CONNECTING > since && Some(*at) > known);
-        record.rejoins.last().copied().filter(of_late)
     }
 
     /// Forgets all that was to be said.
@@ -296,24 +274,18 @@ impl CallSession {
     fn compare(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
         let outranked = self.recording.epoch().is_some_and(|epoch| epoch < record.epoch);
         if outranked && record.instance.as_ref() != Some(&self.peers.instance) {
-            return self.begin_anew(ctx);
-        }
-        self.learn_of_failure(record, ctx);
-    }
-
-    /// Twilio may have told another engine that the session before this line failed.
-    pub(super) fn learn_of_failure(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
-        let known = self.talk.as_ref().and_then(Conversation::rejoined_at);
-        if let Some(at) = self.mouth.failed_elsewhere(record, known) {
-            self.happen(Input::SessionFailed(at), ctx);
+            self.begin_anew(ctx);
         }
     }
 
     pub(super) fn take_line(&mut self, new: Attach, ctx: &mut Context<Self>) {
         tracing::info!(line = new.line.0, "a line is attached");
         metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
+        if let Some(at) = new.failed_before {
+            self.happen(Input::FailedBefore(at), ctx);
+        }
         let seat = Seat { id: new.line, out: new.out, silenced: new.silenced };
-        self.mouth.take(seat, new.receipts, self.clock.now(), ctx);
+        self.mouth.take(seat, new.receipts, ctx);
         if self.peers.pulse.stood_still() {
             self.happen(Input::StoodStill, ctx);
         }
@@ -327,7 +299,7 @@ impl Handler<Attach> for CallSession {
 
     fn handle(&mut self, new: Attach, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        let goes_on = self.mouth.since.is_some() && self.recording.epoch().is_some();
+        let goes_on = self.mouth.had_line && self.recording.epoch().is_some();
         match goes_on && !self.broken {
             true if self.peers.pulse.stood_still() => self.reclaim(new, ctx),
             true => self.confirm(new, ctx),

@@ -146,6 +146,7 @@ impl CallSession {
             return ctx.stop();
         }
         // Its caller is there all the same, and is talked with to the end.
+        self.keep_late();
         self.recording.disown();
         self.write(ctx);
     }

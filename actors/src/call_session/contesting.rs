@@ -114,12 +114,12 @@ impl CallSession {
             tracing::warn!(
                 "another engine has held the call meanwhile: it is gone on with from there"
             );
+            metrics::counter!("switchhook_lines_total", "event" => "reclaimed").increment(1);
             self.give_way_to(&record, ctx);
             self.take_line(new, ctx);
             return self.converse(record, ctx);
         }
         self.recording.own_again(&record, talk.transcript());
-        self.learn_of_failure(&record, ctx);
         self.take_line(new, ctx);
         self.write(ctx);
     }

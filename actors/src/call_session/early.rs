@@ -1,19 +1,19 @@
 //! What happened before the registry has answered the claim.
 
 use super::MAILBOX;
-use crate::domain::{conversation::Input, handoff::failed_before, relay::Inbound};
+use crate::domain::conversation::Input;
 
 /// In the order in which the conversation is to learn of it.
 ///
-/// That a session failed comes first, then the line that there is now, then what that says of a failure,
-/// and behind it what was said: of lines that have come and gone meanwhile the conversation need not know.
+/// That a session failed comes first, then the line that there is now, and behind it what was said: of
+/// lines that have come and gone meanwhile the conversation need not know.
 #[derive(Default)]
 pub(super) struct Early(Vec<Input>);
 
 impl Early {
     pub(super) fn push(&mut self, input: Input) {
         match &input {
-            Input::SessionFailed(_) => {
+            Input::SessionFailed(_) | Input::FailedBefore(_) => {
                 self.0.retain(|it| !is_of_a_line(it) && !is_a_failure(it));
                 self.0.insert(0, input);
             }
@@ -21,10 +21,6 @@ impl Early {
                 self.0.retain(|it| !is_of_a_line(it));
                 let at = usize::from(self.0.first().is_some_and(is_a_failure));
                 self.0.insert(at, input);
-            }
-            Input::Relay(Inbound::Setup(setup)) if failed_before(setup).is_some() => {
-                let line = self.0.iter().position(|it| *it == Input::Attached);
-                self.0.insert(line.map_or(0, |line| line + 1), input);
             }
             _ if self.0.len() < MAILBOX => self.0.push(input),
             _ => {}
@@ -42,7 +38,7 @@ fn is_of_a_line(input: &Input) -> bool {
 }
 
 fn is_a_failure(input: &Input) -> bool {
-    matches!(input, Input::SessionFailed(_))
+    matches!(input, Input::SessionFailed(_) | Input::FailedBefore(_))
 }
 
 impl Extend<Input> for Early {
@@ -63,7 +59,7 @@ impl IntoIterator for Early {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{handoff::FAILED_AT, relay::Setup, time::Timestamp};
+    use crate::domain::{relay::Inbound, time::Timestamp};
 
     #[test]
     fn a_conversation_learns_of_the_failure_first_and_of_the_last_line_alone() {
@@ -81,11 +77,6 @@ mod tests {
         assert_eq!(of(story), [Input::Attached, said(), lost()]);
         let story = vec![Input::Attached, said(), lost(), Input::Attached, said()];
         assert_eq!(of(story), [Input::Attached, said(), said()]);
-        let parameter = (FAILED_AT.to_owned(), "5".into());
-        let told = Setup { custom_parameters: [parameter].into(), ..Setup::default() };
-        let told = Input::Relay(Inbound::Setup(Box::new(told)));
-        let story = vec![Input::Attached, said(), lost(), Input::Attached, told.clone()];
-        assert_eq!(of(story), [Input::Attached, told, said()]);
         let story = vec![failed.clone(), Input::Attached, Input::SessionFailed(Timestamp(9))];
         assert_eq!(of(story), [Input::SessionFailed(Timestamp(9))]);
     }

@@ -32,6 +32,8 @@ pub struct Attach {
     pub silenced: Silenced,
     /// What its peer has got of the words.
     pub receipts: Receipts,
+    /// When the session before it failed, if its address says.
+    pub failed_before: Option<Timestamp>,
 }
 
 /// A line brought a message.

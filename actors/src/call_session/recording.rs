@@ -54,17 +54,36 @@ pub(super) struct Recording {
 }
 
 /// As whom the session writes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 enum Owner {
     /// The claim is not answered yet: what is to be written waits.
-    #[default]
-    Awaited,
+    Awaited {
+        /// The claim before it and its next sequence number, where it is asked for once more.
+        before: Option<(Epoch, u64)>,
+    },
     Claimed {
         epoch: Epoch,
         next_seq: u64,
     },
     /// The call is another's, or over: nothing is to be written.
     Nobody,
+}
+
+impl Default for Owner {
+    fn default() -> Self {
+        Self::Awaited { before: None }
+    }
+}
+
+impl Owner {
+    /// The claim in whose name what waits was to be written, and its next sequence number.
+    fn claim(self) -> Option<(Epoch, u64)> {
+        match self {
+            Self::Claimed { epoch, next_seq } => Some((epoch, next_seq)),
+            Self::Awaited { before } => before,
+            Self::Nobody => None,
+        }
+    }
 }
 
 /// How a write ended.
@@ -105,7 +124,7 @@ impl Recording {
     /// The claim is asked for once more, and what waits, waits for it.
     pub(super) fn claim_back(&mut self) {
         self.outbox.take_back();
-        (self.owner, self.writing) = (Owner::Awaited, false);
+        (self.owner, self.writing) = (Owner::Awaited { before: self.owner.claim() }, false);
         self.life += 1;
     }
 
@@ -124,8 +143,9 @@ impl Recording {
     /// Whether a session of another engine's has added to the call.
     pub(super) fn is_behind(&self, record: &CallRecord, ours: &Transcript) -> bool {
         let known = |turn: &Turn| {
-            let id = turn.id.0.checked_sub(self.ahead);
-            id.is_none_or(|id| ours.get(TurnId(id), turn.role).is_some())
+            let Some(id) = turn.id.0.checked_sub(self.ahead).map(TurnId) else { return true };
+            let turn = Turn { id, ..turn.clone() };
+            ours.get(id, turn.role).is_some_and(|known| known.is_version_of(&turn))
         };
         !record.transcript.turns().iter().all(known)
     }
@@ -138,7 +158,7 @@ impl Recording {
     /// Another engine has the call: gives the words of the caller's out that waited, as they would
     /// have been stored. What the agent said of late is counted as lost.
     pub(super) fn refused(&mut self, instance: &InstanceId) -> Vec<LateTurn> {
-        let Owner::Claimed { epoch, next_seq } = self.owner else { return Vec::new() };
+        let Some((epoch, next_seq)) = self.owner.claim() else { return Vec::new() };
         let turns = self.outbox.give_up().into_iter().filter_map(|entry| match entry {
             Entry::Turn(turn) => Some(turn),
             Entry::Change(..) => None,
@@ -155,7 +175,7 @@ impl Recording {
 
     /// The next session of the call claims it: an answer that still comes is not for us.
     pub(super) fn claim_no_more(&mut self) {
-        if matches!(self.owner, Owner::Awaited) {
+        if matches!(self.owner, Owner::Awaited { .. }) {
             self.owner = Owner::Nobody;
         }
     }
@@ -168,7 +188,7 @@ impl Recording {
     pub(super) fn epoch(&self) -> Option<Epoch> {
         match self.owner {
             Owner::Claimed { epoch, .. } => Some(epoch),
-            Owner::Awaited | Owner::Nobody => None,
+            Owner::Awaited { .. } | Owner::Nobody => None,
         }
     }
 
@@ -219,7 +239,7 @@ impl CallSession {
             return;
         }
         let (epoch, seq) = match self.recording.owner {
-            Owner::Awaited => return,
+            Owner::Awaited { .. } => return,
             Owner::Nobody => return self.give_up(ctx),
             Owner::Claimed { epoch, next_seq } => (epoch, next_seq),
         };

@@ -87,6 +87,9 @@ pub enum Input {
     /// Twilio gave the session up, and said so at that moment, here or to another engine; it connects the
     /// call anew. What its voice had not spoken is gone.
     SessionFailed(Timestamp),
+    /// A line is about to come whose address says that Twilio gave up the session before it then: news
+    /// where another engine was told, and none where a socket is connected to the same address again.
+    FailedBefore(Timestamp),
     /// The caller's words of that turn are durable.
     Saved(TurnId),
     /// The model wrote, finished or failed.
@@ -228,6 +231,8 @@ pub struct Conversation {
     greeting: Option<String>,
     /// Whether anybody's name is known: a call that no webhook opened learns it from `setup`.
     identified: bool,
+    /// When the last line came.
+    attached_at: Option<Timestamp>,
     /// When the line was lost, and whether in good order.
     line_lost: Option<(Timestamp, bool)>,
     /// When it was noticed last that the engine had stood still.
@@ -289,6 +294,7 @@ impl Conversation {
             answer: None,
             keys: Keys::default(),
             quiet: Quiet::default(),
+            attached_at: None,
             line_lost: None,
             stood_still: None,
             closing: Closing::No,
@@ -303,12 +309,6 @@ impl Conversation {
         &self.transcript
     }
 
-    /// When Twilio gave up a session of the call last, as far as is known.
-    #[must_use]
-    pub fn rejoined_at(&self) -> Option<Timestamp> {
-        self.rejoined_at
-    }
-
     /// Takes what happened and appends to `effects` what shall be done, in order.
     pub fn on(&mut self, now: Timestamp, input: Input, effects: &mut Vec<Effect>) {
         if self.closing.is_over() {
@@ -320,6 +320,7 @@ impl Conversation {
             Input::Relay(message) => self.hear(now, message, effects),
             Input::LineLost { clean } => self.lose_line(now, clean, effects),
             Input::SessionFailed(at) => self.lose_session(now, at, effects),
+            Input::FailedBefore(at) => self.learn_of_failure(now, at, effects),
             Input::Saved(turn) => self.saved(now, turn, effects),
             Input::Answer(turn, event) => self.answered(now, turn, event, effects),
             Input::Ordered(grounds) => self.ordered(now, grounds, effects),

@@ -9,7 +9,6 @@ use super::{
     escalation::{Escalation, EscalationState, Grounds, ReasonCode},
     ids::{CallSid, Epoch, EscalationId},
     record::{CallRecord, Status, losses::RESUMES_MAX},
-    relay::Setup,
     time::{Millis, Timestamp},
 };
 
@@ -109,17 +108,6 @@ const FOREIGN: &str = "another application ended the session and asked for a per
 /// What the person is told to whom a call goes whose sessions keep failing.
 pub(super) const KEEPS_FAILING: &str =
     "the connection between the caller and the assistant kept failing";
-
-/// The parameter of a session that says, in ms since 1970, when the one before it failed, where no
-/// record tells.
-pub const FAILED_AT: &str = "switchhookFailedAt";
-
-/// When the session before the one that begins so failed, if its parameters say.
-#[must_use]
-pub fn failed_before(setup: &Setup) -> Option<Timestamp> {
-    let at = setup.custom_parameters.get(FAILED_AT)?.as_str()?;
-    at.parse().ok().map(Timestamp)
-}
 
 /// What Twilio takes to connect a session, ms, and the second that `SessionDuration` is exact to.
 pub const CONNECTING: Millis = 1_300;

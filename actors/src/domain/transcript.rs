@@ -158,6 +158,14 @@ impl Turn {
 }
 
 impl Turn {
+    /// Whether both are versions of one turn, and not two that happen to have its number: the caller's
+    /// words never change.
+    #[must_use]
+    pub fn is_version_of(&self, other: &Self) -> bool {
+        let named = |turn: &Self| (turn.id, turn.role, turn.at);
+        named(self) == named(other) && (self.role == Role::Agent || self.text == other.text)
+    }
+
     /// How many characters had been spoken by that moment, should the voice have gone on until then.
     #[must_use]
     pub fn spoken_by(&self, moment: Timestamp) -> u64 {
@@ -240,10 +248,13 @@ impl Transcript {
         said.map_or(TurnId(0), |turn| turn.id)
     }
 
-    /// When somebody began to say something last.
+    /// When somebody began to say something last, as far as it bears on a session that is thought to
+    /// have ended at `end`: the caller proves that it lived, an agent's words only that an engine
+    /// believed so, and for a moment that one may be right.
     #[must_use]
-    pub fn last_at(&self) -> Option<Timestamp> {
-        self.turns.iter().map(|turn| turn.at).max()
+    pub fn last_sign_of_life(&self, end: Timestamp, moment: Millis) -> Option<Timestamp> {
+        let proves = |turn: &&Turn| turn.role == Role::Customer || turn.at < end + moment;
+        self.turns.iter().filter(proves).map(|turn| turn.at).max()
     }
 
     /// The last exchange in which the caller said something.

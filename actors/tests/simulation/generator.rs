@@ -283,7 +283,9 @@ fn trouble(dice: &mut Rng) -> Vec<Step> {
         9 => {
             let told = dice.u64(0..4_000);
             let late = if dice.bool() { told } else { 0 };
-            line_break(dice, Step::SessionFailedBefore(late))
+            let told = Step::SessionFailedBefore(late);
+            let how = if dice.bool() { told } else { Step::SessionFailedElsewhere(late) };
+            line_break(dice, how)
         }
         10 => {
             let mut steps = vec![Step::Drop { clean: false }, Step::Wait(dice.u64(0..3_000))];

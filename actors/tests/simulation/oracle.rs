@@ -96,6 +96,22 @@ pub(crate) struct Seen<'a> {
     pub(crate) epoch: Epoch,
 }
 
+impl Seen<'_> {
+    /// Whether the machine has learned that the session before failed.
+    pub(crate) fn loses_session(&self) -> bool {
+        is_failure(self.input, self.effects)
+    }
+}
+
+/// The address of a line may tell of a failure that is known.
+pub(crate) fn is_failure(input: &Input, effects: &[Effect]) -> bool {
+    match input {
+        Input::SessionFailed(_) => true,
+        Input::FailedBefore(_) => effects.contains(&Effect::Silence),
+        _ => false,
+    }
+}
+
 /// All chapters that need nothing but the machine's own account.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {

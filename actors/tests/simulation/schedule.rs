@@ -100,6 +100,8 @@ pub(crate) enum Step {
     SessionFailed,
     /// The same, and it was kept from telling for so long.
     SessionFailedBefore(Millis),
+    /// The same, and another engine was told.
+    SessionFailedElsewhere(Millis),
     /// The engine dies; another goes on from what is durable. `lost`: with a new session.
     TakeOver { lost: bool },
     /// The engine is to stop: the call shall go to another one.

@@ -82,6 +82,11 @@ fn plainer(step: &Step) -> Vec<Step> {
             let less = round.into_iter().filter(|new| new < millis && *new > 0);
             less.chain([millis / 2]).map(Step::Wait).collect()
         }
+        Step::SessionFailedElsewhere(0) => vec![Step::SessionFailed],
+        Step::SessionFailedElsewhere(told) => {
+            let plain = Step::SessionFailedBefore(*told);
+            vec![plain, Step::SessionFailedElsewhere(told / 2)]
+        }
         Step::SessionFailedBefore(0) => vec![Step::SessionFailed],
         Step::SessionFailedBefore(told) => {
             vec![Step::SessionFailed, Step::SessionFailedBefore(told / 2)]

@@ -20,7 +20,7 @@ use switchhook_actors::domain::{
 use self::{line::Line, people::Whereabouts};
 use super::{
     machine::{Cast, GREETING, Machine},
-    oracle::{Invariant, Oracle, Seen, Verdict, Violation, heard::Heard},
+    oracle::{Invariant, Oracle, Seen, Verdict, Violation, heard::Heard, is_failure},
     schedule::{Farewell, Greeting, Schedule, Setting},
     store::{Entry, Store},
 };
@@ -59,6 +59,8 @@ pub(crate) struct World<'a> {
     greeted: bool,
     /// When the first line came, as long as the engine has not noted what Twilio greets with.
     greeted_at: Option<Timestamp>,
+    /// When the session failed behind which the lines that come were asked for: their address says so.
+    address: Option<Timestamp>,
     /// The engine before this one had no time to note the greeting: this one takes it for spoken now.
     greeting_lost: bool,
     /// The machine has let the call go, and another one shall have it.
@@ -104,6 +106,7 @@ impl<'a> World<'a> {
             whereabouts: Whereabouts::WithUs,
             greeted: setting.greeting != Greeting::Twilio,
             greeted_at: None,
+            address: None,
             greeting_lost: false,
             let_go: false,
             unnoticed: false,
@@ -134,22 +137,23 @@ impl<'a> World<'a> {
         self.oracle.judge(&seen)?;
         self.stays_unnoticed(&effects)?;
         self.ticked_for_nothing &= effects.is_empty();
+        let failed = is_failure(&input, &effects);
         for effect in effects.drain(..) {
-            self.perform(effect, &input);
+            self.perform(effect, &input, failed);
         }
         self.line.flush(self.now);
         self.effects = effects;
         Ok(())
     }
 
-    fn perform(&mut self, effect: Effect, input: &Input) {
+    fn perform(&mut self, effect: Effect, input: &Input, failed: bool) {
         match effect {
             Effect::Ask { turn, .. } => self.question = Some(turn),
             Effect::StopAsking => {
                 self.stopped = self.question.take().or(self.stopped);
             }
             Effect::Silence => {
-                if matches!(input, Input::SessionFailed(_)) {
+                if failed {
                     self.heard.session_failed();
                 }
                 for (turn, from) in self.line.silence() {
@@ -157,7 +161,7 @@ impl<'a> World<'a> {
                 }
             }
             Effect::Say { turn, text, last } => {
-                self.say(turn, &text, last, matches!(input, Input::SessionFailed(_)));
+                self.say(turn, &text, last, failed);
             }
             Effect::Escalate(escalation) => {
                 if !self.setting.unrecorded {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use switchhook_actors::{
     call_session::messages::{HandedOver as Part, SessionFailed},
     domain::{
-        handoff::{Next, SessionOver, Wanted, failed_at},
+        handoff::{CONNECTING, Next, SessionOver, Wanted, failed_at},
         ids::CallSid,
         record::{CallRecord, Change, NewCall, Status},
         time::Timestamp,
@@ -136,11 +136,12 @@ async fn note_later(web: web::Data<Web>, sid: CallSid, at: Timestamp) {
     }
 }
 
-/// When the session failed: not before anybody said something last.
+/// When the session failed: not before somebody said something last on it.
 fn when_failed(end: &SessionEnd, row: Row, record: Option<&CallRecord>) -> Timestamp {
     let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
-    let said = record.and_then(|record| record.transcript.last_at());
-    failed_at(row.since.map(Timestamp), lasted, clock::now()).max(said.unwrap_or_default())
+    let at = failed_at(row.since.map(Timestamp), lasted, clock::now());
+    let said = record.and_then(|record| record.transcript.last_sign_of_life(at, CONNECTING));
+    at.max(said.unwrap_or_default())
 }
 
 /// A new session behind one that failed at that moment. `greet`: the caller has heard no greeting yet;

@@ -3,7 +3,7 @@
 use switchhook_actors::domain::{
     ids::{Epoch, TurnId},
     record::CallRecord,
-    transcript::{Role, Transcript, Turn},
+    transcript::{Transcript, Turn},
 };
 
 /// How a call counts in Redis.
@@ -54,7 +54,5 @@ impl Shift {
 
 /// Whether that transcript has some version of the turn, and not another turn in its place.
 pub(super) fn is_known(turn: &Turn, transcript: &Transcript) -> bool {
-    let is_it =
-        |known: &Turn| known.at == turn.at && (turn.role == Role::Agent || known.text == turn.text);
-    transcript.get(turn.id, turn.role).is_some_and(is_it)
+    transcript.get(turn.id, turn.role).is_some_and(|known| known.is_version_of(turn))
 }

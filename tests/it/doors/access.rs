@@ -24,7 +24,7 @@ enum For {
 }
 
 /// Every route, and what is answered to those who may ask: of a call that nobody knows.
-const ROUTES: [(&str, &str, For, u16); 17] = [
+const ROUTES: [(&str, &str, For, u16); 18] = [
     ("GET", "/", For::All, 200),
     ("GET", "/livez", For::All, 200),
     ("GET", "/readyz", For::All, 200),
@@ -42,6 +42,7 @@ const ROUTES: [(&str, &str, For, u16); 17] = [
     ("POST", "/taskrouter/events", For::Twilio, 204),
     ("POST", "/api/calls/{call_sid}/escalate", For::Supervisor, 400),
     ("GET", "/conversation/{call_sid}", For::Twilio, 400),
+    ("GET", "/conversation/{call_sid}/after/{failed_at}", For::Twilio, 400),
 ];
 
 const TOKENS: [(&str, Option<&str>); 5] = [
@@ -70,7 +71,7 @@ fn expected(who: For, token: Option<&str>, fine: u16) -> u16 {
 fn ask(number: u32, method: &str, route: &str) -> Ask {
     let sid = sid(number);
     let path = route.replace("{id}", &sid).replace("{call_sid}", &sid);
-    let path = path.replace("{number}", "+15550009999");
+    let path = path.replace("{number}", "+15550009999").replace("{failed_at}", "1764000000000");
     if method == "POST" {
         Ask::post(&path, &call(&sid, "completed"))
     } else {
@@ -185,6 +186,9 @@ async fn everything_that_goes_wrong_is_told_in_the_same_form() {
         (Ask::get(&format!("{transcript}?since=1&since=2")), 400),
         (Ask::get(&format!("/conversation/{sid}")), 400),
         (Ask::get("/conversation/CA"), 404),
+        (Ask::get(&format!("/conversation/{sid}/after/1764000000000")), 400),
+        (Ask::get(&format!("/conversation/{sid}/after/yesterday")), 404),
+        (Ask::get(&format!("/conversation/{sid}/after/-1")), 404),
         (Ask::post("/monitor", &[]), 405),
         (Ask::post("/", &[]), 405),
         (Ask::post(&transcript, &[]), 405),

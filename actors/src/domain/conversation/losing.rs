@@ -6,13 +6,7 @@ use super::{
     opening::Opening,
     resuming::DOUBT,
 };
-use crate::domain::{
-    handoff::{CONNECTING, failed_before},
-    playback::Cut,
-    relay::Setup,
-    time::Timestamp,
-    transcript::Reason,
-};
+use crate::domain::{handoff::CONNECTING, playback::Cut, time::Timestamp, transcript::Reason};
 
 impl Conversation {
     /// A line that Twilio closed in good order has nobody at its other end: the caller hung up. One
@@ -46,18 +40,20 @@ impl Conversation {
         self.lose_voice(now, at, effects);
     }
 
-    /// What no record could tell: the session before this line failed. One that has said something since
-    /// knows better.
+    /// What no record could tell, or nobody has told this session: the one before the next line failed.
     pub(super) fn learn_of_failure(
         &mut self,
         now: Timestamp,
-        setup: &Setup,
+        at: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        let told = failed_before(setup).filter(|_| self.inherits);
-        if let Some(at) = told.filter(|at| self.rejoined_at < Some(*at)) {
-            self.lose_voice(now, at, effects);
-            self.attached(now, effects);
+        // A session may have failed, by whole seconds, as soon as its line came.
+        let of_last_line = self.attached_at.is_none_or(|came| came < at + CONNECTING);
+        let is_news = self.rejoined_at < Some(at) && of_last_line;
+        // The record has told. Who greets, the address alone says: not Twilio.
+        let is_unheeded = self.inherits && self.failed_at == Some(at);
+        if is_news || is_unheeded {
+            self.lose_session(now, at, effects);
         }
     }
 
@@ -71,7 +67,8 @@ impl Conversation {
         if self.inherits {
             // Nothing was said yet: it is the voice of a session before this one that fell silent, and
             // it lived when it said something last.
-            let said = self.transcript.last_at().filter(|said| said.since(at) < CONNECTING);
+            let said = self.transcript.last_sign_of_life(at, CONNECTING);
+            let said = said.filter(|said| said.since(at) < CONNECTING);
             self.failed_at = Some(at.max(said.unwrap_or_default()));
         }
         // The loss of a line may be noticed long after its session has failed.

@@ -69,6 +69,7 @@ impl Conversation {
     }
 
     pub(super) fn attached(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.attached_at = Some(now);
         let anew = self.failed;
         self.note_resume(effects);
         if self.opening.is_on_a_line() && self.line_lost.is_none() {

@@ -230,9 +230,6 @@ impl Conversation {
             effects.push(Effect::RefuseLine);
             return;
         }
-        if let Inbound::Setup(setup) = &message {
-            self.learn_of_failure(now, setup, effects);
-        }
         let of_the_past =
             matches!(message, Inbound::Info(Info::AgentSpeaking(false) | Info::TokensPlayed(_)));
         if of_the_past && self.replays.is_in_first_go(now) {

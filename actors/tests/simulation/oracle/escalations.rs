@@ -136,7 +136,7 @@ impl Escalations {
             }
             Input::LineLost { clean } => self.lose_line(*clean),
             Input::Relay(Inbound::End) => self.lose_line(true),
-            Input::SessionFailed(_) => self.lose_line(false),
+            _ if seen.loses_session() => self.lose_line(false),
             Input::Escalated(id) => {
                 if let Some(current) = self.under_way.as_mut().filter(|it| it.id == *id) {
                     current.recorded = true;

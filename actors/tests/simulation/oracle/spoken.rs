@@ -61,10 +61,9 @@ impl Spoken {
             let detail = format!("after the end: {:?}", seen.effects);
             return Err(Violation::of(Invariant::Over, detail));
         }
-        if let Input::SessionFailed(_)
-        | Input::LineLost { clean: true }
-        | Input::Relay(Inbound::End) = seen.input
-        {
+        let ends =
+            matches!(seen.input, Input::LineLost { clean: true } | Input::Relay(Inbound::End));
+        if ends || seen.loses_session() {
             // The session's cycles are gone with it.
             self.open = None;
         }
@@ -98,7 +97,7 @@ impl Spoken {
                 // What a failed session had not spoken of the last words, and of those since the
                 // caller's, is said once more, in its turn's name.
                 let newest = *turn == self.last || *turn >= self.heard;
-                let again = matches!(seen.input, Input::SessionFailed(_)) && newest;
+                let again = seen.loses_session() && newest;
                 self.say(*turn, text, *last, again)
             }
             Effect::Ask { turn, again, .. } => {

@@ -164,7 +164,7 @@ impl Waits {
                 if !text.is_empty() && !is_filler(seen.persona, text) =>
             {
                 // After a failed session the first half is said once more: no word of this attempt.
-                let anew = !matches!(seen.input, Input::SessionFailed(_));
+                let anew = !seen.loses_session();
                 // Other words than the answer's settle it too: a goodbye, say; not the one about a break.
                 let word = anew || !seen.persona.resume.ends_with(text);
                 if word && self.owed.is_some_and(|owed| owed.turn <= *turn) {

@@ -58,7 +58,7 @@ impl Words {
 
     fn say(&mut self, seen: &Seen<'_>, turn: TurnId, new: &str) {
         // What a failed session had not spoken is said once more, of an older turn too.
-        let again = matches!(seen.input, Input::SessionFailed(_));
+        let again = seen.loses_session();
         if again && (turn < self.spoke.0 || self.spoke.1.ends_with(new)) {
             return;
         }

@@ -35,8 +35,9 @@ impl World<'_> {
             Step::Setup { foreign } => self.set_up(*foreign),
             Step::Drop { clean } => self.lose_line(*clean),
             Step::Bye => self.bye(),
-            Step::SessionFailed => self.fail_session(0),
-            Step::SessionFailedBefore(told) => self.fail_session(*told),
+            Step::SessionFailed => self.fail_session(0, true),
+            Step::SessionFailedBefore(told) => self.fail_session(*told, true),
+            Step::SessionFailedElsewhere(told) => self.fail_session(*told, false),
             Step::TakeOver { lost } => self.take_over(*lost),
             Step::Fence => self.fence(),
             Step::Concluded { completed } => {
@@ -160,6 +161,9 @@ impl World<'_> {
         if self.is_over() {
             return Ok(());
         }
+        if let Some(at) = self.address {
+            self.give(Input::FailedBefore(at))?;
+        }
         // One that takes the place of another is a break that callers may notice.
         self.unnoticed &= !self.line.is_up();
         let (waited, anew) = self.line.attach(self.now);
@@ -212,12 +216,14 @@ impl World<'_> {
         self.give(Input::LineLost { clean: true })
     }
 
-    /// Its voice falls silent now; the engine is told so much later.
-    fn fail_session(&mut self, told: Millis) -> Verdict {
-        if self.is_over() || !self.line.was_ever_up() {
+    /// Its voice falls silent now; the engine is told so much later, or only by the address of the
+    /// next line, which comes at once then.
+    fn fail_session(&mut self, told: Millis, here: bool) -> Verdict {
+        let is_there = if here { self.line.was_ever_up() } else { self.line.is_up() };
+        if self.is_over() || !is_there {
             return Ok(());
         }
-        if told > 0 {
+        if told > 0 || !here {
             self.lose_line(false)?;
         }
         let failed = self.now;
@@ -238,7 +244,8 @@ impl World<'_> {
             self.queue(wanted.id);
             return Ok(());
         }
-        self.give(Input::SessionFailed(failed))
+        self.address = Some(failed);
+        if here { self.give(Input::SessionFailed(failed)) } else { self.attach() }
     }
 
     fn fence(&mut self) -> Verdict {
@@ -261,6 +268,8 @@ impl World<'_> {
     pub(super) fn go_on_elsewhere(&mut self, lost: bool) -> Verdict {
         self.store.lose();
         (self.greeted, self.let_go, self.unnoticed) = (true, false, false);
+        // A new session has an address of its own.
+        self.address = self.address.filter(|_| !lost);
         let record = &mut self.store.durable;
         record.epoch = Epoch(record.epoch.0 + 1);
         if record.status == Status::Ringing {

@@ -1,7 +1,7 @@
 //! Engines that die in the middle of an answer, and those that go on with it.
 
 use super::*;
-use crate::domain::{escalation::ReasonCode, handoff::FAILED_AT, relay::Setup, transcript::Played};
+use crate::domain::{escalation::ReasonCode, transcript::Played};
 
 pub(super) const BREAK: &str = "Sorry, I lost you. Go on.";
 
@@ -204,7 +204,7 @@ fn a_socket_on_a_second_engine_that_twilio_gives_up_leaves_what_its_voice_had_no
 }
 
 #[test]
-fn a_failure_that_no_record_tells_of_is_learned_from_the_next_setup() {
+fn a_failure_that_no_record_tells_of_is_learned_from_the_next_address() {
     let (mut talk, turn) = half_said();
     talk.done(turn);
     let failed = talk.now;
@@ -212,10 +212,8 @@ fn a_failure_that_no_record_tells_of_is_learned_from_the_next_setup() {
     record.transcript = talk.machine.transcript().clone();
     let mut next = Talk::new(record.clone());
     next.now = failed + 1_000;
-    next.on(Input::Attached);
-    let parameter = (FAILED_AT.to_owned(), failed.0.to_string().into());
-    let setup = Box::new(Setup { custom_parameters: [parameter].into(), ..Setup::default() });
-    next.on(Input::Relay(Inbound::Setup(setup.clone())));
+    next.on(Input::FailedBefore(failed));
+    next.attach();
     let rest = "letters in a second. And then comes some more of it";
     assert_eq!(next.heard(), format!("{BREAK} {rest}"));
     assert!(!next.look().contains(&Effect::RefuseLine));
@@ -225,13 +223,49 @@ fn a_failure_that_no_record_tells_of_is_learned_from_the_next_setup() {
     assert_eq!((record.rejoins.as_slice(), record.failed_at()), ([failed].as_slice(), None));
     // Told again when Twilio connects the socket anew, it is no second failure; and one that this
     // session has gone on since is not news to it.
-    next.on(Input::LineLost { clean: false });
-    next.on(Input::Attached);
-    next.on(Input::Relay(Inbound::Setup(setup.clone())));
-    let later = (FAILED_AT.to_owned(), (failed.0 + 1).to_string().into());
-    let later = Box::new(Setup { custom_parameters: [later].into(), ..Setup::default() });
-    next.on(Input::Relay(Inbound::Setup(later)));
-    assert_eq!(next.heard(), "");
+    next.wait(2_000);
+    for at in [failed, failed + 1] {
+        next.on(Input::LineLost { clean: false });
+        next.on(Input::FailedBefore(at));
+        next.attach();
+        assert_eq!(next.heard(), "");
+    }
+}
+
+#[test]
+fn a_session_that_lives_learns_of_its_failure_from_the_next_address() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let failed = talk.now;
+    // Its line is still there, for all that is known here.
+    talk.wait(1_000);
+    talk.look();
+    talk.on(Input::FailedBefore(failed));
+    assert_eq!(talk.heard(), " letters in a second. And then comes some more of it ");
+    assert!(talk.effects.contains(&Effect::RefuseLine));
+    talk.attach();
+    // Its voice goes on with that when Twilio connects to the same address again.
+    talk.wait(5_000);
+    talk.on(Input::LineLost { clean: false });
+    talk.on(Input::FailedBefore(failed));
+    talk.attach();
+    assert_eq!(talk.heard(), "");
+}
+
+#[test]
+fn who_greets_behind_a_failure_is_said_by_the_address_alone() {
+    let mut record = record(Some("Hello, this is Owl."));
+    let failed = Timestamp(5_000);
+    record.apply(&Change::Rejoined, failed);
+    for (address, heard) in [(None, ""), (Some(failed), "Hello, this is Owl.")] {
+        let mut next = Talk::new(record.clone());
+        next.now = failed + 1_000;
+        if let Some(at) = address {
+            next.on(Input::FailedBefore(at));
+        }
+        next.attach();
+        assert_eq!(next.heard(), heard);
+    }
 }
 
 #[test]

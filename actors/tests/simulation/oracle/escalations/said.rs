@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use switchhook_actors::domain::{
-    conversation::Input,
     ids::TurnId,
     record::CallRecord,
     transcript::{Reason, Role},
@@ -31,7 +30,7 @@ impl Escalations {
             return Ok(());
         }
         let wanted = |it: Sentence| text.trim_end().ends_with(it.words(seen.persona));
-        if matches!(seen.input, Input::SessionFailed(_)) && !self.owed.is_some_and(wanted) {
+        if seen.loses_session() && !self.owed.is_some_and(wanted) {
             // What the voice had not spoken is said once more.
             if let Some(bridge) = self.under_way.as_mut().and_then(|it| it.bridge.as_mut()) {
                 bridge.stopped_at = None;
