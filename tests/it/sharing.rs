@@ -196,6 +196,12 @@ async fn an_engine_that_slept_while_another_had_the_call_claims_it_before_it_lis
     let sid = sid(1);
     let mut line = RawLine::of_call(one, &sid).await;
     asks(&mut line, "One.").await;
+    // Nothing is left to be stored: a write that is refused would silence the session at once.
+    let stored = |call: &Value| {
+        let last = &call["transcript"][2];
+        last["text"] == echo_of("One.") && last["unfinished"] != true
+    };
+    other.transcript_when(&sid, stored).await;
     one.signal("STOP");
     let slept = Instant::now();
     let mut present = RawLine::of_call(other, &sid).await;
