@@ -274,7 +274,16 @@ impl CallSession {
     fn compare(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
         let outranked = self.recording.epoch().is_some_and(|epoch| epoch < record.epoch);
         if outranked && record.instance.as_ref() != Some(&self.peers.instance) {
-            self.begin_anew(ctx);
+            return self.begin_anew(ctx);
+        }
+        self.learn_of_failure(record, ctx);
+    }
+
+    /// Twilio may have told another engine that the session before this line failed, and have connected
+    /// the socket to the old address all the same.
+    pub(super) fn learn_of_failure(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
+        if let Some(at) = record.rejoins.last() {
+            self.happen(Input::FailedBefore(*at), ctx);
         }
     }
 

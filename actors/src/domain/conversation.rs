@@ -87,8 +87,8 @@ pub enum Input {
     /// Twilio gave the session up, and said so at that moment, here or to another engine; it connects the
     /// call anew. What its voice had not spoken is gone.
     SessionFailed(Timestamp),
-    /// A line is about to come whose address says that Twilio gave up the session before it then: news
-    /// where another engine was told, and none where a socket is connected to the same address again.
+    /// A line is about to come whose address or record says that Twilio gave up the session before it
+    /// then: news where another engine was told, and none where the same is said again.
     FailedBefore(Timestamp),
     /// The caller's words of that turn are durable.
     Saved(TurnId),

@@ -113,7 +113,7 @@ pub(super) const KEEPS_FAILING: &str =
 pub const CONNECTING: Millis = 1_300;
 
 /// How late Twilio tells of the end of a session at most, ms: `tt` of the action URL, and connecting.
-const TOLD_LATE: Millis = 16_000;
+pub(super) const TOLD_LATE: Millis = 16_000;
 
 /// When a session failed, of which Twilio told at that moment. An engine or a balancer that was away may
 /// have kept it from telling: then the session was shorter, by its `SessionDuration` since it was asked

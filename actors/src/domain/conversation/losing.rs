@@ -6,7 +6,12 @@ use super::{
     opening::Opening,
     resuming::DOUBT,
 };
-use crate::domain::{handoff::CONNECTING, playback::Cut, time::Timestamp, transcript::Reason};
+use crate::domain::{
+    handoff::{CONNECTING, TOLD_LATE},
+    playback::Cut,
+    time::Timestamp,
+    transcript::Reason,
+};
 
 impl Conversation {
     /// A line that Twilio closed in good order has nobody at its other end: the caller hung up. One
@@ -47,8 +52,10 @@ impl Conversation {
         at: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        // A session may have failed, by whole seconds, as soon as its line came.
-        let of_last_line = self.attached_at.is_none_or(|came| came < at + CONNECTING);
+        // A session may have failed, by whole seconds, just before its line came; what is told long
+        // after that is of the session before it.
+        let since = if now.since(at) < TOLD_LATE { at + CONNECTING } else { at };
+        let of_last_line = self.attached_at.is_none_or(|came| came < since);
         let is_news = self.rejoined_at < Some(at) && of_last_line;
         // The record has told. Who greets, the address alone says: not Twilio.
         let is_unheeded = self.inherits && self.failed_at == Some(at);
