@@ -240,25 +240,37 @@ async fn a_call_of_which_an_engine_knows_nothing_in_an_outage_is_greeted_by_twil
     one.transcript_when(&sid, said).await;
 }
 
-/// What the voice had not spoken is gone with its session, and only the address of the next socket can
-/// say so to the engine that has the call.
+/// What the voice had not spoken is gone with its session, and another engine than that of the call was
+/// told; Redis is away, so that nothing but the address of the next socket can say so.
 #[actix_web::test]
-async fn an_engine_whose_session_failed_while_another_was_told_and_redis_away_says_the_rest_again()
-{
+async fn an_engine_learns_from_the_new_address_that_its_session_failed_and_says_the_rest_again() {
+    says_the_rest_again_when_another_was_told(true).await;
+}
+
+/// Nothing but the record can: Twilio connects anew by itself, and asks what to do all the same.
+#[actix_web::test]
+async fn an_engine_learns_from_the_record_that_its_session_failed_and_says_the_rest_again() {
+    says_the_rest_again_when_another_was_told(false).await;
+}
+
+async fn says_the_rest_again_when_another_was_told(redis_away: bool) {
     let mut shared = Shared::start().await;
     let sid = sid(1);
     let mut line = RawLine::of_call(&shared.engines[0], &sid).await;
     asks(&mut line, "And what does the voice do meanwhile?").await;
-    shared.redis.kill();
-    for engine in &shared.engines {
-        stands(engine, "degraded").await;
+    if redis_away {
+        shared.redis.kill();
+        for engine in &shared.engines {
+            stands(engine, "degraded").await;
+        }
     }
     let [one, other] = &shared.engines;
     let mut failed = call(&sid, "in-progress");
     failed.extend([("SessionId", "VX1"), ("SessionStatus", "failed"), ("ErrorCode", "64105")]);
     let again = Ask::post("/voice/handoff", &failed).at(other).await;
     let [Verb::Connect(again)] = &again.verbs()[..] else { panic!("no session: {again:?}") };
-    let (_, address) = again.relay.url().split_once("/conversation/").expect("an address");
+    let (_, new) = again.relay.url().split_once("/conversation/").expect("an address");
+    let address = if redis_away { new } else { &sid };
     // Half open: the engine has not noticed that it is lost.
     let mut next = RawLine::open(one, address).await;
     next.hears("That is what I heard.").await;
