@@ -27,11 +27,11 @@ const MESSAGE_MAX: usize = 200;
 /// What the HTTP library calls an error although a peer did it: bytes that are no request, a head
 /// without end, frames that no WebSocket has; the peer was refused, and there is nothing to mend here.
 /// And what each worker's server says of its start: the engine says where it listens.
-const QUIET: [(&str, &str); 4] = [
-    ("actix_http::h1::dispatcher", "off"),
-    ("actix_http::h1::decoder", "off"),
-    ("actix_http::ws", "off"),
-    ("actix_server", "warn"),
+const QUIET: [(&str, LevelFilter); 4] = [
+    ("actix_http::h1::dispatcher", LevelFilter::OFF),
+    ("actix_http::h1::decoder", LevelFilter::OFF),
+    ("actix_http::ws", LevelFilter::OFF),
+    ("actix_server", LevelFilter::WARN),
 ];
 
 /// Telemetry that could not be set up.
@@ -75,10 +75,9 @@ pub fn init(log: &Log, is_terminal: bool) -> Result<(), TelemetryError> {
 /// for everything.
 fn filter(log: &Log) -> Result<EnvFilter, TelemetryError> {
     let filter = EnvFilter::try_new(&log.filter)?;
-    let is_for_all = |word: &str| {
-        word.trim().parse::<LevelFilter>().is_ok_and(|level| level >= LevelFilter::DEBUG)
-    };
-    if log.filter.split(',').any(is_for_all) {
+    let for_all = log.filter.split(',').filter_map(|word| word.trim().parse::<LevelFilter>().ok());
+    let for_all = for_all.max().unwrap_or(LevelFilter::ERROR);
+    if for_all >= LevelFilter::DEBUG {
         return Ok(filter);
     }
     let is_named = |target: &str| {
@@ -86,7 +85,7 @@ fn filter(log: &Log) -> Result<EnvFilter, TelemetryError> {
     };
     QUIET
         .iter()
-        .filter(|(target, _)| !is_named(target))
+        .filter(|(target, level)| !is_named(target) && *level < for_all)
         .try_fold(filter, |filter, (target, level)| {
             Ok(filter.add_directive(format!("{target}={level}").parse()?))
         })

@@ -41,6 +41,8 @@ pub(super) struct Mouth {
     had_line: bool,
     /// When Twilio last said something on it.
     heard_at: Option<Timestamp>,
+    /// When the session before that of the last line failed, as its address says.
+    failed_before: Option<Timestamp>,
     /// What it was given, as long as it may be lost.
     ledger: Ledger,
     /// What waits for a line, or for room in its channel, in order.
@@ -117,6 +119,11 @@ impl Mouth {
 
     pub(super) fn has_line(&self) -> bool {
         self.line.is_some()
+    }
+
+    /// What a conversation that begins anew is to learn of the line there is.
+    pub(super) fn news(&self) -> impl Iterator<Item = Input> + use<> {
+        self.failed_before.map(Input::FailedBefore).into_iter().chain([Input::Attached])
     }
 
     /// When Twilio last said something on the line there is.
@@ -282,7 +289,9 @@ impl CallSession {
     /// Twilio may have told another engine that the session before this line failed, and have connected
     /// the socket to the old address all the same.
     pub(super) fn learn_of_failure(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
-        if let Some(at) = record.rejoins.last() {
+        // Where nothing was said yet Twilio greets anew, which the address alone denies.
+        let heard = !record.transcript.turns().is_empty();
+        if let Some(at) = record.rejoins.last().filter(|_| heard) {
             self.happen(Input::FailedBefore(*at), ctx);
         }
     }
@@ -290,6 +299,7 @@ impl CallSession {
     pub(super) fn take_line(&mut self, new: Attach, ctx: &mut Context<Self>) {
         tracing::info!(line = new.line.0, "a line is attached");
         metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
+        self.mouth.failed_before = new.failed_before;
         if let Some(at) = new.failed_before {
             self.happen(Input::FailedBefore(at), ctx);
         }

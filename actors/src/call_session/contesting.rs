@@ -75,7 +75,7 @@ impl CallSession {
             return self.write(ctx);
         }
         self.give_way_to(&record, ctx);
-        self.early.push(Input::Attached);
+        self.early.extend(self.mouth.news());
         self.converse(record, ctx);
     }
 

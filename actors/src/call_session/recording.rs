@@ -145,7 +145,7 @@ impl Recording {
         let known = |turn: &Turn| {
             let Some(id) = turn.id.0.checked_sub(self.ahead).map(TurnId) else { return true };
             let turn = Turn { id, ..turn.clone() };
-            ours.get(id, turn.role).is_some_and(|known| known.is_version_of(&turn))
+            ours.get(id, turn.role).is_some_and(|known| known.may_continue(&turn))
         };
         !record.transcript.turns().iter().all(known)
     }

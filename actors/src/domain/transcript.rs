@@ -166,6 +166,15 @@ impl Turn {
         named(self) == named(other) && (self.role == Role::Agent || self.text == other.text)
     }
 
+    /// Whether that may be an earlier or later version of this turn: an answer that is gone on with has
+    /// begun once more.
+    #[must_use]
+    pub fn may_continue(&self, other: &Self) -> bool {
+        let has_grown = self.text.starts_with(&other.text) || other.text.starts_with(&self.text);
+        let is_one = (self.id, self.role) == (other.id, other.role);
+        self.is_version_of(other) || (is_one && self.role == Role::Agent && has_grown)
+    }
+
     /// How many characters had been spoken by that moment, should the voice have gone on until then.
     #[must_use]
     pub fn spoken_by(&self, moment: Timestamp) -> u64 {

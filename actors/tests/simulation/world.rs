@@ -61,6 +61,8 @@ pub(crate) struct World<'a> {
     greeted_at: Option<Timestamp>,
     /// When the session failed behind which the lines that come were asked for: their address says so.
     address: Option<Timestamp>,
+    /// The session failed, and no line has come since: the machine may learn of it.
+    untold: bool,
     /// The engine before this one had no time to note the greeting: this one takes it for spoken now.
     greeting_lost: bool,
     /// The machine has let the call go, and another one shall have it.
@@ -107,6 +109,7 @@ impl<'a> World<'a> {
             greeted: setting.greeting != Greeting::Twilio,
             greeted_at: None,
             address: None,
+            untold: false,
             greeting_lost: false,
             let_go: false,
             unnoticed: false,
@@ -138,11 +141,25 @@ impl<'a> World<'a> {
         self.stays_unnoticed(&effects)?;
         self.ticked_for_nothing &= effects.is_empty();
         let failed = is_failure(&input, &effects);
+        self.heeds_once(&input, failed, &effects)?;
         for effect in effects.drain(..) {
             self.perform(effect, &input, failed);
         }
         self.line.flush(self.now);
         self.effects = effects;
+        Ok(())
+    }
+
+    /// A failure that an address tells once more is no reason to say anything again.
+    fn heeds_once(&self, input: &Input, failed: bool, effects: &[Effect]) -> Verdict {
+        let says_again = |effect: &Effect| {
+            matches!(effect, Effect::Say { turn, text, .. }
+                if !text.is_empty() && !self.heard.sent(*turn).is_empty())
+        };
+        let is_known = matches!(input, Input::FailedBefore(_)) && !self.untold;
+        if failed && is_known && effects.iter().any(says_again) {
+            return Err(Violation::of(Invariant::Heard, "said again for a failure that is known"));
+        }
         Ok(())
     }
 

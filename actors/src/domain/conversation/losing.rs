@@ -39,6 +39,10 @@ impl Conversation {
         at: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
+        if self.rejoined_at > Some(at) && !self.is_of_last_line(now, at) {
+            // It is told behind another failure, and behind the line that came after that.
+            return;
+        }
         if self.opening.is_on_a_line() {
             effects.push(Effect::RefuseLine);
         }
@@ -52,22 +56,27 @@ impl Conversation {
         at: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        // A session may have failed, by whole seconds, just before its line came; what is told long
-        // after that is of the session before it.
-        let since = if now.since(at) < TOLD_LATE { at + CONNECTING } else { at };
-        let of_last_line = self.attached_at.is_none_or(|came| came < since);
-        let is_news = self.rejoined_at < Some(at) && of_last_line;
+        let is_news = self.rejoined_at < Some(at) && self.is_of_last_line(now, at);
         // The record has told. Who greets, the address alone says: not Twilio.
-        let is_unheeded = self.inherits && self.failed_at == Some(at);
+        let is_unheeded =
+            self.inherits && (self.failed_at == Some(at) || self.opening == Opening::Fresh);
         if is_news || is_unheeded {
             self.lose_session(now, at, effects);
         }
     }
 
+    /// Whether a session that failed then may have been that of the last line.
+    fn is_of_last_line(&self, now: Timestamp, failed: Timestamp) -> bool {
+        // By whole seconds it may have failed just before its line came; what is told long after that is
+        // of the session before it.
+        let since = if now.since(failed) < TOLD_LATE { failed + CONNECTING } else { failed };
+        self.attached_at.is_none_or(|came| came < since)
+    }
+
     /// What the caller has not heard of the words since they said something last is said again, on the next
     /// line.
     fn lose_voice(&mut self, now: Timestamp, at: Timestamp, effects: &mut Vec<Effect>) {
-        (self.failed, self.rejoined_at) = (true, Some(at));
+        (self.failed, self.rejoined_at) = (true, self.rejoined_at.max(Some(at)));
         // The engine that was told may have a clock that is ahead.
         let at = at.min(now);
         self.moved = false;

@@ -179,6 +179,7 @@ impl World<'_> {
             self.greeted_at = Some(self.now);
         }
         self.oracle.spoken.attached();
+        self.untold = false;
         self.give(Input::Attached)
     }
 
@@ -223,7 +224,7 @@ impl World<'_> {
         if self.is_over() || !is_there {
             return Ok(());
         }
-        if told > 0 || !here {
+        if told > 0 {
             self.lose_line(false)?;
         }
         let failed = self.now;
@@ -244,7 +245,7 @@ impl World<'_> {
             self.queue(wanted.id);
             return Ok(());
         }
-        self.address = Some(failed);
+        (self.address, self.untold) = (Some(failed), true);
         if here { self.give(Input::SessionFailed(failed)) } else { self.attach() }
     }
 
@@ -270,6 +271,8 @@ impl World<'_> {
         (self.greeted, self.let_go, self.unnoticed) = (true, false, false);
         // A new session has an address of its own.
         self.address = self.address.filter(|_| !lost);
+        // The record may not say that a session has gone on since.
+        self.untold = self.address.is_some();
         let record = &mut self.store.durable;
         record.epoch = Epoch(record.epoch.0 + 1);
         if record.status == Status::Ringing {

@@ -243,6 +243,7 @@ fn a_session_that_lives_learns_of_its_failure_from_the_next_address() {
     talk.on(Input::FailedBefore(failed));
     assert_eq!(talk.heard(), " letters in a second. And then comes some more of it ");
     assert!(talk.effects.contains(&Effect::RefuseLine));
+    let refused = talk.effects.len();
     talk.attach();
     // Its voice goes on with that when Twilio connects to the same address again.
     talk.wait(5_000);
@@ -250,6 +251,10 @@ fn a_session_that_lives_learns_of_its_failure_from_the_next_address() {
     talk.on(Input::FailedBefore(failed));
     talk.attach();
     assert_eq!(talk.heard(), "");
+    // Nor is one before it that is told when its line is there.
+    talk.on(Input::SessionFailed(failed - 3_000));
+    assert_eq!(talk.heard(), "");
+    assert!(!talk.effects.iter().skip(refused).any(|effect| *effect == Effect::RefuseLine));
 }
 
 #[test]
@@ -257,14 +262,19 @@ fn who_greets_behind_a_failure_is_said_by_the_address_alone() {
     let mut record = record(Some("Hello, this is Owl."));
     let failed = Timestamp(5_000);
     record.apply(&Change::Rejoined, failed);
-    for (address, heard) in [(None, ""), (Some(failed), "Hello, this is Owl.")] {
-        let mut next = Talk::new(record.clone());
-        next.now = failed + 1_000;
-        if let Some(at) = address {
-            next.on(Input::FailedBefore(at));
+    // An engine that has gone on since may have died before its first word.
+    let mut resumed = record.clone();
+    resumed.apply(&Change::Resumed { after: Some(failed) }, failed + 500);
+    for record in [record, resumed] {
+        for (address, heard) in [(None, ""), (Some(failed), "Hello, this is Owl.")] {
+            let mut next = Talk::new(record.clone());
+            next.now = failed + 1_000;
+            if let Some(at) = address {
+                next.on(Input::FailedBefore(at));
+            }
+            next.attach();
+            assert_eq!(next.heard(), heard);
         }
-        next.attach();
-        assert_eq!(next.heard(), heard);
     }
 }
 
