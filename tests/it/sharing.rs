@@ -130,8 +130,7 @@ async fn a_caller_who_comes_back_to_an_engine_that_still_has_an_old_session_is_h
         caller.say(words).await.expect("a conversation");
         let answered = |heard: &str| heard.contains(&echo_of(words));
         assert!(caller.heard_until(SOON, answered).await, "{}", caller.log());
-        let said = |call: &Value| words_of(call).last() == Some(&words.to_owned());
-        other.transcript_when(caller.call_sid(), said).await;
+        other.transcript_when(caller.call_sid(), |call| is_answered(call, words)).await;
         if nth < 2 {
             // To the other engine, and back to the first, whose session waits for its line.
             proxy.lead_to(&engines[1 - nth]);
@@ -196,12 +195,7 @@ async fn an_engine_that_slept_while_another_had_the_call_claims_it_before_it_lis
     let sid = sid(1);
     let mut line = RawLine::of_call(one, &sid).await;
     asks(&mut line, "One.").await;
-    // Nothing is left to be stored: a write that is refused would silence the session at once.
-    let stored = |call: &Value| {
-        let last = &call["transcript"][2];
-        last["text"] == echo_of("One.") && last["unfinished"] != true
-    };
-    other.transcript_when(&sid, stored).await;
+    other.transcript_when(&sid, |call| is_answered(call, "One.")).await;
     one.signal("STOP");
     let slept = Instant::now();
     let mut present = RawLine::of_call(other, &sid).await;
@@ -286,6 +280,13 @@ async fn says_the_rest_again_when_another_was_told(redis_away: bool) {
 async fn asks(line: &mut RawLine, words: &str) {
     assert!(line.send(&prompt(words)).await);
     line.hears(&echo_of(words)).await;
+}
+
+/// Whether the last that is stored is the whole answer to that. Then a session has nothing left to
+/// write, which would be refused, and silence it, as soon as another has claimed the call.
+fn is_answered(call: &Value, words: &str) -> bool {
+    let last = call["transcript"].as_array().and_then(|turns| turns.last());
+    last.is_some_and(|last| last["text"] == echo_of(words) && last["unfinished"] != true)
 }
 
 /// What the caller has said, in order.
