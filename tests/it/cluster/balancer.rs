@@ -104,6 +104,34 @@ fn a_webhook_that_an_engine_died_of_is_answered_by_another() {
 }
 
 #[test]
+fn when_two_of_three_engines_die_together_each_costs_one_request_and_the_third_has_the_others() {
+    let (engines, balancer) = house();
+    let [one, two, three] = &engines;
+    let noted = |what: &str| {
+        wait_for(what, NOTICED_WITHIN, || balancer.log().contains(what).then_some(()));
+    };
+    // The third has all the connections: the balancer would rather take the others.
+    [one, two].iter().for_each(|engine| engine.be(404));
+    ["engine1 is stopping", "engine2 is stopping"].into_iter().for_each(noted);
+    let _lines: Vec<_> = (0..4).map(|_| Line::open(balancer.port)).collect();
+    [one, two].iter().for_each(|engine| engine.be(200));
+    ["engine1 is UP", "engine2 is UP"].into_iter().for_each(noted);
+    [one, two].iter().for_each(|engine| engine.kill());
+
+    let (mut served, mut refused) = (0, 0);
+    while served < 100 {
+        let answer = request(balancer.port, "POST", "/voice/handoff");
+        if answer.starts_with("HTTP/1.1 200 ") {
+            served += 1;
+        } else {
+            refused += 1;
+        }
+        assert!(refused <= 2, "behind {served} served: {answer}\n{}", balancer.log());
+    }
+    assert_eq!(three.sockets(), 4);
+}
+
+#[test]
 fn an_order_of_a_supervisor_is_never_given_twice() {
     let (engines, balancer) = house();
     engines.iter().for_each(Upstream::die_of_every_request);

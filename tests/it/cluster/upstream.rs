@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::cluster::parts::free_port;
+use crate::cluster::parts::{free_port, wait_for};
 
 /// No answer at all: what the system does for a process that is frozen.
 pub(crate) const FROZEN: u16 = 0;
@@ -35,6 +35,8 @@ struct State {
     ready: AtomicU16,
     /// Whether it closes connections instead of answering anything else.
     dies: AtomicBool,
+    /// Whether it stops to listen.
+    killed: AtomicBool,
     sockets: AtomicUsize,
     requests: AtomicUsize,
 }
@@ -46,12 +48,16 @@ impl Upstream {
         let state = Arc::new(State {
             ready: AtomicU16::new(200),
             dies: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
             sockets: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&state);
         std::thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
+                if serving.killed.load(Ordering::SeqCst) {
+                    return;
+                }
                 let state = Arc::clone(&serving);
                 std::thread::spawn(move || serve(socket, &state));
             }
@@ -67,6 +73,15 @@ impl Upstream {
     /// From now on it is well by its own account, and closes what it is asked.
     pub(crate) fn die_of_every_request(&self) {
         self.state.dies.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on nobody listens on its port.
+    pub(crate) fn kill(&self) {
+        self.state.killed.store(true, Ordering::SeqCst);
+        // The first connection lets it notice.
+        wait_for("nobody listens", NOTICED_WITHIN, || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err().then_some(())
+        });
     }
 
     /// Sockets that it was given.

@@ -7,6 +7,7 @@ mod failures;
 mod handing_over;
 mod keys;
 mod limits;
+mod losing;
 mod moving;
 mod openings;
 mod quiet;

@@ -1,0 +1,81 @@
+//! What tells of a session that failed: the record, the address of the next line, a webhook behind its time.
+
+use super::{
+    resuming::{BREAK, half_said},
+    *,
+};
+
+#[test]
+fn a_failure_that_no_record_tells_of_is_learned_from_the_next_address() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let failed = talk.now;
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    let mut next = Talk::new(record.clone());
+    next.now = failed + 1_000;
+    next.on(Input::FailedBefore(failed));
+    next.attach();
+    let rest = "letters in a second. And then comes some more of it";
+    assert_eq!(next.heard(), format!("{BREAK} {rest}"));
+    assert!(!next.look().contains(&Effect::RefuseLine));
+    let resumed = Change::Resumed { after: Some(failed) };
+    assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
+    record.apply(&resumed, next.now);
+    assert_eq!((record.rejoins.as_slice(), record.failed_at()), ([failed].as_slice(), None));
+    // Told again when Twilio connects the socket anew, it is no second failure; and one that this
+    // session has gone on since is not news to it.
+    next.wait(2_000);
+    for at in [failed, failed + 1] {
+        next.on(Input::LineLost { clean: false });
+        next.on(Input::FailedBefore(at));
+        next.attach();
+        assert_eq!(next.heard(), "");
+    }
+}
+
+#[test]
+fn a_session_that_lives_learns_of_its_failure_from_the_next_address() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let failed = talk.now;
+    // Its line is still there, for all that is known here.
+    talk.wait(1_000);
+    talk.look();
+    talk.on(Input::FailedBefore(failed));
+    assert_eq!(talk.heard(), " letters in a second. And then comes some more of it ");
+    assert!(talk.effects.contains(&Effect::RefuseLine));
+    let refused = talk.effects.len();
+    talk.attach();
+    // Its voice goes on with that when Twilio connects to the same address again.
+    talk.wait(5_000);
+    talk.on(Input::LineLost { clean: false });
+    talk.on(Input::FailedBefore(failed));
+    talk.attach();
+    assert_eq!(talk.heard(), "");
+    // Nor is one before it that is told when its line is there.
+    talk.on(Input::SessionFailed(failed - 3_000));
+    assert_eq!(talk.heard(), "");
+    assert!(!talk.effects.iter().skip(refused).any(|effect| *effect == Effect::RefuseLine));
+}
+
+#[test]
+fn who_greets_behind_a_failure_is_said_by_the_address_alone() {
+    let mut record = record(Some("Hello, this is Owl."));
+    let failed = Timestamp(5_000);
+    record.apply(&Change::Rejoined, failed);
+    // An engine that has gone on since may have died before its first word.
+    let mut resumed = record.clone();
+    resumed.apply(&Change::Resumed { after: Some(failed) }, failed + 500);
+    for record in [record, resumed] {
+        for (address, heard) in [(None, ""), (Some(failed), "Hello, this is Owl.")] {
+            let mut next = Talk::new(record.clone());
+            next.now = failed + 1_000;
+            if let Some(at) = address {
+                next.on(Input::FailedBefore(at));
+            }
+            next.attach();
+            assert_eq!(next.heard(), heard);
+        }
+    }
+}
