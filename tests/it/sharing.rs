@@ -175,6 +175,7 @@ async fn a_claim_for_a_line_that_is_gone_takes_no_call_from_the_engine_that_its_
     let sid = sid(1);
     let mut line = RawLine::of_call(one, &sid).await;
     asks(&mut line, "One.").await;
+    other.transcript_when(&sid, |call| is_answered(call, "One.")).await;
     drop(RawLine::of_call(other, &sid).await);
     let its_name = other.json("/readyz").await["instance"].clone();
     one.when("/monitor", |calls| calls[0]["instance"] == its_name).await;

@@ -37,8 +37,8 @@ pub(super) struct Mouth {
     line: Option<Seat>,
     /// The newest line, until it is gone: it may have been given up before.
     newest: Option<LineId>,
-    /// Whether there was a line: since then the caller may have been on another engine.
-    had_line: bool,
+    /// When the last line came: since then the caller may have been on another engine.
+    came_at: Option<Timestamp>,
     /// When Twilio last said something on it.
     heard_at: Option<Timestamp>,
     /// When the session before that of the last line failed, as its address says.
@@ -126,18 +126,29 @@ impl Mouth {
         self.failed_before.map(Input::FailedBefore).into_iter().chain([Input::Attached])
     }
 
+    /// Whether there is a line that came behind that moment.
+    pub(super) fn came_behind(&self, moment: Timestamp) -> bool {
+        self.has_line() && self.came_at > Some(moment)
+    }
+
     /// When Twilio last said something on the line there is.
     pub(super) fn heard_at(&self) -> Option<Timestamp> {
         self.heard_at.filter(|_| self.has_line())
     }
 
-    fn take(&mut self, seat: Seat, receipts: Receipts, ctx: &mut Context<CallSession>) {
+    fn take(
+        &mut self,
+        seat: Seat,
+        receipts: Receipts,
+        now: Timestamp,
+        ctx: &mut Context<CallSession>,
+    ) {
         self.stop_waiting(ctx);
         self.refuse();
         self.say_lost();
         self.ledger = Ledger::new(receipts);
         self.newest = Some(seat.id);
-        (self.had_line, self.heard_at) = (true, None);
+        (self.came_at, self.heard_at) = (Some(now), None);
         self.line = Some(seat);
     }
 
@@ -304,7 +315,7 @@ impl CallSession {
             self.happen(Input::FailedBefore(at), ctx);
         }
         let seat = Seat { id: new.line, out: new.out, silenced: new.silenced };
-        self.mouth.take(seat, new.receipts, ctx);
+        self.mouth.take(seat, new.receipts, self.clock.now(), ctx);
         if self.peers.pulse.stood_still() {
             self.happen(Input::StoodStill, ctx);
         }
@@ -318,7 +329,7 @@ impl Handler<Attach> for CallSession {
 
     fn handle(&mut self, new: Attach, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        let goes_on = self.mouth.had_line && self.recording.epoch().is_some();
+        let goes_on = self.mouth.came_at.is_some() && self.recording.epoch().is_some();
         match goes_on && !self.broken {
             true if self.peers.pulse.stood_still() => self.reclaim(new, ctx),
             true => self.confirm(new, ctx),

@@ -39,8 +39,8 @@ impl Conversation {
         at: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        if self.rejoined_at > Some(at) && !self.is_of_last_line(now, at) {
-            // It is told behind another failure, and behind the line that came after that.
+        if !self.failed && self.is_known(at) && !self.is_of_last_line(now, at) {
+            // It is told once more, or behind another failure, when the next line is there.
             return;
         }
         if self.opening.is_on_a_line() {
@@ -67,10 +67,17 @@ impl Conversation {
 
     /// Whether a session that failed then may have been that of the last line.
     fn is_of_last_line(&self, now: Timestamp, failed: Timestamp) -> bool {
-        // By whole seconds it may have failed just before its line came; what is told long after that is
-        // of the session before it.
-        let since = if now.since(failed) < TOLD_LATE { failed + CONNECTING } else { failed };
-        self.attached_at.is_none_or(|came| came < since)
+        // By whole seconds it may have failed just before its line came; what is told long after that, or
+        // is known, is of the session before it.
+        let is_rounded = now.since(failed) < TOLD_LATE && !self.is_known(failed);
+        let since = if is_rounded { failed + CONNECTING } else { failed };
+        self.attached_at.is_none_or(|came| came <= since)
+    }
+
+    /// Whether that is a failure that this session knows of, told once more: two engines that are asked at
+    /// once date it by their own clocks.
+    fn is_known(&self, failed: Timestamp) -> bool {
+        self.rejoined_at.is_some_and(|known| failed < known + CONNECTING)
     }
 
     /// What the caller has not heard of the words since they said something last is said again, on the next

@@ -79,3 +79,25 @@ fn who_greets_behind_a_failure_is_said_by_the_address_alone() {
         }
     }
 }
+
+#[test]
+fn a_failure_that_two_engines_tell_costs_one_line() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let failed = talk.now;
+    talk.on(Input::SessionFailed(failed));
+    talk.wait(50);
+    talk.attach();
+    let told = talk.effects.len();
+    // The other dates it by the moment at which it was asked, and says so when the next line is there.
+    for input in [Input::SessionFailed(failed + 30), Input::FailedBefore(failed + 30)] {
+        talk.wait(10);
+        talk.on(input);
+    }
+    let later = talk.effects.get(told..).unwrap_or_default();
+    assert!(!later.contains(&Effect::RefuseLine) && !later.contains(&Effect::Silence));
+    // One that fails as soon is a second one.
+    talk.wait(400);
+    talk.on(Input::SessionFailed(talk.now));
+    assert!(talk.effects.get(told..).unwrap_or_default().contains(&Effect::RefuseLine));
+}
