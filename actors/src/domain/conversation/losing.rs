@@ -9,9 +9,13 @@ use super::{
 use crate::domain::{
     handoff::{CONNECTING, TOLD_LATE},
     playback::Cut,
-    time::Timestamp,
+    time::{Millis, Timestamp},
     transcript::Reason,
 };
+
+/// A line that broke is noticed a moment after its voice fell silent, ms: the word at whose very end that
+/// was may not have been heard.
+const NOTICING: Millis = 50;
 
 impl Conversation {
     /// A line that Twilio closed in good order has nobody at its other end: the caller hung up. One
@@ -96,7 +100,7 @@ impl Conversation {
         }
         // The loss of a line may be noticed long after its session has failed.
         let noticed = self.line_lost.map(|(lost, _)| lost).filter(|lost| *lost <= at);
-        let lost = noticed.unwrap_or(at - DOUBT);
+        let lost = noticed.map_or(at - DOUBT, |noticed| noticed - NOTICING);
         self.line_lost.get_or_insert((now - DOUBT, false));
         self.playback.pause(lost);
         effects.push(Effect::Silence);
