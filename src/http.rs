@@ -136,7 +136,7 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .service(webhook("/taskrouter/events", taskrouter::events))
         .service(page("/conversation/{call_sid}").route(web::get().to(conversation::connect)))
         .service(
-            page("/conversation/{call_sid}/after/{failed_at}")
+            page("/conversation/{call_sid}/after/{ended}/{failed_at}")
                 .route(web::get().to(conversation::connect)),
         )
         .service(

@@ -284,15 +284,15 @@ impl Handler<SessionFailed> for CallSession {
 
     fn handle(&mut self, failed: SessionFailed, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        if self.talk.is_none() && self.mouth.came_behind(failed.at) {
+        if self.talk.is_none() && self.mouth.came_behind(failed.failure) {
             // What is told so late is about the session before this line.
-            self.early.extend([Input::FailedBefore(failed.at), Input::Attached]);
+            self.early.extend([Input::FailedBefore(failed.failure), Input::Attached]);
             return;
         }
         if self.talk.is_none() {
             self.mouth.refuse();
         }
-        self.happen(Input::SessionFailed(failed.at), ctx);
+        self.happen(Input::SessionFailed(failed.failure), ctx);
     }
 }
 

@@ -1,19 +1,28 @@
-//! `GET /conversation/{callSid}` and `…/after/{failedAt}`: Twilio's socket, checked before it is one.
+//! `GET /conversation/{callSid}` and `…/after/{ended}/{failedAt}`: Twilio's socket, checked before it is one.
 
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use switchhook_actors::{
     call_session::Peers,
-    domain::{ids::CallSid, record::Status, time::Timestamp},
+    domain::{
+        ids::CallSid,
+        record::{Failure, Status},
+        time::{Millis, Timestamp},
+    },
     registry::{messages::Find, store::Key},
 };
 
 use super::{Web, error::HttpError, line, signed};
+use crate::clock;
 
 /// How long the registry may take to say whether a call is over, ms. Without its answer the call
 /// is taken: the session claims it anyway.
 const LOOK_UP: Duration = Duration::from_millis(500);
+
+/// How far ahead of this engine's clock that of another one may be, ms: what is said to have failed later
+/// than that has not failed.
+const AHEAD: Millis = 3_600_000;
 
 pub(super) async fn connect(
     request: HttpRequest,
@@ -37,11 +46,16 @@ pub(super) async fn connect(
     answer
 }
 
-/// When the session before this one failed, ms since 1970, if the address says.
-fn failed_before(request: &HttpRequest) -> Result<Option<Timestamp>, HttpError> {
-    let at = request.match_info().get("failed_at").map(str::parse).transpose();
-    let at = at.map_err(|_| HttpError::NotFound("no such moment".to_owned()))?;
-    Ok(at.map(Timestamp))
+/// The failure of the session before this one, if the address tells of one: two moments, ms since 1970.
+fn failed_before(request: &HttpRequest) -> Result<Option<Failure>, HttpError> {
+    let latest = clock::now() + AHEAD;
+    let moment = |name: &str| {
+        let at = request.match_info().get(name)?;
+        Some(at.parse().ok().map(Timestamp).filter(|at| *at <= latest))
+    };
+    let Some((ended, at)) = moment("ended").zip(moment("failed_at")) else { return Ok(None) };
+    let failure = ended.zip(at).map(|(ended, at)| Failure { ended, at });
+    failure.map(Some).ok_or_else(|| HttpError::NotFound("no such moment".to_owned()))
 }
 
 /// Whether a line may be held for that call. One that has a session here is never refused.

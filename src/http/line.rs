@@ -30,8 +30,8 @@ use switchhook_actors::{
     directory::Directory,
     domain::{
         ids::{CallSid, LineId},
+        record::Failure,
         relay::{Inbound, Outbound},
-        time::Timestamp,
     },
 };
 use tokio::sync::mpsc;
@@ -70,8 +70,8 @@ pub struct Pings {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) sid: CallSid,
-    /// When the session before this line failed, if its address says.
-    pub(super) failed_before: Option<Timestamp>,
+    /// The failure of the session before this line, if its address tells of one.
+    pub(super) failed_before: Option<Failure>,
 }
 
 /// Answers the upgrade and attaches a new line to the call's session, here or on another worker,
@@ -117,7 +117,7 @@ pub(super) fn connect(
 
 struct Line {
     sid: CallSid,
-    failed_before: Option<Timestamp>,
+    failed_before: Option<Failure>,
     pings: Pings,
     /// Shared with the stream of what comes in.
     wire: Rc<RefCell<Wire>>,

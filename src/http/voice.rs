@@ -16,7 +16,7 @@ use switchhook_actors::{
     domain::{
         escalation::Step,
         ids::CallSid,
-        record::{CallRecord, Change, NewCall, Status},
+        record::{CallRecord, Change, Failure, NewCall, Status},
         time::{Millis, Timestamp},
     },
     escalation_manager::messages::Progress,
@@ -195,13 +195,13 @@ struct Before {
     since: Timestamp,
     /// How many sessions in a row failed early and were not counted; in its action URL.
     failures: u32,
-    /// When the last one failed; in the address of its socket.
-    failed_at: Option<Timestamp>,
+    /// The failure of the last one; in the address of its socket.
+    failed: Option<Failure>,
 }
 
 impl Before {
     fn none(since: Timestamp) -> Self {
-        Self { since, failures: 0, failed_at: None }
+        Self { since, failures: 0, failed: None }
     }
 }
 
@@ -215,8 +215,8 @@ fn connect_after(web: &Web, sid: CallSid, greet: bool, before: Before) -> Respon
     let mut relay = web.relay.clone();
     relay.url = format!("{}/conversation/{sid}", web.public_url.socket_origin());
     // Where Twilio greets, nothing was heard before.
-    if let Some(at) = before.failed_at.filter(|_| !greet) {
-        let _ = write!(relay.url, "/after/{}", at.0);
+    if let Some(failure) = before.failed.filter(|_| !greet) {
+        let _ = write!(relay.url, "/after/{}/{}", failure.ended.0, failure.at.0);
     }
     relay.welcome_greeting = greet.then(|| web.greeting.clone());
     let mut path = format!("/voice/handoff?since={}", before.since.0);

@@ -8,7 +8,7 @@ use switchhook_actors::{
     domain::{
         escalation::{Escalation, Grounds, ReasonCode},
         ids::{CallSid, Epoch, EscalationId, InstanceId, TurnId},
-        record::{CallRecord, Change, NewCall, Status},
+        record::{CallRecord, Change, Failure, NewCall, Status},
         time::{Millis, Timestamp},
         transcript::{Role, Turn},
     },
@@ -104,6 +104,11 @@ fn caller_says(exchange: u32, words: &str) -> Turn {
 
 fn agent_says(exchange: u32, words: &str) -> Turn {
     Turn::new(TurnId(exchange), Role::Agent, words, BEGIN)
+}
+
+/// Twilio gave a session up at that moment.
+fn rejoined(at: Timestamp) -> Change {
+    Change::Rejoined { failure: Failure::new(at) }
 }
 
 fn ended(status: Status) -> Change {

@@ -9,7 +9,7 @@ use switchhook_actors::domain::{
     escalation::{Grounds, ReasonCode},
     ids::TurnId,
     prompt::{ESCALATE_TOOL, STAY_TOOL},
-    record::Status,
+    record::{Failure, Status},
     relay::Inbound,
     time::Millis,
 };
@@ -155,7 +155,7 @@ impl Step<'_> {
             Self::Stall(millis) => world.stall(Millis::from(millis)),
             Self::Attached => world.on(Input::Attached),
             Self::LineLost { clean } => world.on(Input::LineLost { clean }),
-            Self::SessionFailed => world.on(Input::SessionFailed(world.now)),
+            Self::SessionFailed => world.on(Input::SessionFailed(Failure::new(world.now))),
             Self::Concluded { completed: true } => world.on(Input::Concluded(Status::Completed)),
             Self::Concluded { completed: false } => world.on(Input::Concluded(Status::Failed)),
             Self::Fenced => world.on(Input::Fenced),

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         conversation::Input,
         ids::{LineId, TurnId},
-        record::CallRecord,
+        record::{CallRecord, Failure},
         relay::{Inbound, Outbound},
         time::Timestamp,
     },
@@ -41,8 +41,8 @@ pub(super) struct Mouth {
     came_at: Option<Timestamp>,
     /// When Twilio last said something on it.
     heard_at: Option<Timestamp>,
-    /// When the session before that of the last line failed, as its address says.
-    failed_before: Option<Timestamp>,
+    /// The failure of the session before that of the last line, as its address tells.
+    failed_before: Option<Failure>,
     /// What it was given, as long as it may be lost.
     ledger: Ledger,
     /// What waits for a line, or for room in its channel, in order.
@@ -126,9 +126,10 @@ impl Mouth {
         self.failed_before.map(Input::FailedBefore).into_iter().chain([Input::Attached])
     }
 
-    /// Whether there is a line that came behind that moment.
-    pub(super) fn came_behind(&self, moment: Timestamp) -> bool {
-        self.has_line() && self.came_at > Some(moment)
+    /// Whether there is a line that came behind that failure.
+    pub(super) fn came_behind(&self, failure: Failure) -> bool {
+        let is_known = self.failed_before.is_some_and(|known| failure.ended <= known.ended);
+        self.has_line() && (is_known || self.came_at > Some(failure.at))
     }
 
     /// When Twilio last said something on the line there is.
@@ -294,16 +295,17 @@ impl CallSession {
         if outranked && record.instance.as_ref() != Some(&self.peers.instance) {
             return self.begin_anew(ctx);
         }
-        self.learn_of_failure(record, ctx);
+        self.read_of_failure(record, ctx);
     }
 
     /// Twilio may have told another engine that the session before this line failed, and have connected
     /// the socket to the old address all the same.
-    pub(super) fn learn_of_failure(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
-        // Where nothing was said yet Twilio greets anew, which the address alone denies.
-        let heard = !record.transcript.turns().is_empty();
-        if let Some(at) = record.rejoins.last().filter(|_| heard) {
-            self.happen(Input::FailedBefore(*at), ctx);
+    pub(super) fn read_of_failure(&mut self, record: &CallRecord, ctx: &mut Context<Self>) {
+        // Where nothing was said until then Twilio greets anew, which the address alone denies.
+        let first = record.transcript.turns().first().map(|turn| turn.at);
+        let was_heard = |failure: &&Failure| first.is_some_and(|first| first <= failure.at);
+        if let Some(failure) = record.failures.last().filter(was_heard) {
+            self.happen(Input::FailureNoted(*failure), ctx);
         }
     }
 
@@ -311,8 +313,8 @@ impl CallSession {
         tracing::info!(line = new.line.0, "a line is attached");
         metrics::counter!("switchhook_lines_total", "event" => "attached").increment(1);
         self.mouth.failed_before = new.failed_before;
-        if let Some(at) = new.failed_before {
-            self.happen(Input::FailedBefore(at), ctx);
+        if let Some(failure) = new.failed_before {
+            self.happen(Input::FailedBefore(failure), ctx);
         }
         let seat = Seat { id: new.line, out: new.out, silenced: new.silenced };
         self.mouth.take(seat, new.receipts, self.clock.now(), ctx);

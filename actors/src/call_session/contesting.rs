@@ -120,7 +120,7 @@ impl CallSession {
             return self.converse(record, ctx);
         }
         self.recording.own_again(&record, talk.transcript());
-        self.learn_of_failure(&record, ctx);
+        self.read_of_failure(&record, ctx);
         self.take_line(new, ctx);
         self.write(ctx);
     }

@@ -1,7 +1,7 @@
 //! What happened before the registry has answered the claim.
 
 use super::MAILBOX;
-use crate::domain::conversation::Input;
+use crate::domain::{conversation::Input, record::Failure};
 
 /// In the order in which the conversation is to learn of it.
 ///
@@ -13,13 +13,22 @@ pub(super) struct Early(Vec<Input>);
 impl Early {
     pub(super) fn push(&mut self, input: Input) {
         match &input {
-            Input::SessionFailed(_) | Input::FailedBefore(_) => {
-                self.0.retain(|it| !is_of_a_line(it) && !is_a_failure(it));
+            Input::SessionFailed(failure) | Input::FailedBefore(failure) => {
+                if self
+                    .0
+                    .first()
+                    .and_then(failure_in)
+                    .is_some_and(|known| failure.ended < known.ended)
+                {
+                    // Told late: the line there is came behind a later one.
+                    return;
+                }
+                self.0.retain(|it| !is_of_a_line(it) && failure_in(it).is_none());
                 self.0.insert(0, input);
             }
             Input::Attached => {
                 self.0.retain(|it| !is_of_a_line(it));
-                let at = usize::from(self.0.first().is_some_and(is_a_failure));
+                let at = usize::from(self.0.first().and_then(failure_in).is_some());
                 self.0.insert(at, input);
             }
             _ if self.0.len() < MAILBOX => self.0.push(input),
@@ -37,8 +46,11 @@ fn is_of_a_line(input: &Input) -> bool {
     matches!(input, Input::Attached | Input::LineLost { .. })
 }
 
-fn is_a_failure(input: &Input) -> bool {
-    matches!(input, Input::SessionFailed(_) | Input::FailedBefore(_))
+fn failure_in(input: &Input) -> Option<Failure> {
+    match input {
+        Input::SessionFailed(failure) | Input::FailedBefore(failure) => Some(*failure),
+        _ => None,
+    }
 }
 
 impl Extend<Input> for Early {
@@ -63,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_conversation_learns_of_the_failure_first_and_of_the_last_line_alone() {
-        let failed = Input::SessionFailed(Timestamp(5));
+        let failure = |at| Failure::new(Timestamp(at));
+        let failed = Input::SessionFailed(failure(5));
         let said = || Input::Relay(Inbound::End);
         let lost = || Input::LineLost { clean: false };
         let of = |inputs: Vec<Input>| {
@@ -77,7 +90,11 @@ mod tests {
         assert_eq!(of(story), [Input::Attached, said(), lost()]);
         let story = vec![Input::Attached, said(), lost(), Input::Attached, said()];
         assert_eq!(of(story), [Input::Attached, said(), said()]);
-        let story = vec![failed.clone(), Input::Attached, Input::SessionFailed(Timestamp(9))];
-        assert_eq!(of(story), [Input::SessionFailed(Timestamp(9))]);
+        let story = vec![failed.clone(), Input::Attached, Input::SessionFailed(failure(9))];
+        assert_eq!(of(story), [Input::SessionFailed(failure(9))]);
+        // A webhook about an older session may come behind the address of the line there is.
+        let known = Input::FailedBefore(failure(9));
+        let story = vec![known.clone(), Input::Attached, failed.clone(), Input::Attached];
+        assert_eq!(of(story), [known, Input::Attached]);
     }
 }

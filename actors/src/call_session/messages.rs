@@ -14,9 +14,8 @@ use crate::{
     domain::{
         ids::LineId,
         order::{Order, Ordered},
-        record::Status,
+        record::{Failure, Status},
         relay::Inbound,
-        time::Timestamp,
     },
 };
 
@@ -32,8 +31,8 @@ pub struct Attach {
     pub silenced: Silenced,
     /// What its peer has got of the words.
     pub receipts: Receipts,
-    /// When the session before it failed, if its address says.
-    pub failed_before: Option<Timestamp>,
+    /// The failure of the session before it, if its address tells of one.
+    pub failed_before: Option<Failure>,
 }
 
 /// A line brought a message.
@@ -60,8 +59,8 @@ pub struct LineGone {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SessionFailed {
-    /// When it said so, as the call's record has it.
-    pub at: Timestamp,
+    /// Which session and when, as the call's record has it.
+    pub failure: Failure,
 }
 
 /// The call is over, on the word of a signed webhook.

@@ -36,7 +36,7 @@ use super::{
     persona::Persona,
     playback::Playback,
     prompt::{Prompt, PromptBuilder},
-    record::{CallRecord, Change, Status},
+    record::{CallRecord, Change, Failure, Status},
     relay::Inbound,
     time::{Millis, Timestamp},
     transcript::{Reason, Role, Transcript, Turn},
@@ -74,8 +74,7 @@ pub struct Rules {
 pub enum Input {
     /// The call has a line: its first, a new one, or its first on this engine.
     Attached,
-    /// This engine stood still until just now: what came meanwhile has not been looked at, and what
-    /// the caller said may be lost.
+    /// This engine stood still until just now: what the caller said meanwhile may be lost.
     StoodStill,
     /// Twilio said something.
     Relay(Inbound),
@@ -84,12 +83,12 @@ pub enum Input {
         /// Whether a close frame came first.
         clean: bool,
     },
-    /// Twilio gave the session up, and said so at that moment, here or to another engine; it connects the
-    /// call anew. What its voice had not spoken is gone.
-    SessionFailed(Timestamp),
-    /// A line is about to come whose address or record says that Twilio gave up the session before it
-    /// then: news where another engine was told, and none where the same is said again.
-    FailedBefore(Timestamp),
+    /// Twilio gave the session up, and connects the call anew. What its voice had not spoken is gone.
+    SessionFailed(Failure),
+    /// A line is about to come whose address says the same: news where another engine was told.
+    FailedBefore(Failure),
+    /// A line is about to come, and the record has it that Twilio gave that session up.
+    FailureNoted(Failure),
     /// The caller's words of that turn are durable.
     Saved(TurnId),
     /// The model wrote, finished or failed.
@@ -251,9 +250,9 @@ pub struct Conversation {
     inherits: bool,
     /// When Twilio gave up the session before this one: its voice fell silent then.
     failed_at: Option<Timestamp>,
-    /// When it gave up one last, as far as is known: this one, or another before it.
-    rejoined_at: Option<Timestamp>,
-    /// It has given up this one, and there was no line since.
+    /// The last that it gave up, as far as is known: this one, or another before it.
+    last_failure: Option<Failure>,
+    /// It has given up this one, and no line came since.
     failed: bool,
     /// The sessions of the call keep being lost, and nobody was sought for that yet.
     keeps_failing: bool,
@@ -284,7 +283,7 @@ impl Conversation {
             replays: Replays::of(&record.transcript),
             inherits: true,
             failed_at: record.failed_at(),
-            rejoined_at: record.rejoins.last().copied(),
+            last_failure: record.failures.last().copied(),
             failed: false,
             keeps_failing: resuming::keeps_failing(&record),
             greeting: record.greeting,
@@ -319,8 +318,9 @@ impl Conversation {
             Input::StoodStill => self.stand_still(now),
             Input::Relay(message) => self.hear(now, message, effects),
             Input::LineLost { clean } => self.lose_line(now, clean, effects),
-            Input::SessionFailed(at) => self.lose_session(now, at, effects),
-            Input::FailedBefore(at) => self.learn_of_failure(now, at, effects),
+            Input::SessionFailed(failure) => self.lose_session(now, failure, effects),
+            Input::FailedBefore(failure) => self.learn_of_failure(now, failure, effects),
+            Input::FailureNoted(failure) => self.read_of_failure(now, failure, effects),
             Input::Saved(turn) => self.saved(now, turn, effects),
             Input::Answer(turn, event) => self.answered(now, turn, event, effects),
             Input::Ordered(grounds) => self.ordered(now, grounds, effects),

@@ -109,23 +109,6 @@ const FOREIGN: &str = "another application ended the session and asked for a per
 pub(super) const KEEPS_FAILING: &str =
     "the connection between the caller and the assistant kept failing";
 
-/// What Twilio takes to connect a session, ms, and the second that `SessionDuration` is exact to.
-pub const CONNECTING: Millis = 1_300;
-
-/// How late Twilio tells of the end of a session at most, ms: `tt` of the action URL, and connecting.
-pub(super) const TOLD_LATE: Millis = 16_000;
-
-/// When a session failed, of which Twilio told at that moment. An engine or a balancer that was away may
-/// have kept it from telling: then the session was shorter, by its `SessionDuration` since it was asked
-/// for, than until now. What was heard once more is better than what nobody heard.
-#[must_use]
-pub fn failed_at(asked: Option<Timestamp>, lasted: Option<Millis>, told: Timestamp) -> Timestamp {
-    let Some((asked, lasted)) = asked.zip(lasted) else { return told };
-    let ended = asked + lasted;
-    let late = told.since(ended);
-    if (CONNECTING..TOLD_LATE).contains(&late) { ended } else { told }
-}
-
 /// A session shorter than this, ms, failed early: of a call of which nothing is known, so many in a
 /// row are too many as a call's record allows.
 const EARLY: Millis = 10_000;

@@ -2,6 +2,7 @@
 
 pub(super) mod losses;
 
+pub use losses::{CONNECTING, Failure};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -81,14 +82,14 @@ pub struct CallRecord {
     /// The last escalation: there is one at a time.
     #[serde(default)]
     pub escalation: Option<Escalation>,
-    /// When the call was connected again after its session failed, newest last, bounded.
-    #[serde(default)]
-    pub rejoins: Vec<Timestamp>,
+    /// The sessions that Twilio gave up, newest last, bounded: the call was connected again each time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
     /// When a session went on with the call on its next line, newest last, bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumes: Vec<Timestamp>,
-    /// The last of the rejoins that a session has gone on after: its voice is not the one that fell
-    /// silent then.
+    /// The end of the last failed session that another has gone on after: its voice is not the one that
+    /// fell silent then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_after: Option<Timestamp>,
     /// The last exchange that the agent had spoken in when another engine let the caller go, for as
@@ -126,7 +127,7 @@ impl CallRecord {
             greeting: new.greeting,
             escalation_reason: None,
             escalation: None,
-            rejoins: Vec::new(),
+            failures: Vec::new(),
             resumes: Vec::new(),
             resumed_after: None,
             moved: None,
@@ -162,15 +163,15 @@ impl CallRecord {
             Change::Escalated { escalation } => self.escalate(escalation),
             Change::Escalation { id, step } => self.step(*id, step, at),
             Change::Moved { after } => self.moved = Some(*after),
-            // One that is told again, because its answer was lost, is none more.
-            Change::Rejoined if self.rejoins.contains(&at) => {}
-            Change::Rejoined => self.lose_session(at),
+            Change::Rejoined { failure } => self.lose_session(*failure),
             Change::Resumed { after } => {
-                losses::note(&mut self.resumes, at);
-                if let Some(unknown) = after.filter(|after| self.rejoins.last() < Some(after)) {
-                    self.lose_session(unknown);
+                if !self.resumes.contains(&at) {
+                    losses::note(&mut self.resumes, at, |known| *known);
                 }
-                self.resumed_after = self.resumed_after.max(*after);
+                if let Some(failure) = *after {
+                    self.lose_session(failure);
+                    self.resumed_after = self.resumed_after.max(Some(failure.ended));
+                }
             }
             Change::Ended { status } if !self.status.is_final() => {
                 self.end_escalation(*status, at);
@@ -304,11 +305,14 @@ pub enum Change {
         after: TurnId,
     },
     /// The session failed with the call still up, and the call was connected again.
-    Rejoined,
+    Rejoined {
+        /// Which session, and when.
+        failure: Failure,
+    },
     /// A session went on with the call on its next line.
     Resumed {
-        /// The last rejoin that it knew of: noted with it, where the store was away at the time.
-        after: Option<Timestamp>,
+        /// The last failure that it knew of: noted with it, where the store was away at the time.
+        after: Option<Failure>,
     },
     /// The call is over.
     Ended {

@@ -11,7 +11,7 @@ use switchhook_actors::domain::{
     conversation::{Effect, Input, Rules},
     handoff::{HandoffKind, HandoffNote},
     ids::TurnId,
-    record::{CallRecord, Change, NewCall, Status},
+    record::{CallRecord, Change, Failure, NewCall, Status},
     relay::{Inbound, Info},
     time::{Millis, Timestamp},
     transcript::Role,
@@ -60,7 +60,7 @@ pub(crate) struct World<'a> {
     /// When the first line came, as long as the engine has not noted what Twilio greets with.
     greeted_at: Option<Timestamp>,
     /// When the session failed behind which the lines that come were asked for: their address says so.
-    address: Option<Timestamp>,
+    address: Option<Failure>,
     /// The session failed, and no line has come since: the machine may learn of it.
     untold: bool,
     /// The engine before this one had no time to note the greeting: this one takes it for spoken now.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use switchhook_actors::{
     call_session::messages::{HandedOver as Part, SessionFailed},
     domain::{
-        handoff::{CONNECTING, Next, SessionOver, Wanted, failed_at},
+        handoff::{Next, SessionOver, Wanted},
         ids::CallSid,
-        record::{CallRecord, Change, NewCall, Status},
+        record::{CONNECTING, CallRecord, Change, Failure, NewCall, Status},
         time::Timestamp,
     },
     escalation_manager::{
@@ -90,8 +90,8 @@ async fn after_session(
             None => connect(web, sid, false),
         },
         Next::Rejoin { greet, failures } => {
-            let failed_at = when_failed(end, row, record.as_ref());
-            rejoin(web, sid, record, failed_at, (greet, failures)).await
+            let failure = failure(end, row, record.as_ref());
+            rejoin(web, sid, record, failure, (greet, failures)).await
         }
         Next::Move => move_on(web, sid, record).await,
         Next::SeekPerson(wanted) => match hand_over(web, call, *wanted).await {
@@ -124,50 +124,49 @@ async fn move_on(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Respons
 
 /// Notes that a session failed when the store can be reached again: the next one may be on an engine
 /// that was not told.
-async fn note_later(web: web::Data<Web>, sid: CallSid, at: Timestamp) {
+async fn note_later(web: web::Data<Web>, sid: CallSid, failure: Failure) {
     for _ in 0..NOTE_TRIES {
         actix_web::rt::time::sleep(NOTE_AGAIN).await;
         if let Ok(Ok(known)) = ask(&web, sid).await {
-            if let Some(record) = known.filter(|record| !record.rejoins.contains(&at)) {
-                settle(&web, record, Change::Rejoined, at).await;
+            if let Some(record) = known.filter(|record| !record.knows(failure)) {
+                settle(&web, record, Change::Rejoined { failure }, failure.at).await;
             }
             return;
         }
     }
 }
 
-/// When the session failed: not before somebody said something last on it.
-fn when_failed(end: &SessionEnd, row: Row, record: Option<&CallRecord>) -> Timestamp {
+/// How the session failed: not before somebody said something last on it.
+fn failure(end: &SessionEnd, row: Row, record: Option<&CallRecord>) -> Failure {
     let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
-    let at = failed_at(row.since.map(Timestamp), lasted, clock::now());
-    let said = record.and_then(|record| record.transcript.last_sign_of_life(at, CONNECTING));
-    at.max(said.unwrap_or_default())
+    let failure = Failure::told(row.since.map(Timestamp), lasted, clock::now());
+    let said = |record: &CallRecord| record.transcript.last_sign_of_life(failure.at, CONNECTING);
+    failure.not_before(record.and_then(said))
 }
 
-/// A new session behind one that failed at that moment. `greet`: the caller has heard no greeting yet;
+/// A new session behind one that failed. `greet`: the caller has heard no greeting yet;
 /// `failures`: so many in a row failed early that no record counts.
 async fn rejoin(
     web: &web::Data<Web>,
     sid: CallSid,
     record: Option<CallRecord>,
-    at: Timestamp,
+    failure: Failure,
     (greet, failures): (bool, u32),
 ) -> Response {
     match record {
-        Some(record) => settle(web, record, Change::Rejoined, at).await,
-        None => drop(actix_web::rt::spawn(note_later(web.clone(), sid, at))),
+        Some(record) => settle(web, record, Change::Rejoined { failure }, failure.at).await,
+        None => drop(actix_web::rt::spawn(note_later(web.clone(), sid, failure))),
     }
     let session = web.directory.find(sid);
     if let Some(session) = &session {
         // A session that does not answer goes on as it was: the line is still to be had.
-        let _ = session.send(SessionFailed { at }).timeout(CONCLUDE_PATIENCE).await;
+        let _ = session.send(SessionFailed { failure }).timeout(CONCLUDE_PATIENCE).await;
     }
     metrics::counter!("switchhook_lines_total", "event" => "rejoined").increment(1);
     // A session that lives greets by itself, if it has not.
-    // It lasts longer than not at all, lest its end be taken for that of the one before.
-    let since = clock::now().max(at + 1);
+    let since = failure.next_since(clock::now());
     // What is noted may be lost, or come too late for the engine that is next.
-    let before = Before { since, failures, failed_at: Some(at) };
+    let before = Before { since, failures, failed: Some(failure) };
     connect_after(web, sid, greet && session.is_none(), before)
 }
 

@@ -113,9 +113,9 @@ pub(crate) async fn what_is_settled_is_found(home: Home) {
     home.append(1, epoch, 1, caller_says(1, "hi")).await;
     let reason = escalated(1, "fraud");
     home.settle(1, epoch, reason, BEGIN + 10).await;
-    home.settle(1, epoch, Change::Rejoined, BEGIN + 20).await;
-    let settled = home.settle(1, epoch, Change::Rejoined, BEGIN + 30).await;
-    assert_eq!(settled.rejoins, [BEGIN + 20, BEGIN + 30]);
+    home.settle(1, epoch, rejoined(BEGIN + 20), BEGIN + 20).await;
+    let settled = home.settle(1, epoch, rejoined(BEGIN + 30), BEGIN + 30).await;
+    assert_eq!(settled.failures, [BEGIN + 20, BEGIN + 30].map(Failure::new));
     assert_eq!(settled.seen_at, BEGIN + 30);
     assert_eq!(settled.escalation_reason, Some("fraud".into()));
     assert!(settled.transcript.turns().is_empty());
@@ -127,7 +127,7 @@ pub(crate) async fn what_is_settled_is_found(home: Home) {
 pub(crate) async fn nothing_is_known_of_an_unknown_call(home: Home) {
     assert_eq!(home.find(1).await, None);
     assert_eq!(home.append(1, Epoch(1), 1, caller_says(1, "hi")).await, Appended::Unknown);
-    let settled = home.store.settle(sid(1), Epoch(1), Change::Rejoined, BEGIN).await;
+    let settled = home.store.settle(sid(1), Epoch(1), rejoined(BEGIN), BEGIN).await;
     assert_eq!(settled, Ok(Settled::Unknown));
     assert_eq!(home.store.link("WT1".parse().unwrap(), sid(1)).await, Ok(false));
     assert_eq!(home.store.erase(sid(1)).await, Ok(false));

@@ -45,7 +45,7 @@ pub(crate) async fn every_sign_of_life_counts(home: Home) {
     home.claim(2, "a").await;
     home.append(2, home.epoch(2).await, 1, Turn { at: later, ..caller_says(1, "hi") }).await;
     home.claim(3, "a").await;
-    home.settle(3, home.epoch(3).await, Change::Rejoined, later).await;
+    home.settle(3, home.epoch(3).await, rejoined(later), later).await;
     home.store.open(NewCall { at: later, ..ringing(4) }).await.unwrap();
     assert_eq!(home.sweep(BEGIN + SILENCE, &[]).await, closed(&[5]));
 }

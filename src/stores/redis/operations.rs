@@ -362,7 +362,7 @@ fn lasts(change: &Change) -> bool {
     match change {
         Change::Escalated { .. } | Change::Escalation { .. } | Change::Ended { .. } => true,
         Change::Identified { .. }
-        | Change::Rejoined
+        | Change::Rejoined { .. }
         | Change::Resumed { .. }
         | Change::Seen
         | Change::Moved { .. } => false,

@@ -42,7 +42,7 @@ const ROUTES: [(&str, &str, For, u16); 18] = [
     ("POST", "/taskrouter/events", For::Twilio, 204),
     ("POST", "/api/calls/{call_sid}/escalate", For::Supervisor, 400),
     ("GET", "/conversation/{call_sid}", For::Twilio, 400),
-    ("GET", "/conversation/{call_sid}/after/{failed_at}", For::Twilio, 400),
+    ("GET", "/conversation/{call_sid}/after/{ended}/{failed_at}", For::Twilio, 400),
 ];
 
 const TOKENS: [(&str, Option<&str>); 5] = [
@@ -71,7 +71,8 @@ fn expected(who: For, token: Option<&str>, fine: u16) -> u16 {
 fn ask(number: u32, method: &str, route: &str) -> Ask {
     let sid = sid(number);
     let path = route.replace("{id}", &sid).replace("{call_sid}", &sid);
-    let path = path.replace("{number}", "+15550009999").replace("{failed_at}", "1764000000000");
+    let path = path.replace("{number}", "+15550009999").replace("{ended}", "1764000000000");
+    let path = path.replace("{failed_at}", "1764000000900");
     if method == "POST" {
         Ask::post(&path, &call(&sid, "completed"))
     } else {
@@ -173,6 +174,7 @@ async fn everything_that_goes_wrong_is_told_in_the_same_form() {
     let sid = sid(1);
     Ask::post("/voice/incoming", &call(&sid, "ringing")).at(&engine).await.verbs();
     let transcript = format!("/api/transcript/{sid}");
+    let after = |moments: &str| format!("/conversation/{sid}/after/{moments}");
     let cases = [
         (Ask::get("/nowhere"), 404),
         (Ask::get("/monitor/"), 404),
@@ -186,9 +188,13 @@ async fn everything_that_goes_wrong_is_told_in_the_same_form() {
         (Ask::get(&format!("{transcript}?since=1&since=2")), 400),
         (Ask::get(&format!("/conversation/{sid}")), 400),
         (Ask::get("/conversation/CA"), 404),
-        (Ask::get(&format!("/conversation/{sid}/after/1764000000000")), 400),
-        (Ask::get(&format!("/conversation/{sid}/after/yesterday")), 404),
-        (Ask::get(&format!("/conversation/{sid}/after/-1")), 404),
+        (Ask::get(&after("1764000000000/1764000000900")), 400),
+        (Ask::get(&after("1764000000000")), 404),
+        (Ask::get(&after("yesterday/1764000000000")), 404),
+        (Ask::get(&after("1764000000000/-1")), 404),
+        // A moment that has not come yet.
+        (Ask::get(&after("1764000000000/18446744073709551615")), 404),
+        (Ask::get(&after("9000000000000/1764000000000")), 404),
         (Ask::post("/monitor", &[]), 405),
         (Ask::post("/", &[]), 405),
         (Ask::post(&transcript, &[]), 405),

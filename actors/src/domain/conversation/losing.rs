@@ -7,8 +7,8 @@ use super::{
     resuming::DOUBT,
 };
 use crate::domain::{
-    handoff::{CONNECTING, TOLD_LATE},
     playback::Cut,
+    record::losses::{CONNECTING, Failure, TOLD_LATE},
     time::{Millis, Timestamp},
     transcript::Reason,
 };
@@ -40,56 +40,73 @@ impl Conversation {
     pub(super) fn lose_session(
         &mut self,
         now: Timestamp,
-        at: Timestamp,
+        failure: Failure,
         effects: &mut Vec<Effect>,
     ) {
-        if !self.failed && self.is_known(at) && !self.is_of_last_line(now, at) {
-            // It is told once more, or behind another failure, when the next line is there.
+        let has_come_since = self.attached_at.is_some() && !self.failed;
+        if has_come_since && self.is_known(failure) {
+            // Told late, or once more: the line there is came behind it.
             return;
         }
-        if self.opening.is_on_a_line() {
-            effects.push(Effect::RefuseLine);
-        }
-        self.lose_voice(now, at, effects);
+        self.lose_voice(now, failure, effects);
     }
 
-    /// What no record could tell, or nobody has told this session: the one before the next line failed.
+    /// The next line is of a new session, and its address tells which one before it failed: what that had
+    /// not spoken is gone, where nobody has told this session.
     pub(super) fn learn_of_failure(
         &mut self,
         now: Timestamp,
-        at: Timestamp,
+        failure: Failure,
         effects: &mut Vec<Effect>,
     ) {
-        let is_news = self.rejoined_at < Some(at) && self.is_of_last_line(now, at);
         // The record has told. Who greets, the address alone says: not Twilio.
-        let is_unheeded =
-            self.inherits && (self.failed_at == Some(at) || self.opening == Opening::Fresh);
-        if is_news || is_unheeded {
-            self.lose_session(now, at, effects);
+        let is_told =
+            self.failed_at.is_some() && self.last_failure.is_some_and(|it| it.is(failure));
+        let is_unheeded = self.inherits && (is_told || self.opening == Opening::Fresh);
+        if !self.is_known(failure) || is_unheeded {
+            self.lose_voice(now, failure, effects);
+        }
+    }
+
+    /// The record tells of a failure: the next line may be of a new session, though its address is old, or
+    /// it may have been the last one.
+    pub(super) fn read_of_failure(
+        &mut self,
+        now: Timestamp,
+        failure: Failure,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.is_known(failure) && self.is_of_last_line(now, failure.at) {
+            self.lose_voice(now, failure, effects);
         }
     }
 
     /// Whether a session that failed then may have been that of the last line.
     fn is_of_last_line(&self, now: Timestamp, failed: Timestamp) -> bool {
-        // By whole seconds it may have failed just before its line came; what is told long after that, or
-        // is known, is of the session before it.
-        let is_rounded = now.since(failed) < TOLD_LATE && !self.is_known(failed);
+        // By whole seconds it may have failed just before its line came; what is told long after that is
+        // of the session before it.
+        let is_rounded = now.since(failed) < TOLD_LATE;
         let since = if is_rounded { failed + CONNECTING } else { failed };
         self.attached_at.is_none_or(|came| came <= since)
     }
 
-    /// Whether that is a failure that this session knows of, told once more: two engines that are asked at
-    /// once date it by their own clocks.
-    fn is_known(&self, failed: Timestamp) -> bool {
-        self.rejoined_at.is_some_and(|known| failed < known + CONNECTING)
+    /// Whether this session knows that that one failed, or a later one.
+    fn is_known(&self, failure: Failure) -> bool {
+        self.last_failure.is_some_and(|known| failure.ended <= known.ended)
     }
 
     /// What the caller has not heard of the words since they said something last is said again, on the next
     /// line.
-    fn lose_voice(&mut self, now: Timestamp, at: Timestamp, effects: &mut Vec<Effect>) {
-        (self.failed, self.rejoined_at) = (true, self.rejoined_at.max(Some(at)));
+    fn lose_voice(&mut self, now: Timestamp, failure: Failure, effects: &mut Vec<Effect>) {
+        if self.opening.is_on_a_line() {
+            effects.push(Effect::RefuseLine);
+        }
+        self.failed = true;
+        if !self.is_known(failure) {
+            self.last_failure = Some(failure);
+        }
         // The engine that was told may have a clock that is ahead.
-        let at = at.min(now);
+        let at = failure.at.min(now);
         self.moved = false;
         if self.inherits {
             // Nothing was said yet: it is the voice of a session before this one that fell silent, and

@@ -31,7 +31,7 @@ impl Conversation {
     pub(super) fn note_resume(&mut self, effects: &mut Vec<Effect>) {
         let inherited = self.opening == Opening::TakenOver && self.inherits && !self.moved;
         if std::mem::take(&mut self.failed) || inherited {
-            effects.push(Effect::Settle(Change::Resumed { after: self.rejoined_at }));
+            effects.push(Effect::Settle(Change::Resumed { after: self.last_failure }));
         }
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{
     escalation::{Step, Unreached},
     ids::TurnId,
-    record::{Change, NewCall},
+    record::{Change, Failure, NewCall},
     transcript::{Role, Turn},
 };
 
@@ -15,6 +15,11 @@ fn record() -> CallRecord {
     let mut record = CallRecord::ringing(new);
     record.transcript.put(Turn::new(TurnId(0), Role::Agent, "Hello.", Timestamp(0)));
     record
+}
+
+/// Twilio gave a session up at that moment.
+fn rejoined(at: Timestamp) -> Change {
+    Change::Rejoined { failure: Failure::new(at) }
 }
 
 fn seek_person() -> Next {
@@ -29,7 +34,7 @@ fn a_caller_whose_session_failed_is_connected_again_five_times_a_minute() {
     for second in 0..5 {
         let now = Timestamp(second * 1_000);
         assert_eq!(failed.next(Some(&record), now), Next::Rejoin { greet: false, failures: 0 });
-        record.apply(&Change::Rejoined, now);
+        record.apply(&rejoined(now), now);
     }
     let person = failed.next(Some(&record), Timestamp(59_000));
     assert_eq!(person, seek_person());
@@ -64,7 +69,7 @@ fn a_call_of_which_nothing_is_known_is_connected_again_until_five_sessions_faile
 fn a_caller_whose_sessions_keep_failing_is_sent_to_a_person_once() {
     let failed = SessionOver::Failed { lasted: Some(2_000), failures: 0 };
     let mut record = record();
-    (0..5).for_each(|at| record.apply(&Change::Rejoined, Timestamp(at)));
+    (0..5).for_each(|at| record.apply(&rejoined(Timestamp(at)), Timestamp(at)));
     let next = |record: &CallRecord| failed.next(Some(record), Timestamp(1_000));
     let Next::SeekPerson(wanted) = next(&record) else { panic!("no person is sought") };
     let id = record.next_escalation();
@@ -167,20 +172,4 @@ fn a_note_survives_the_trip_through_twilio_and_newer_engines() {
     for wrong in ["", "null", "[]", "{}", "bye", r#"{"kind":"escalate"}"#] {
         assert!(HandoffNote::parse(wrong).is_err(), "{wrong}");
     }
-}
-
-#[test]
-fn a_session_ended_when_twilio_says_so_unless_it_was_kept_from_telling() {
-    let (asked, lasted) = (Some(Timestamp(10_000)), Some(25_000));
-    let at = |told| failed_at(asked, lasted, Timestamp(told)).0;
-    assert_eq!(at(35_000), 35_000);
-    // `SessionDuration` is exact to a second, and a socket takes its time to open.
-    assert_eq!(at(36_299), 36_299);
-    // Twilio tries three times.
-    assert_eq!(at(36_300), 35_000);
-    assert_eq!(at(50_999), 35_000);
-    // Whatever such a figure means, it is not that.
-    assert_eq!(at(51_000), 51_000);
-    assert_eq!(failed_at(None, lasted, Timestamp(7)), Timestamp(7));
-    assert_eq!(failed_at(asked, None, Timestamp(7)), Timestamp(7));
 }

@@ -1,7 +1,67 @@
 //! Sessions of a call that were lost: when, and whether one has gone on since.
 
+use serde::{Deserialize, Serialize};
+
 use super::CallRecord;
 use crate::domain::time::{Millis, Timestamp};
+
+/// What Twilio takes to connect a session, ms, and the second that `SessionDuration` is exact to.
+pub const CONNECTING: Millis = 1_300;
+
+/// How late Twilio tells of the end of a session at most, ms: `tt` of the action URL, and connecting.
+pub(in crate::domain) const TOLD_LATE: Millis = 16_000;
+
+/// A session that Twilio gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When it was over as Twilio counts, by whole seconds: the same whoever is told and whenever, and
+    /// later for each later session of the call. It tells one failure from another, and no more.
+    pub ended: Timestamp,
+    /// When its voice fell silent, as near as is known to who was told.
+    pub at: Timestamp,
+}
+
+impl Failure {
+    /// A session failed that was asked for at a moment and lasted so long, of which Twilio told at
+    /// another. An engine or a balancer that was away may have kept it from telling: then the session
+    /// was shorter, by its `SessionDuration`, than until now. What was heard once more is better than
+    /// what nobody heard.
+    #[must_use]
+    pub fn told(asked: Option<Timestamp>, lasted: Option<Millis>, told: Timestamp) -> Self {
+        let Some((asked, lasted)) = asked.zip(lasted) else { return Self::new(told) };
+        let ended = asked + lasted;
+        match told.since(ended) {
+            ..CONNECTING => Self { ended, at: told },
+            CONNECTING..TOLD_LATE => Self::new(ended),
+            // Whatever such a figure means, it is not that.
+            TOLD_LATE.. => Self::new(told),
+        }
+    }
+
+    /// A session that failed at that moment by every account.
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        Self { ended: at, at }
+    }
+
+    /// Whether that is the same session.
+    #[must_use]
+    pub fn is(self, other: Self) -> bool {
+        self.ended == other.ended
+    }
+
+    /// The same, should somebody have said something on it until that moment.
+    #[must_use]
+    pub fn not_before(self, said: Option<Timestamp>) -> Self {
+        Self { at: self.at.max(said.unwrap_or_default()), ..self }
+    }
+
+    /// When the next session may be asked for, lest its end be taken for that of this one.
+    #[must_use]
+    pub fn next_since(self, now: Timestamp) -> Timestamp {
+        now.max(self.at + 1).max(self.ended + 1)
+    }
+}
 
 /// How often a call goes on after the loss of a session within [`RESUME_WINDOW`].
 pub(in crate::domain) const RESUMES_MAX: u32 = 5;
@@ -14,39 +74,44 @@ pub(super) const LOSSES_KEPT: usize = 8;
 
 impl CallRecord {
     /// Twilio gave up a session of the call at that moment.
-    pub(super) fn lose_session(&mut self, at: Timestamp) {
-        self.moved = None;
-        note(&mut self.rejoins, at);
+    pub(super) fn lose_session(&mut self, failure: Failure) {
+        // One that is told again, by another engine or because an answer was lost, is none more.
+        if !self.knows(failure) {
+            self.moved = None;
+            note(&mut self.failures, failure, |known| known.ended);
+        }
     }
 
-    /// When Twilio gave up the last session of the call, if none has gone on since.
+    /// Whether that session is known to have failed.
+    #[must_use]
+    pub fn knows(&self, failure: Failure) -> bool {
+        self.failures.iter().any(|known| known.is(failure))
+    }
+
+    /// When the voice of the last session fell silent that Twilio gave up, if none has gone on since.
     #[must_use]
     pub fn failed_at(&self) -> Option<Timestamp> {
-        self.rejoins.last().copied().filter(|at| self.resumed_after < Some(*at))
+        let last = self.failures.last().filter(|last| self.resumed_after < Some(last.ended))?;
+        Some(last.at)
     }
 
     /// Whether the call's sessions were lost so often of late that the next one will not hold either:
     /// the caller hears silence in between.
     #[must_use]
     pub fn keeps_failing(&self, now: Timestamp) -> bool {
-        let of_late = |losses: &[Timestamp]| {
-            losses.iter().filter(|&&at| now.since(at) < RESUME_WINDOW).count()
-        };
-        let (rejoins, resumes) = (of_late(&self.rejoins), of_late(&self.resumes));
+        let is_late = |at: Timestamp| now.since(at) < RESUME_WINDOW;
+        let failures = self.failures.iter().filter(|failure| is_late(failure.at)).count();
+        let resumes = self.resumes.iter().filter(|&&at| is_late(at)).count();
         // Of one that Twilio gave up the next session has gone on: that is no second loss.
-        rejoins.max(resumes.saturating_sub(rejoins)) >= RESUMES_MAX as usize
+        failures.max(resumes.saturating_sub(failures)) >= RESUMES_MAX as usize
     }
 }
 
-/// Remembers the loss of a session, in the order of time whenever it is told; one that is told again, as
-/// the same, counts once.
-pub(super) fn note(losses: &mut Vec<Timestamp>, at: Timestamp) {
-    if losses.contains(&at) {
-        return;
-    }
+/// Remembers the loss of a session, in the order of time whenever it is told.
+pub(super) fn note<T>(losses: &mut Vec<T>, loss: T, when: impl Fn(&T) -> Timestamp) {
     if losses.len() >= LOSSES_KEPT {
         losses.remove(0);
     }
-    let place = losses.partition_point(|known| *known < at);
-    losses.insert(place, at);
+    let place = losses.partition_point(|known| when(known) < when(&loss));
+    losses.insert(place, loss);
 }

@@ -58,6 +58,7 @@ fn sessions_that_are_lost_within_a_minute_are_counted_and_older_ones_forgotten()
         record.apply(&change, Timestamp(second * 1_000));
         record.keeps_failing(Timestamp(second * 1_000))
     };
+    let rejoined_in = |second: u64| rejoined(Timestamp(second * 1_000));
     for second in [1, 30, 31, 31, 32] {
         assert!(
             !lost(&mut record, Change::Resumed { after: None }, second),
@@ -68,20 +69,24 @@ fn sessions_that_are_lost_within_a_minute_are_counted_and_older_ones_forgotten()
     assert!(lost(&mut record, Change::Resumed { after: None }, 62));
     // Sessions that Twilio gave up, and those that have gone on.
     for second in 100..104 {
-        assert!(!lost(&mut record, Change::Rejoined, second));
+        assert!(!lost(&mut record, rejoined_in(second), second));
         assert!(!lost(&mut record, Change::Resumed { after: None }, second));
     }
-    assert!(lost(&mut record, Change::Rejoined, 104));
+    assert!(lost(&mut record, rejoined_in(104), 104));
     assert!(!record.keeps_failing(Timestamp(165_000)));
     for second in 200..220 {
-        lost(&mut record, Change::Rejoined, second);
+        lost(&mut record, rejoined_in(second), second);
     }
-    assert_eq!(record.rejoins.len(), losses::LOSSES_KEPT);
+    assert_eq!(record.failures.len(), losses::LOSSES_KEPT);
     // One that the store could not be told of at the time is no later than the others.
-    record.apply(&Change::Rejoined, Timestamp(219_000) + 500);
-    record.apply(&Change::Rejoined, Timestamp(218_500));
-    assert!(record.rejoins.is_sorted());
+    record.apply(&rejoined(Timestamp(219_000) + 500), Timestamp(219_000) + 500);
+    record.apply(&rejoined(Timestamp(218_500)), Timestamp(218_500));
+    assert!(record.failures.is_sorted_by_key(|failure| failure.ended));
     assert_eq!(record.failed_at(), Some(Timestamp(219_500)));
+}
+
+fn rejoined(at: Timestamp) -> Change {
+    Change::Rejoined { failure: Failure::new(at) }
 }
 
 fn escalated(record: &mut CallRecord, at: u64) -> EscalationId {
@@ -177,8 +182,40 @@ fn a_call_that_ends_leaves_no_escalation_that_goes_on() {
 #[test]
 fn a_reconnect_that_is_told_twice_counts_once() {
     let mut record = record(None);
-    for at in [5, 5, 6] {
-        record.apply(&Change::Rejoined, Timestamp(at));
+    let failure = |ended, at| Failure { ended: Timestamp(ended), at: Timestamp(at) };
+    // Two engines date one failure by their own clocks, and an older one may be told of last.
+    let told = [failure(5, 7), failure(5, 6), failure(8, 9), failure(5, 10), failure(4, 11)];
+    for failure in told {
+        record.apply(&Change::Rejoined { failure }, failure.at);
     }
-    assert_eq!(record.rejoins, [Timestamp(5), Timestamp(6)]);
+    let noted = [failure(4, 11), failure(5, 7), failure(8, 9)];
+    assert_eq!(record.failures, noted);
+    assert_eq!(record.failed_at(), Some(Timestamp(9)));
+    // Whoever has gone on behind it may know it by another moment.
+    record.apply(&Change::Resumed { after: Some(failure(8, 12)) }, Timestamp(13));
+    assert_eq!((record.failures.as_slice(), record.failed_at()), (noted.as_slice(), None));
+}
+
+#[test]
+fn a_session_ended_when_twilio_says_so_unless_it_was_kept_from_telling() {
+    let (asked, lasted) = (Some(Timestamp(10_000)), Some(25_000));
+    let failed = |told| {
+        let failure = Failure::told(asked, lasted, Timestamp(told));
+        (failure.ended.0, failure.at.0)
+    };
+    assert_eq!(failed(35_000), (35_000, 35_000));
+    // `SessionDuration` is exact to a second, and a socket takes its time to open.
+    assert_eq!(failed(36_299), (35_000, 36_299));
+    // Twilio tries three times.
+    assert_eq!(failed(36_300), (35_000, 35_000));
+    assert_eq!(failed(50_999), (35_000, 35_000));
+    // Whatever such a figure means, it is not that.
+    assert_eq!(failed(51_000), (51_000, 51_000));
+    for (asked, lasted) in [(None, lasted), (asked, None)] {
+        assert_eq!(Failure::told(asked, lasted, Timestamp(7)), Failure::new(Timestamp(7)));
+    }
+    // The session behind it cannot have ended before.
+    let failure = Failure { ended: Timestamp(9), at: Timestamp(7) }.not_before(Some(Timestamp(12)));
+    assert_eq!((failure.ended, failure.at), (Timestamp(9), Timestamp(12)));
+    assert_eq!([5, 40].map(|now| failure.next_since(Timestamp(now)).0), [13, 40]);
 }

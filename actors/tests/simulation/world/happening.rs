@@ -161,8 +161,8 @@ impl World<'_> {
         if self.is_over() {
             return Ok(());
         }
-        if let Some(at) = self.address {
-            self.give(Input::FailedBefore(at))?;
+        if let Some(failure) = self.address {
+            self.give(Input::FailedBefore(failure))?;
         }
         // One that takes the place of another is a break that callers may notice.
         self.unnoticed &= !self.line.is_up();
@@ -245,8 +245,9 @@ impl World<'_> {
             self.queue(wanted.id);
             return Ok(());
         }
-        (self.address, self.untold) = (Some(failed), true);
-        if here { self.give(Input::SessionFailed(failed)) } else { self.attach() }
+        let failure = self.line.fail(failed, self.now, &self.store.durable);
+        (self.address, self.untold) = (Some(failure), true);
+        if here { self.give(Input::SessionFailed(failure)) } else { self.attach() }
     }
 
     fn fence(&mut self) -> Verdict {

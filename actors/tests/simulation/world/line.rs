@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use switchhook_actors::domain::{
     conversation::Input,
     ids::TurnId,
+    record::{CONNECTING, CallRecord, Failure},
     relay::Info,
     time::{Millis, Timestamp},
 };
@@ -13,6 +14,9 @@ use super::super::{
     schedule::Setting,
     voice::{Broken, Voice},
 };
+
+/// What Twilio takes to connect a session, ms.
+const LATENCY: Millis = CONNECTING - 1_000;
 
 /// Words that wait for a line.
 #[derive(Debug)]
@@ -32,6 +36,9 @@ pub(super) struct Line {
     reports_all: bool,
     up: bool,
     ever_up: bool,
+    /// When the session was asked for, and when its first line came.
+    asked: Timestamp,
+    opened: Option<Timestamp>,
     /// When the caller was lost, and how far every turn was spoken then. `false`: Twilio may be back.
     lost: Option<(Timestamp, BTreeMap<TurnId, usize>, bool)>,
     foreign_at_loss: bool,
@@ -58,6 +65,8 @@ impl Line {
             reports_all: setting.reports_all,
             up: false,
             ever_up: false,
+            asked: now,
+            opened: None,
             lost: None,
             foreign_at_loss: false,
             unsent: VecDeque::new(),
@@ -93,6 +102,10 @@ impl Line {
     pub(super) fn attach(&mut self, now: Timestamp) -> (Millis, bool) {
         self.up = true;
         self.ever_up = true;
+        if self.opened.is_none() {
+            // Twilio connects at once when it is told to.
+            (self.opened, self.asked) = (Some(now), self.asked.max(now - LATENCY));
+        }
         let lost = self.lost.take();
         self.foreign_at_loss = false;
         let waited = lost.as_ref().map_or(0, |(at, ..)| now.since(*at));
@@ -111,6 +124,21 @@ impl Line {
         if clean {
             self.end_session();
         }
+    }
+
+    /// What an engine makes of a session that failed then when it is told of it now.
+    pub(super) fn fail(
+        &mut self,
+        failed: Timestamp,
+        now: Timestamp,
+        record: &CallRecord,
+    ) -> Failure {
+        let lasted = self.opened.take().map_or(0, |opened| failed.since(opened)) / 1_000 * 1_000;
+        let failure = Failure::told(Some(self.asked), Some(lasted), now);
+        let said = record.transcript.last_sign_of_life(failure.at, CONNECTING);
+        let failure = failure.not_before(said);
+        self.asked = failure.next_since(now);
+        failure
     }
 
     /// The queue of the voice is gone.
@@ -144,6 +172,7 @@ impl Line {
         self.voice.advance(now);
         if lost {
             self.end_session();
+            (self.asked, self.opened) = (self.asked.max(now), None);
         }
         self.voice.disown();
         (self.told_another, self.echoed) = (true, false);

@@ -1,7 +1,7 @@
 //! What tells of a session that failed: the record, the address of the next line, a webhook behind its time.
 
 use super::{
-    resuming::{BREAK, half_said},
+    resuming::{BREAK, half_said, rejoined},
     *,
 };
 
@@ -14,21 +14,21 @@ fn a_failure_that_no_record_tells_of_is_learned_from_the_next_address() {
     record.transcript = talk.machine.transcript().clone();
     let mut next = Talk::new(record.clone());
     next.now = failed + 1_000;
-    next.on(Input::FailedBefore(failed));
+    next.on(Input::FailedBefore(Failure::new(failed)));
     next.attach();
     let rest = "letters in a second. And then comes some more of it";
     assert_eq!(next.heard(), format!("{BREAK} {rest}"));
     assert!(!next.look().contains(&Effect::RefuseLine));
-    let resumed = Change::Resumed { after: Some(failed) };
+    let failure = Failure::new(failed);
+    let resumed = Change::Resumed { after: Some(failure) };
     assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
     record.apply(&resumed, next.now);
-    assert_eq!((record.rejoins.as_slice(), record.failed_at()), ([failed].as_slice(), None));
-    // Told again when Twilio connects the socket anew, it is no second failure; and one that this
-    // session has gone on since is not news to it.
+    assert_eq!((record.failures.as_slice(), record.failed_at()), ([failure].as_slice(), None));
+    // Told again when Twilio connects the socket anew, by whatever clock, it is no second failure.
     next.wait(2_000);
-    for at in [failed, failed + 1] {
+    for at in [failed, failed + 1, next.now] {
         next.on(Input::LineLost { clean: false });
-        next.on(Input::FailedBefore(at));
+        next.on(Input::FailedBefore(Failure { at, ..failure }));
         next.attach();
         assert_eq!(next.heard(), "");
     }
@@ -42,7 +42,7 @@ fn a_session_that_lives_learns_of_its_failure_from_the_next_address() {
     // Its line is still there, for all that is known here.
     talk.wait(1_000);
     talk.look();
-    talk.on(Input::FailedBefore(failed));
+    talk.on(Input::FailedBefore(Failure::new(failed)));
     assert_eq!(talk.heard(), " letters in a second. And then comes some more of it ");
     assert!(talk.effects.contains(&Effect::RefuseLine));
     let refused = talk.effects.len();
@@ -50,11 +50,11 @@ fn a_session_that_lives_learns_of_its_failure_from_the_next_address() {
     // Its voice goes on with that when Twilio connects to the same address again.
     talk.wait(5_000);
     talk.on(Input::LineLost { clean: false });
-    talk.on(Input::FailedBefore(failed));
+    talk.on(Input::FailedBefore(Failure::new(failed)));
     talk.attach();
     assert_eq!(talk.heard(), "");
     // Nor is one before it that is told when its line is there.
-    talk.on(Input::SessionFailed(failed - 3_000));
+    talk.on(Input::SessionFailed(Failure::new(failed - 3_000)));
     assert_eq!(talk.heard(), "");
     assert!(!talk.effects.iter().skip(refused).any(|effect| *effect == Effect::RefuseLine));
 }
@@ -63,16 +63,16 @@ fn a_session_that_lives_learns_of_its_failure_from_the_next_address() {
 fn who_greets_behind_a_failure_is_said_by_the_address_alone() {
     let mut record = record(Some("Hello, this is Owl."));
     let failed = Timestamp(5_000);
-    record.apply(&Change::Rejoined, failed);
+    record.apply(&rejoined(failed), failed);
     // An engine that has gone on since may have died before its first word.
     let mut resumed = record.clone();
-    resumed.apply(&Change::Resumed { after: Some(failed) }, failed + 500);
+    resumed.apply(&Change::Resumed { after: Some(Failure::new(failed)) }, failed + 500);
     for record in [record, resumed] {
         for (address, heard) in [(None, ""), (Some(failed), "Hello, this is Owl.")] {
             let mut next = Talk::new(record.clone());
             next.now = failed + 1_000;
             if let Some(at) = address {
-                next.on(Input::FailedBefore(at));
+                next.on(Input::FailedBefore(Failure::new(at)));
             }
             next.attach();
             assert_eq!(next.heard(), heard);
@@ -85,19 +85,74 @@ fn a_failure_that_two_engines_tell_costs_one_line() {
     let (mut talk, turn) = half_said();
     talk.done(turn);
     let failed = talk.now;
-    talk.on(Input::SessionFailed(failed));
+    talk.on(Input::SessionFailed(Failure::new(failed)));
     talk.wait(50);
     talk.attach();
     let told = talk.effects.len();
-    // The other dates it by the moment at which it was asked, and says so when the next line is there.
-    for input in [Input::SessionFailed(failed + 30), Input::FailedBefore(failed + 30)] {
-        talk.wait(10);
-        talk.on(input);
+    // The other dates it by the moment at which it was asked, and says so when the next line is there: it
+    // may have been asked behind that.
+    for at in [failed + 30, talk.now + 10] {
+        let failure = Failure { ended: failed, at };
+        for input in [Input::SessionFailed(failure), Input::FailedBefore(failure)] {
+            talk.wait(10);
+            talk.on(input);
+        }
     }
     let later = talk.effects.get(told..).unwrap_or_default();
     assert!(!later.contains(&Effect::RefuseLine) && !later.contains(&Effect::Silence));
     // One that fails as soon is a second one.
     talk.wait(400);
-    talk.on(Input::SessionFailed(talk.now));
+    talk.on(Input::SessionFailed(Failure::new(talk.now)));
     assert!(talk.effects.get(told..).unwrap_or_default().contains(&Effect::RefuseLine));
+}
+
+#[test]
+fn a_second_session_that_fails_at_once_is_heeded_though_it_is_told_of_late() {
+    for by_address in [false, true] {
+        let (mut talk, turn) = half_said();
+        talk.done(turn);
+        let first = Failure::new(talk.now);
+        talk.on(Input::SessionFailed(first));
+        talk.wait(400);
+        talk.on(Input::FailedBefore(first));
+        talk.attach();
+        talk.look();
+        talk.wait(500);
+        talk.on(Input::LineLost { clean: false });
+        // Twilio's third try tells: by whole seconds it had lasted not at all, and was asked for before
+        // its line came.
+        talk.wait(4_000);
+        let second = Failure::told(Some(first.at + 100), Some(0), talk.now);
+        assert_eq!(second, Failure::new(first.at + 100));
+        if by_address {
+            talk.on(Input::FailedBefore(second));
+        } else {
+            talk.on(Input::SessionFailed(second));
+        }
+        talk.attach();
+        assert_eq!(talk.heard(), " letters in a second. And then comes some more of it ");
+    }
+}
+
+#[test]
+fn a_failure_that_the_record_tells_of_is_of_the_last_line_or_of_one_before_it() {
+    for came_back in [false, true] {
+        let (mut talk, turn) = half_said();
+        talk.done(turn);
+        let failure = Failure::new(talk.now);
+        talk.on(Input::LineLost { clean: false });
+        talk.wait(1_400);
+        if came_back {
+            // Twilio connected the socket anew, and its voice has gone on since.
+            talk.attach();
+            talk.wait(16_000);
+            talk.on(Input::LineLost { clean: false });
+        }
+        talk.look();
+        talk.on(Input::FailureNoted(failure));
+        talk.attach();
+        let rest =
+            if came_back { "" } else { " letters in a second. And then comes some more of it " };
+        assert_eq!(talk.heard(), rest);
+    }
 }

@@ -124,7 +124,7 @@ fn what_the_voice_of_a_failed_session_had_not_spoken_is_said_on_the_next_line() 
     talk.on(Input::LineLost { clean: false });
     talk.wait(3_000);
     talk.look();
-    talk.on(Input::SessionFailed(talk.now));
+    talk.on(Input::SessionFailed(Failure::new(talk.now)));
     talk.attach();
     assert_eq!(talk.heard(), " in a second and then some more.");
     assert!(!talk.cycle_open);
@@ -149,7 +149,7 @@ fn what_the_voice_had_reached_counts_from_the_failure_and_not_from_when_the_loss
     talk.wait(600);
     talk.look();
     // Another engine was told.
-    talk.on(Input::SessionFailed(failed));
+    talk.on(Input::SessionFailed(Failure::new(failed)));
     talk.attach();
     assert_eq!(talk.heard(), " in a second and then some more.");
 }
@@ -159,7 +159,7 @@ fn an_answer_that_is_still_written_when_the_session_fails_is_said_whole() {
     let mut talk = Talk::greeted();
     let turn = talk.ask("Tell me all.");
     talk.tokens(turn, "One two ");
-    talk.on(Input::SessionFailed(talk.now));
+    talk.on(Input::SessionFailed(Failure::new(talk.now)));
     talk.tokens(turn, "three.");
     talk.attach();
     talk.done(turn);

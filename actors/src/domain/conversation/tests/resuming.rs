@@ -5,13 +5,18 @@ use crate::domain::{escalation::ReasonCode, transcript::Played};
 
 pub(super) const BREAK: &str = "Sorry, I lost you. Go on.";
 
+/// Twilio gave a session up at that moment.
+pub(super) fn rejoined(at: Timestamp) -> Change {
+    Change::Rejoined { failure: Failure::new(at) }
+}
+
 /// An engine goes on with what the store has of that call; `failed`: Twilio gave up the session then.
 fn go_on(talk: &Talk, failed: Option<Timestamp>) -> Talk {
     let mut record = record(Some("Hello, this is Owl."));
     record.transcript = talk.machine.transcript().clone();
     record.epoch = Epoch(2);
     if let Some(at) = failed {
-        record.apply(&Change::Rejoined, at);
+        record.apply(&rejoined(at), at);
     }
     let mut next = Talk::new(record);
     next.now = talk.now + 1_000;
@@ -173,7 +178,7 @@ fn a_socket_that_twilio_gives_up_after_all_leaves_what_its_voice_had_not_spoken_
         }
         // The voice has spoken for two seconds when the socket is given up.
         let mut next = go_on(&talk, None);
-        next.on(Input::SessionFailed(next.now));
+        next.on(Input::SessionFailed(Failure::new(next.now)));
         next.attach();
         let rest = " second. And then comes some more of it";
         assert_eq!(next.heard().trim_end(), format!("{BREAK}{rest}{BREAK}"), "{whole}");
@@ -207,7 +212,7 @@ fn a_socket_on_a_second_engine_that_twilio_gives_up_leaves_what_its_voice_had_no
 fn how_far_a_new_voice_is_with_the_rest_of_an_answer_is_stored_for_the_next_engine() {
     let (mut talk, turn) = half_said();
     talk.done(turn);
-    talk.on(Input::SessionFailed(talk.now));
+    talk.on(Input::SessionFailed(Failure::new(talk.now)));
     talk.wait(1_000);
     talk.attach();
     let played = talk.agent(turn).played.expect("it is still being spoken");
@@ -262,14 +267,14 @@ fn a_session_that_went_on_since_twilio_gave_one_up_has_a_voice_of_its_own() {
     talk.done(turn);
     let mut record = record(Some("Hello, this is Owl."));
     record.transcript = talk.machine.transcript().clone();
-    record.apply(&Change::Rejoined, talk.now);
+    record.apply(&rejoined(talk.now), talk.now);
     assert_eq!(record.failed_at(), Some(talk.now));
     let mut next = Talk::new(record.clone());
     next.now = talk.now + 100;
     next.attach();
     let rest = "letters in a second. And then comes some more of it";
     assert_eq!(next.heard(), format!("{BREAK} {rest}"));
-    let resumed = Change::Resumed { after: Some(talk.now) };
+    let resumed = Change::Resumed { after: Some(Failure::new(talk.now)) };
     assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
     // One that was claimed before Twilio gave its session up has not gone on after that.
     record.apply(&Change::Resumed { after: None }, next.now);
@@ -294,7 +299,7 @@ fn old_news_of_the_voice_on_the_next_line_do_not_say_what_the_new_voice_has_spok
         // Twilio says again what it said on the lost line, and gives the session up all the same.
         next.on(Input::Relay(Inbound::Info(news.clone())));
         next.look();
-        next.on(Input::SessionFailed(next.now));
+        next.on(Input::SessionFailed(Failure::new(next.now)));
         next.attach();
         let spoken = next.heard();
         assert!(spoken.contains("comes some more of it"), "{news:?}: {spoken:?}");
@@ -311,7 +316,7 @@ fn a_session_that_is_given_up_before_it_has_said_a_word_takes_the_voice_before_i
     let mut next = Talk::new(record);
     next.now = talk.now;
     next.on(Input::Attached);
-    next.on(Input::SessionFailed(next.now));
+    next.on(Input::SessionFailed(Failure::new(next.now)));
     next.attach();
     let rest = "letters in a second. And then comes some more of it";
     assert_eq!(next.heard(), format!("{BREAK} {rest}"));

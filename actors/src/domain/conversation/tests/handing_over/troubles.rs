@@ -154,7 +154,7 @@ fn an_end_that_a_failed_session_lost_is_repeated_on_the_next_line() {
     talk.wants_a_person();
     talk.wait(5_000);
     assert_eq!(talk.ends().len(), 1);
-    talk.on(Input::SessionFailed(talk.now));
+    talk.on(Input::SessionFailed(Failure::new(talk.now)));
     talk.wait(300);
     talk.attach();
     assert_eq!(talk.ends().len(), 2);
