@@ -32,14 +32,14 @@ pub struct Playback {
     utterances: VecDeque<Utterance>,
     /// When all that was sent will have been spoken.
     busy_until: Timestamp,
-    /// The voice stopped at this moment with so many characters unspoken by our count, and those
-    /// said since. Kept since an interrupt may explain the stop only afterwards.
+    /// The voice stopped at this moment with so many characters unspoken by our count, and those said
+    /// since: an interrupt may explain the stop only afterwards.
     stopped: Option<(Timestamp, u64)>,
     /// What the loss of the line found.
     paused: Option<Pause>,
     /// What was reported as played last: Twilio may say it again.
     reported: String,
-    /// Reports of what was played may have been lost with the line: a few letters prove nothing.
+    /// Reports of what was played may have been lost, as with a line: a few letters prove nothing.
     out_of_step: bool,
 }
 
@@ -64,8 +64,7 @@ struct Utterance {
     heard: usize,
     /// Spoken in a turn and no part of it, such as a filler.
     aside: bool,
-    /// Bytes of it that by the clock had been spoken before the next words came: a voice that starts
-    /// again does not start with them.
+    /// Bytes of it that by the clock had been spoken before the next words came, and are not again.
     past: usize,
 }
 
@@ -138,10 +137,10 @@ impl Playback {
         }
     }
 
-    /// The line is lost: what was not spoken by that moment waits, and what is said from then on. It may
-    /// turn out that it was lost earlier than it seemed.
+    /// The line is lost, maybe earlier than it seemed: what was not spoken by that moment waits, and what is
+    /// said from then on.
     pub fn pause(&mut self, at: Timestamp) {
-        self.out_of_step = true;
+        self.lose_step();
         let Some(pause) = &mut self.paused else {
             let (unspoken, busy_until) = (self.unspoken(at), self.busy_until);
             self.paused = Some(Pause { unspoken, since: 0, busy_until });
@@ -221,8 +220,8 @@ impl Playback {
         self.busy_until
     }
 
-    /// When all of it has been spoken and no interrupt can still say otherwise: the voice that stops
-    /// before its time by our count may have been stopped by the caller.
+    /// When all of it has been spoken and no interrupt can still say otherwise: a voice that stops before
+    /// its time may have been stopped by the caller.
     #[must_use]
     pub fn surely_ends_at(&self) -> Timestamp {
         let doubtful = self.stopped.filter(|(_, unspoken)| *unspoken > 0);
@@ -242,6 +241,11 @@ impl Playback {
             self.utterances.iter_mut().for_each(|utterance| utterance.heard = utterance.text.len());
             self.busy_until = now;
         }
+    }
+
+    /// Words that have been spoken may not have been told of.
+    pub fn lose_step(&mut self) {
+        self.out_of_step = true;
     }
 
     /// These words have been spoken (`tokensPlayed`). Repeated and unknown words prove nothing, and

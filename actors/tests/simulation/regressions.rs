@@ -6,7 +6,7 @@ use switchhook_actors::domain::answer::{FailureKind, Finish};
 
 use super::{
     machine::Cast,
-    schedule::{Farewell, Greeting, Noise, Report, Schedule, Setting, Step},
+    schedule::{Farewell, Greeting, Noise, Report, Return, Schedule, Setting, Step},
     search::verdict,
 };
 
@@ -273,4 +273,15 @@ fn an_answer_that_is_gone_on_with_in_an_open_cycle_gets_no_filler() {
     steps.extend([Step::Attach, Step::Wait(500), Step::SessionFailed, Step::Attach]);
     steps.push(Step::Interrupt { report: Report::Normalised, timed: false, lag: 0 });
     keeps(Setting { farewell: Farewell::Patience, ..Setting::default() }, steps);
+}
+
+#[test]
+fn a_last_letter_proves_nothing_where_the_first_report_came_with_the_line() {
+    let setting = Setting { info: true, played: 7, max_call: 15_000, ..Setting::default() };
+    let operator = Step::Prompt { words: "Operator!".to_owned(), last: true };
+    let back = [Step::Return(Return::Failed), Step::Attach, Step::Setup { foreign: false }];
+    let mut steps = vec![Step::Attach, operator, Step::Wait(19_000)];
+    steps.extend(back);
+    steps.push(Step::Wait(6_000));
+    keeps(setting, steps);
 }

@@ -233,7 +233,8 @@ impl Conversation {
         let of_the_past =
             matches!(message, Inbound::Info(Info::AgentSpeaking(false) | Info::TokensPlayed(_)));
         if of_the_past && self.replays.is_in_first_go(now) {
-            // What the voice had reached is known better by the clock.
+            // What the voice had reached is known better by the clock. It may have been news, though.
+            self.playback.lose_step();
             effects.push(Effect::Observe(Observation::Ignored("replay")));
             if self.opening.deadline().is_some() {
                 self.open(now, effects);
