@@ -248,8 +248,8 @@ pub struct Conversation {
     replays: Replays,
     /// Nothing was said or done yet about what a session before this one left.
     inherits: bool,
-    /// When Twilio gave up the session before this one: its voice fell silent then.
-    failed_at: Option<Timestamp>,
+    /// The sessions before this one that Twilio gave up, and none has gone on after: a voice fell silent.
+    unresumed: Vec<Failure>,
     /// The last that it gave up, as far as is known: this one, or another before it.
     last_failure: Option<Failure>,
     /// It has given up this one, and no line came since.
@@ -282,7 +282,7 @@ impl Conversation {
             moved: record.was_moved(),
             replays: Replays::of(&record.transcript),
             inherits: true,
-            failed_at: record.failed_at(),
+            unresumed: record.unresumed().copied().collect(),
             last_failure: record.failures.last().copied(),
             failed: false,
             keeps_failing: resuming::keeps_failing(&record),

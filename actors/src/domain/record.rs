@@ -2,7 +2,7 @@
 
 pub(super) mod losses;
 
-pub use losses::{CONNECTING, Failure};
+pub use losses::Failure;
 use serde::{Deserialize, Serialize};
 
 use super::{

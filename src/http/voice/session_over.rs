@@ -9,7 +9,7 @@ use switchhook_actors::{
     domain::{
         handoff::{Next, SessionOver, Wanted},
         ids::CallSid,
-        record::{CONNECTING, CallRecord, Change, Failure, NewCall, Status},
+        record::{CallRecord, Change, Failure, NewCall, Status},
         time::Timestamp,
     },
     escalation_manager::{
@@ -56,7 +56,10 @@ pub(in crate::http) async fn handoff(
 ) -> Result<HttpResponse, HttpError> {
     let end = SessionEnd::read(&signed.form).map_err(bad)?;
     let field = |name| signed.form.get(name).unwrap_or_default();
-    let part = format!("{}:{}", field("SessionId"), field("SessionStatus"));
+    // A socket that Twilio connects anew may fail again under the same names.
+    let since = row.since.unwrap_or_default();
+    let [session, status, lasted] = ["SessionId", "SessionStatus", "SessionDuration"].map(field);
+    let part = format!("{session}:{status}:{since}:{lasted}");
     let key = reply_key("handoff", &signed, end.sid, &part);
     let [caller, called] = ["From", "To"].map(|name| Phone::new(field(name)).as_str().to_owned());
     let call = NewCall { sid: end.sid, caller, called, greeting: None, at: clock::now() };
@@ -140,8 +143,7 @@ async fn note_later(web: web::Data<Web>, sid: CallSid, failure: Failure) {
 fn failure(end: &SessionEnd, row: Row, record: Option<&CallRecord>) -> Failure {
     let lasted = end.session_duration.map(|lasted| lasted.as_millis() as u64);
     let failure = Failure::told(row.since.map(Timestamp), lasted, clock::now());
-    let said = |record: &CallRecord| record.transcript.last_sign_of_life(failure.at, CONNECTING);
-    failure.not_before(record.and_then(said))
+    record.map_or(failure, |record| failure.by(record))
 }
 
 /// A new session behind one that failed. `greet`: the caller has heard no greeting yet;

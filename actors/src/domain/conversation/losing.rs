@@ -60,8 +60,7 @@ impl Conversation {
         effects: &mut Vec<Effect>,
     ) {
         // The record has told. Who greets, the address alone says: not Twilio.
-        let is_told =
-            self.failed_at.is_some() && self.last_failure.is_some_and(|it| it.is(failure));
+        let is_told = self.unresumed.last().is_some_and(|last| last.is(failure));
         let is_unheeded = self.inherits && (is_told || self.opening == Opening::Fresh);
         if !self.is_known(failure) || is_unheeded {
             self.lose_voice(now, failure, effects);
@@ -113,7 +112,8 @@ impl Conversation {
             // it lived when it said something last.
             let said = self.transcript.last_sign_of_life(at, CONNECTING);
             let said = said.filter(|said| said.since(at) < CONNECTING);
-            self.failed_at = Some(at.max(said.unwrap_or_default()));
+            self.unresumed.retain(|known| !known.is(failure));
+            self.unresumed.push(Failure { at, ..failure }.not_before(said));
         }
         // The loss of a line may be noticed long after its session has failed.
         let noticed = self.line_lost.map(|(lost, _)| lost).filter(|lost| *lost <= at);

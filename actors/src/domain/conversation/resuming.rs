@@ -141,7 +141,9 @@ impl Conversation {
 
     /// What the caller heard of a turn, or will when our words begin.
     fn heard_of(&self, now: Timestamp, turn: &Turn) -> String {
-        let failed = self.failed_at.filter(|at| *at >= turn.at);
+        // Where several failed one after another, the first took the voice along.
+        let since = self.unresumed.iter().map(|failure| failure.at).filter(|at| *at >= turn.at);
+        let failed = since.min();
         let stopped = turn.played.is_some_and(|played| played.at.is_none());
         let at = match failed {
             _ if stopped => place(&turn.text, turn.spoken_by(now)),

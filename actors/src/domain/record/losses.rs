@@ -6,7 +6,7 @@ use super::CallRecord;
 use crate::domain::time::{Millis, Timestamp};
 
 /// What Twilio takes to connect a session, ms, and the second that `SessionDuration` is exact to.
-pub const CONNECTING: Millis = 1_300;
+pub(in crate::domain) const CONNECTING: Millis = 1_300;
 
 /// How late Twilio tells of the end of a session at most, ms: `tt` of the action URL, and connecting.
 pub(in crate::domain) const TOLD_LATE: Millis = 16_000;
@@ -56,6 +56,18 @@ impl Failure {
         Self { at: self.at.max(said.unwrap_or_default()), ..self }
     }
 
+    /// The same by what a record knows: a session that somebody has spoken on since lived longer than
+    /// its `SessionDuration`, which then counts from no beginning of ours.
+    #[must_use]
+    pub fn by(self, record: &CallRecord) -> Self {
+        let Some(said) = record.transcript.last_sign_of_life(self.at, CONNECTING) else {
+            return self;
+        };
+        let is_disproved = self.ended + CONNECTING < said && !record.knows(self);
+        let ended = if is_disproved { said } else { self.ended };
+        Self { ended, ..self.not_before(Some(said)) }
+    }
+
     /// When the next session may be asked for, lest its end be taken for that of this one.
     #[must_use]
     pub fn next_since(self, now: Timestamp) -> Timestamp {
@@ -88,11 +100,9 @@ impl CallRecord {
         self.failures.iter().any(|known| known.is(failure))
     }
 
-    /// When the voice of the last session fell silent that Twilio gave up, if none has gone on since.
-    #[must_use]
-    pub fn failed_at(&self) -> Option<Timestamp> {
-        let last = self.failures.last().filter(|last| self.resumed_after < Some(last.ended))?;
-        Some(last.at)
+    /// The sessions that Twilio gave up and none has gone on after, oldest first.
+    pub fn unresumed(&self) -> impl Iterator<Item = &Failure> {
+        self.failures.iter().filter(|failure| self.resumed_after < Some(failure.ended))
     }
 
     /// Whether the call's sessions were lost so often of late that the next one will not hold either:

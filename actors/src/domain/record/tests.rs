@@ -82,7 +82,7 @@ fn sessions_that_are_lost_within_a_minute_are_counted_and_older_ones_forgotten()
     record.apply(&rejoined(Timestamp(219_000) + 500), Timestamp(219_000) + 500);
     record.apply(&rejoined(Timestamp(218_500)), Timestamp(218_500));
     assert!(record.failures.is_sorted_by_key(|failure| failure.ended));
-    assert_eq!(record.failed_at(), Some(Timestamp(219_500)));
+    assert_eq!(record.unresumed().last().map(|last| last.at), Some(Timestamp(219_500)));
 }
 
 fn rejoined(at: Timestamp) -> Change {
@@ -190,10 +190,13 @@ fn a_reconnect_that_is_told_twice_counts_once() {
     }
     let noted = [failure(4, 11), failure(5, 7), failure(8, 9)];
     assert_eq!(record.failures, noted);
-    assert_eq!(record.failed_at(), Some(Timestamp(9)));
+    assert_eq!(record.unresumed().last().map(|last| last.at), Some(Timestamp(9)));
     // Whoever has gone on behind it may know it by another moment.
     record.apply(&Change::Resumed { after: Some(failure(8, 12)) }, Timestamp(13));
-    assert_eq!((record.failures.as_slice(), record.failed_at()), (noted.as_slice(), None));
+    assert_eq!(
+        (record.failures.as_slice(), record.unresumed().last().map(|last| last.at)),
+        (noted.as_slice(), None)
+    );
 }
 
 #[test]
@@ -218,4 +221,21 @@ fn a_session_ended_when_twilio_says_so_unless_it_was_kept_from_telling() {
     let failure = Failure { ended: Timestamp(9), at: Timestamp(7) }.not_before(Some(Timestamp(12)));
     assert_eq!((failure.ended, failure.at), (Timestamp(9), Timestamp(12)));
     assert_eq!([5, 40].map(|now| failure.next_since(Timestamp(now)).0), [13, 40]);
+}
+
+#[test]
+fn a_session_that_somebody_has_spoken_on_since_was_longer_than_twilio_counts() {
+    let mut record = record(None);
+    let first = Failure { ended: Timestamp(10_000), at: Timestamp(10_200) };
+    record.apply(&Change::Rejoined { failure: first }, first.at);
+    // Its socket came again, and Twilio counts from there.
+    record.transcript.put(Turn::new(TurnId(2), Role::Customer, "And?", Timestamp(12_000)));
+    let told = |ended, now| Failure { ended: Timestamp(ended), at: Timestamp(now) }.by(&record);
+    assert_eq!(told(5_000, 5_000), Failure::new(Timestamp(12_000)));
+    // That it failed at first is told once more.
+    let again = Failure { at: Timestamp(12_000), ..first };
+    assert_eq!(told(10_000, 10_000), again);
+    // Twilio has told at once.
+    let at_once = Failure { ended: Timestamp(12_000), at: Timestamp(12_900) };
+    assert_eq!(told(12_000, 12_900), at_once);
 }

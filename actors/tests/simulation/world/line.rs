@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use switchhook_actors::domain::{
     conversation::Input,
     ids::TurnId,
-    record::{CONNECTING, CallRecord, Failure},
+    record::{CallRecord, Failure},
     relay::Info,
     time::{Millis, Timestamp},
 };
@@ -16,7 +16,7 @@ use super::super::{
 };
 
 /// What Twilio takes to connect a session, ms.
-const LATENCY: Millis = CONNECTING - 1_000;
+const LATENCY: Millis = 300;
 
 /// Words that wait for a line.
 #[derive(Debug)]
@@ -134,9 +134,7 @@ impl Line {
         record: &CallRecord,
     ) -> Failure {
         let lasted = self.opened.take().map_or(0, |opened| failed.since(opened)) / 1_000 * 1_000;
-        let failure = Failure::told(Some(self.asked), Some(lasted), now);
-        let said = record.transcript.last_sign_of_life(failure.at, CONNECTING);
-        let failure = failure.not_before(said);
+        let failure = Failure::told(Some(self.asked), Some(lasted), now).by(record);
         self.asked = failure.next_since(now);
         failure
     }

@@ -23,7 +23,10 @@ fn a_failure_that_no_record_tells_of_is_learned_from_the_next_address() {
     let resumed = Change::Resumed { after: Some(failure) };
     assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
     record.apply(&resumed, next.now);
-    assert_eq!((record.failures.as_slice(), record.failed_at()), ([failure].as_slice(), None));
+    assert_eq!(
+        (record.failures.as_slice(), record.unresumed().last().map(|last| last.at)),
+        ([failure].as_slice(), None)
+    );
     // Told again when Twilio connects the socket anew, by whatever clock, it is no second failure.
     next.wait(2_000);
     for at in [failed, failed + 1, next.now] {
@@ -154,5 +157,26 @@ fn a_failure_that_the_record_tells_of_is_of_the_last_line_or_of_one_before_it() 
         let rest =
             if came_back { "" } else { " letters in a second. And then comes some more of it " };
         assert_eq!(talk.heard(), rest);
+    }
+}
+
+#[test]
+fn of_sessions_that_failed_one_after_another_the_first_took_the_voice_along() {
+    for by_address in [false, true] {
+        let (mut talk, turn) = half_said();
+        talk.done(turn);
+        let mut record = record(Some("Hello, this is Owl."));
+        record.transcript = talk.machine.transcript().clone();
+        let [first, second] = [talk.now, talk.now + 3_000];
+        record.apply(&rejoined(first), first);
+        if !by_address {
+            record.apply(&rejoined(second), second);
+        }
+        let mut next = Talk::new(record);
+        next.now = second + 500;
+        next.on(Input::FailedBefore(Failure::new(second)));
+        next.attach();
+        let rest = "letters in a second. And then comes some more of it";
+        assert_eq!(next.heard(), format!("{BREAK} {rest}"));
     }
 }

@@ -268,7 +268,7 @@ fn a_session_that_went_on_since_twilio_gave_one_up_has_a_voice_of_its_own() {
     let mut record = record(Some("Hello, this is Owl."));
     record.transcript = talk.machine.transcript().clone();
     record.apply(&rejoined(talk.now), talk.now);
-    assert_eq!(record.failed_at(), Some(talk.now));
+    assert_eq!(record.unresumed().last().map(|last| last.at), Some(talk.now));
     let mut next = Talk::new(record.clone());
     next.now = talk.now + 100;
     next.attach();
@@ -278,10 +278,10 @@ fn a_session_that_went_on_since_twilio_gave_one_up_has_a_voice_of_its_own() {
     assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
     // One that was claimed before Twilio gave its session up has not gone on after that.
     record.apply(&Change::Resumed { after: None }, next.now);
-    assert_eq!(record.failed_at(), Some(talk.now));
+    assert_eq!(record.unresumed().last().map(|last| last.at), Some(talk.now));
     record.apply(&resumed, next.now);
     record.transcript = next.machine.transcript().clone();
-    assert_eq!(record.failed_at(), None);
+    assert_eq!(record.unresumed().last().map(|last| last.at), None);
     // Twilio connects its socket anew: the voice goes on.
     let mut last = Talk::new(record);
     last.now = next.now + 1_000;
