@@ -285,3 +285,14 @@ fn a_last_letter_proves_nothing_where_the_first_report_came_with_the_line() {
     steps.push(Step::Wait(6_000));
     keeps(setting, steps);
 }
+
+#[test]
+fn an_answer_behind_what_was_owed_is_awaited_in_the_record_too() {
+    let taken_over = [Step::Wait(1), Step::TakeOver { lost: true }, Step::Attach];
+    let mut steps = vec![Step::Attach, prompt(), token("i")];
+    steps.extend(taken_over.clone());
+    steps.push(Step::Setup { foreign: false });
+    steps.extend(taken_over);
+    steps.push(Step::SessionFailed);
+    keeps(Setting { farewell: Farewell::Closed, ..Setting::default() }, steps);
+}

@@ -79,13 +79,23 @@ impl Conversation {
     pub(super) fn ask_for_rest(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.turn = self.turn.next();
         let phrase = self.persona.resume.clone();
-        self.playback.speak(now, self.turn, &phrase);
-        let mut begun = Turn::new(self.turn, Role::Agent, phrase.clone(), now);
-        begun.played = self.played(now, self.turn, &phrase);
-        begun.open = true;
-        self.record(begun, effects);
-        effects.push(Effect::Say { turn: self.turn, text: phrase, last: true });
+        self.say_of_break(now, phrase, true, effects);
         self.ask(now, true, effects);
+    }
+
+    /// A word about the break, and what was owed; `awaited`: an answer is given behind it, in its turn.
+    fn say_of_break(
+        &mut self,
+        now: Timestamp,
+        phrase: String,
+        awaited: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.playback.speak(now, self.turn, &phrase);
+        let mut turn = Turn::new(self.turn, Role::Agent, phrase.clone(), now);
+        (turn.open, turn.played) = (awaited, self.played(now, self.turn, &phrase));
+        self.record(turn, effects);
+        effects.push(Effect::Say { turn: self.turn, text: phrase, last: true });
     }
 
     /// Says what the caller has not heard of an answer that is whole. False when a word about the
@@ -163,6 +173,9 @@ impl Conversation {
             return false;
         }
         let mut phrase = self.persona.resume.clone();
+        let last = self.transcript.turns().last().cloned();
+        let unbegun = |turn: &Turn| turn.open && !has_word(&self.heard_of(now, turn));
+        let awaited = last.is_some_and(|last| unbegun(&last));
         self.turn = self.turn.next();
         for (turn, rest) in owed {
             phrase.push(' ');
@@ -170,7 +183,7 @@ impl Conversation {
             let heard = self.heard_of(now, &turn);
             self.cut_short(now, &turn, heard, effects);
         }
-        self.say_phrase(now, phrase, None, effects);
+        self.say_of_break(now, phrase, awaited, effects);
         true
     }
 
