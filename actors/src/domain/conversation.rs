@@ -24,6 +24,7 @@ use self::{
     answering::Answer,
     closing::{Closing, Exit},
     escalating::Escalating,
+    losing::Losses,
     opening::Opening,
     quiet::Quiet,
     replaying::Replays,
@@ -232,7 +233,7 @@ pub struct Conversation {
     identified: bool,
     /// When the last line came.
     attached_at: Option<Timestamp>,
-    /// When the line was lost, and whether in good order.
+    /// When it was lost, and whether in good order.
     line_lost: Option<(Timestamp, bool)>,
     /// When it was noticed last that the engine had stood still.
     stood_still: Option<Timestamp>,
@@ -248,12 +249,8 @@ pub struct Conversation {
     replays: Replays,
     /// Nothing was said or done yet about what a session before this one left.
     inherits: bool,
-    /// The sessions before this one that Twilio gave up, and none has gone on after: a voice fell silent.
-    unresumed: Vec<Failure>,
-    /// The last that it gave up, as far as is known: this one, or another before it.
-    last_failure: Option<Failure>,
-    /// It has given up this one, and no line came since.
-    failed: bool,
+    /// What is known of sessions that Twilio gave up.
+    losses: Losses,
     /// The sessions of the call keep being lost, and nobody was sought for that yet.
     keeps_failing: bool,
     /// What came out of the markers: reused for every token.
@@ -282,9 +279,7 @@ impl Conversation {
             moved: record.was_moved(),
             replays: Replays::of(&record.transcript),
             inherits: true,
-            unresumed: record.unresumed().copied().collect(),
-            last_failure: record.failures.last().copied(),
-            failed: false,
+            losses: Losses::of(&record),
             keeps_failing: resuming::keeps_failing(&record),
             greeting: record.greeting,
             identified: !record.caller.is_empty(),

@@ -92,6 +92,10 @@ pub struct CallRecord {
     /// fell silent then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_after: Option<Timestamp>,
+    /// The end of the last failed session that the address of a line told of on which one has gone on: a
+    /// line with an older address may be of a session that has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addressed: Option<Timestamp>,
     /// The last exchange that the agent had spoken in when another engine let the caller go, for as
     /// long as nothing else is known of it: who was moved has noticed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,6 +134,7 @@ impl CallRecord {
             failures: Vec::new(),
             resumes: Vec::new(),
             resumed_after: None,
+            addressed: None,
             moved: None,
             transcript: Transcript::default(),
             late: Vec::new(),
@@ -164,7 +169,8 @@ impl CallRecord {
             Change::Escalation { id, step } => self.step(*id, step, at),
             Change::Moved { after } => self.moved = Some(*after),
             Change::Rejoined { failure } => self.lose_session(*failure),
-            Change::Resumed { after } => {
+            Change::Resumed { after, addressed } => {
+                self.addressed = self.addressed.max(*addressed);
                 if !self.resumes.contains(&at) {
                     losses::note(&mut self.resumes, at, |known| *known);
                 }
@@ -313,6 +319,8 @@ pub enum Change {
     Resumed {
         /// The last failure that it knew of: noted with it, where the store was away at the time.
         after: Option<Failure>,
+        /// The end of the last one that the address of its lines told of.
+        addressed: Option<Timestamp>,
     },
     /// The call is over.
     Ended {

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::domain::{
     playback::Cut,
-    record::losses::{CONNECTING, Failure, TOLD_LATE},
+    record::{
+        CallRecord,
+        losses::{CONNECTING, Failure, TOLD_LATE},
+    },
     time::{Millis, Timestamp},
     transcript::Reason,
 };
@@ -16,6 +19,31 @@ use crate::domain::{
 /// A line that broke is noticed a moment after its voice fell silent, ms: the word at whose very end that
 /// was may not have been heard.
 const NOTICING: Millis = 50;
+
+/// What a session knows of those that Twilio gave up.
+#[derive(Debug)]
+pub(super) struct Losses {
+    /// Before this one, without another that has gone on since: a voice fell silent.
+    pub(super) unresumed: Vec<Failure>,
+    /// The last of all: this one, or another before it.
+    pub(super) last: Option<Failure>,
+    /// The end of the last one that the address of a line told of, here or where the call was before: a line
+    /// with an older address may be of a session that is known to have failed.
+    pub(super) addressed: Option<Timestamp>,
+    /// It is this one, and no line came since.
+    pub(super) failed: bool,
+}
+
+impl Losses {
+    pub(super) fn of(record: &CallRecord) -> Self {
+        Self {
+            unresumed: record.unresumed().copied().collect(),
+            last: record.failures.last().copied(),
+            addressed: record.addressed,
+            failed: false,
+        }
+    }
+}
 
 impl Conversation {
     /// A line that Twilio closed in good order has nobody at its other end: the caller hung up. One
@@ -43,7 +71,7 @@ impl Conversation {
         failure: Failure,
         effects: &mut Vec<Effect>,
     ) {
-        let has_come_since = self.attached_at.is_some() && !self.failed;
+        let has_come_since = self.attached_at.is_some() && !self.losses.failed;
         if has_come_since && self.is_known(failure) {
             // Told late, or once more: the line there is came behind it.
             return;
@@ -59,9 +87,15 @@ impl Conversation {
         failure: Failure,
         effects: &mut Vec<Effect>,
     ) {
-        // The record has told. Who greets, the address alone says: not Twilio.
-        let is_told = self.unresumed.last().is_some_and(|last| last.is(failure));
-        let is_unheeded = self.inherits && (is_told || self.opening == Opening::Fresh);
+        let is_first = self.losses.addressed < Some(failure.ended);
+        self.losses.addressed = self.losses.addressed.max(Some(failure.ended));
+        let is_unheeded = if self.inherits {
+            // The record has told. Who greets, the address alone says: not Twilio.
+            let is_told = self.losses.unresumed.last().is_some_and(|last| last.is(failure));
+            is_first || is_told || self.opening == Opening::Fresh
+        } else {
+            is_first && !self.losses.failed
+        };
         if !self.is_known(failure) || is_unheeded {
             self.lose_voice(now, failure, effects);
         }
@@ -91,7 +125,7 @@ impl Conversation {
 
     /// Whether this session knows that that one failed, or a later one.
     fn is_known(&self, failure: Failure) -> bool {
-        self.last_failure.is_some_and(|known| failure.ended <= known.ended)
+        self.losses.last.is_some_and(|known| failure.ended <= known.ended)
     }
 
     /// What the caller has not heard of the words since they said something last is said again, on the next
@@ -100,9 +134,9 @@ impl Conversation {
         if self.opening.is_on_a_line() {
             effects.push(Effect::RefuseLine);
         }
-        self.failed = true;
+        self.losses.failed = true;
         if !self.is_known(failure) {
-            self.last_failure = Some(failure);
+            self.losses.last = Some(failure);
         }
         // The engine that was told may have a clock that is ahead.
         let at = failure.at.min(now);
@@ -112,8 +146,8 @@ impl Conversation {
             // it lived when it said something last.
             let said = self.transcript.last_sign_of_life(at, CONNECTING);
             let said = said.filter(|said| said.since(at) < CONNECTING);
-            self.unresumed.retain(|known| !known.is(failure));
-            self.unresumed.push(Failure { at, ..failure }.not_before(said));
+            self.losses.unresumed.retain(|known| !known.is(failure));
+            self.losses.unresumed.push(Failure { at, ..failure }.not_before(said));
         }
         // The loss of a line may be noticed long after its session has failed.
         let noticed = self.line_lost.map(|(lost, _)| lost).filter(|lost| *lost <= at);

@@ -70,7 +70,7 @@ impl Conversation {
 
     pub(super) fn attached(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.attached_at = Some(now);
-        let anew = self.failed;
+        let anew = self.losses.failed;
         self.note_resume(effects);
         if self.opening.is_on_a_line() && self.line_lost.is_none() {
             // It takes the place of one whose loss nobody has noticed.

@@ -30,8 +30,9 @@ impl Conversation {
     /// said by none before.
     pub(super) fn note_resume(&mut self, effects: &mut Vec<Effect>) {
         let inherited = self.opening == Opening::TakenOver && self.inherits && !self.moved;
-        if std::mem::take(&mut self.failed) || inherited {
-            effects.push(Effect::Settle(Change::Resumed { after: self.last_failure }));
+        if std::mem::take(&mut self.losses.failed) || inherited {
+            let (after, addressed) = (self.losses.last, self.losses.addressed);
+            effects.push(Effect::Settle(Change::Resumed { after, addressed }));
         }
     }
 
@@ -152,7 +153,8 @@ impl Conversation {
     /// What the caller heard of a turn, or will when our words begin.
     fn heard_of(&self, now: Timestamp, turn: &Turn) -> String {
         // Where several failed one after another, the first took the voice along.
-        let since = self.unresumed.iter().map(|failure| failure.at).filter(|at| *at >= turn.at);
+        let since =
+            self.losses.unresumed.iter().map(|failure| failure.at).filter(|at| *at >= turn.at);
         let failed = since.min();
         let stopped = turn.played.is_some_and(|played| played.at.is_none());
         let at = match failed {

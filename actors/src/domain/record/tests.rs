@@ -61,16 +61,19 @@ fn sessions_that_are_lost_within_a_minute_are_counted_and_older_ones_forgotten()
     let rejoined_in = |second: u64| rejoined(Timestamp(second * 1_000));
     for second in [1, 30, 31, 31, 32] {
         assert!(
-            !lost(&mut record, Change::Resumed { after: None }, second),
+            !lost(&mut record, Change::Resumed { after: None, addressed: None }, second),
             "{second}: told twice, it counts once"
         );
     }
-    assert!(!lost(&mut record, Change::Resumed { after: None }, 61), "the first is forgotten");
-    assert!(lost(&mut record, Change::Resumed { after: None }, 62));
+    assert!(
+        !lost(&mut record, Change::Resumed { after: None, addressed: None }, 61),
+        "the first is forgotten"
+    );
+    assert!(lost(&mut record, Change::Resumed { after: None, addressed: None }, 62));
     // Sessions that Twilio gave up, and those that have gone on.
     for second in 100..104 {
         assert!(!lost(&mut record, rejoined_in(second), second));
-        assert!(!lost(&mut record, Change::Resumed { after: None }, second));
+        assert!(!lost(&mut record, Change::Resumed { after: None, addressed: None }, second));
     }
     assert!(lost(&mut record, rejoined_in(104), 104));
     assert!(!record.keeps_failing(Timestamp(165_000)));
@@ -192,7 +195,7 @@ fn a_reconnect_that_is_told_twice_counts_once() {
     assert_eq!(record.failures, noted);
     assert_eq!(record.unresumed().last().map(|last| last.at), Some(Timestamp(9)));
     // Whoever has gone on behind it may know it by another moment.
-    record.apply(&Change::Resumed { after: Some(failure(8, 12)) }, Timestamp(13));
+    record.apply(&Change::Resumed { after: Some(failure(8, 12)), addressed: None }, Timestamp(13));
     assert_eq!(
         (record.failures.as_slice(), record.unresumed().last().map(|last| last.at)),
         (noted.as_slice(), None)

@@ -20,7 +20,7 @@ fn a_failure_that_no_record_tells_of_is_learned_from_the_next_address() {
     assert_eq!(next.heard(), format!("{BREAK} {rest}"));
     assert!(!next.look().contains(&Effect::RefuseLine));
     let failure = Failure::new(failed);
-    let resumed = Change::Resumed { after: Some(failure) };
+    let resumed = Change::Resumed { after: Some(failure), addressed: Some(failed) };
     assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
     record.apply(&resumed, next.now);
     assert_eq!(
@@ -69,7 +69,8 @@ fn who_greets_behind_a_failure_is_said_by_the_address_alone() {
     record.apply(&rejoined(failed), failed);
     // An engine that has gone on since may have died before its first word.
     let mut resumed = record.clone();
-    resumed.apply(&Change::Resumed { after: Some(Failure::new(failed)) }, failed + 500);
+    let after = Some(Failure::new(failed));
+    resumed.apply(&Change::Resumed { after, addressed: Some(failed) }, failed + 500);
     for record in [record, resumed] {
         for (address, heard) in [(None, ""), (Some(failed), "Hello, this is Owl.")] {
             let mut next = Talk::new(record.clone());
@@ -90,6 +91,7 @@ fn a_failure_that_two_engines_tell_costs_one_line() {
     let failed = talk.now;
     talk.on(Input::SessionFailed(Failure::new(failed)));
     talk.wait(50);
+    talk.on(Input::FailedBefore(Failure::new(failed)));
     talk.attach();
     let told = talk.effects.len();
     // The other dates it by the moment at which it was asked, and says so when the next line is there: it
@@ -178,5 +180,43 @@ fn of_sessions_that_failed_one_after_another_the_first_took_the_voice_along() {
         next.attach();
         let rest = "letters in a second. And then comes some more of it";
         assert_eq!(next.heard(), format!("{BREAK} {rest}"));
+    }
+}
+
+#[test]
+fn a_line_that_came_with_an_older_address_did_not_go_on_behind_the_failure() {
+    for on_another in [false, true] {
+        let (mut talk, turn) = half_said();
+        talk.done(turn);
+        let mut record = record(Some("Hello, this is Owl."));
+        record.transcript = talk.machine.transcript().clone();
+        let failure = Failure::new(talk.now);
+        record.apply(&Change::Rejoined { failure }, failure.at);
+        // Twilio connects the old address before it asks, and the record tells already what it was told.
+        let mut next = Talk::new(record.clone());
+        next.now = failure.at + 100;
+        next.attach();
+        let said = next.heard();
+        assert!(said.ends_with("letters in a second. And then comes some more of it"), "{said}");
+        next.on(Input::LineLost { clean: false });
+        if on_another {
+            let resumed = Change::Resumed { after: Some(failure), addressed: None };
+            assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
+            // What that one has said never came to the store.
+            record.apply(&resumed, next.now);
+            let now = next.now;
+            next = Talk::new(record.clone());
+            next.now = now;
+        }
+        next.wait(50);
+        next.on(Input::FailedBefore(failure));
+        next.attach();
+        assert_eq!(next.heard().trim(), said.trim(), "{on_another}");
+        next.look();
+        // With the same address its voice goes on.
+        next.on(Input::LineLost { clean: false });
+        next.on(Input::FailedBefore(failure));
+        next.attach();
+        assert_eq!(next.heard(), "", "{on_another}");
     }
 }

@@ -233,7 +233,8 @@ fn a_call_whose_sessions_are_lost_five_times_a_minute_is_for_a_person() {
         let mut next = Talk::new(record.clone());
         next.now = talk.now + 1_000 * (resumes + 1);
         next.attach();
-        let resumed = next.look().contains(&Effect::Settle(Change::Resumed { after: None }));
+        let resumed =
+            next.look().contains(&Effect::Settle(Change::Resumed { after: None, addressed: None }));
         assert!(resumed, "{resumes}");
         let sought = next.effects.iter().find_map(|effect| match effect {
             Effect::Escalate(escalation) => Some(escalation.grounds.code),
@@ -241,7 +242,7 @@ fn a_call_whose_sessions_are_lost_five_times_a_minute_is_for_a_person() {
         });
         let wanted = (resumes == 5).then_some(ReasonCode::EngineFailed);
         assert_eq!(sought, wanted, "after {resumes}");
-        record.apply(&Change::Resumed { after: None }, next.now);
+        record.apply(&Change::Resumed { after: None, addressed: None }, next.now);
     }
 }
 
@@ -274,10 +275,11 @@ fn a_session_that_went_on_since_twilio_gave_one_up_has_a_voice_of_its_own() {
     next.attach();
     let rest = "letters in a second. And then comes some more of it";
     assert_eq!(next.heard(), format!("{BREAK} {rest}"));
-    let resumed = Change::Resumed { after: Some(Failure::new(talk.now)) };
+    let after = Some(Failure::new(talk.now));
+    let resumed = Change::Resumed { after, addressed: None };
     assert!(next.effects.contains(&Effect::Settle(resumed.clone())));
     // One that was claimed before Twilio gave its session up has not gone on after that.
-    record.apply(&Change::Resumed { after: None }, next.now);
+    record.apply(&Change::Resumed { after: None, addressed: None }, next.now);
     assert_eq!(record.unresumed().last().map(|last| last.at), Some(talk.now));
     record.apply(&resumed, next.now);
     record.transcript = next.machine.transcript().clone();
