@@ -10,7 +10,8 @@ use super::problems::Problems;
 
 /// What an address may look like. The value itself is never shown: it may hold a password.
 const EXPECTED: &str = "expected redis://[user:password@]host[:6379][/db], rediss://… for TLS, or \
-                        redis+sentinel://[user:password@]host:26379,host:26379/master[/db]";
+                        redis+sentinel://[user:password@]host:26379,host:26379/master[/db] \
+                        (rediss+sentinel://… for TLS)";
 
 /// The port of a Redis server.
 const SERVER_PORT: u16 = 6379;
