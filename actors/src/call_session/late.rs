@@ -56,7 +56,7 @@ async fn attempt(peers: &Peers, sid: CallSid, mut turns: Vec<LateTurn>) -> Resul
     let found = peers.registry.send(Find { key: Key::Sid(sid) }).timeout(PATIENCE).await;
     // A call that is not there was erased.
     let Some(record) = heard(found)? else { return Ok(0) };
-    turns.retain(|late| !record.transcript.says(&late.turn));
+    turns.retain(|late| !record.has_heard(late));
     if turns.is_empty() {
         return Ok(0);
     }

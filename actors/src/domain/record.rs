@@ -92,8 +92,7 @@ pub struct CallRecord {
     /// fell silent then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_after: Option<Timestamp>,
-    /// The end of the last failed session that the address of a line told of on which one has gone on: a
-    /// line with an older address may be of a session that has failed.
+    /// The end of the last failed session that the address of a line told of on which one has gone on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addressed: Option<Timestamp>,
     /// The last exchange that the agent had spoken in when another engine let the caller go, for as
@@ -155,6 +154,13 @@ impl CallRecord {
     pub fn was_moved(&self) -> bool {
         let unheard = |after| self.transcript.last_said() <= after;
         !self.words_missing && self.moved.is_some_and(unheard)
+    }
+
+    /// Whether what came late to one engine was heard by another as well: in the call, or beside it.
+    #[must_use]
+    pub fn has_heard(&self, late: &LateTurn) -> bool {
+        let again = |it: &LateTurn| it.instance != late.instance && it.turn.says(&late.turn);
+        self.transcript.says(&late.turn) || self.late.iter().any(again)
     }
 
     /// Takes a change. A final status stays as it is; everything else still lands.

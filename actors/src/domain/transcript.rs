@@ -175,6 +175,14 @@ impl Turn {
         self.is_version_of(other) || (is_one && self.role == Role::Agent && has_grown)
     }
 
+    /// Whether the same was said on the same side at about that time: Twilio may have brought words
+    /// of the caller's to the next engine as well.
+    #[must_use]
+    pub fn says(&self, other: &Self) -> bool {
+        let apart = self.at.since(other.at).max(other.at.since(self.at));
+        apart <= SAID_AGAIN && self.role == other.role && self.text == other.text
+    }
+
     /// How many characters had been spoken by that moment, should the voice have gone on until then.
     #[must_use]
     pub fn spoken_by(&self, moment: Timestamp) -> u64 {
@@ -235,13 +243,10 @@ impl Transcript {
         self.turns.get(at)
     }
 
-    /// Whether the same was said on the same side at about that time: Twilio may have brought words
-    /// of the caller's to the next engine as well.
+    /// Whether the same was said at about that time.
     #[must_use]
     pub fn says(&self, turn: &Turn) -> bool {
-        let about = |at: Timestamp| at.since(turn.at).max(turn.at.since(at)) <= SAID_AGAIN;
-        let mut said = self.turns.iter().filter(|said| said.role == turn.role);
-        said.any(|said| said.text == turn.text && about(said.at))
+        self.turns.iter().any(|said| said.says(turn))
     }
 
     /// The last exchange that anything is known of.

@@ -190,6 +190,9 @@ impl Conversation {
             }
             // A session before this one was about to say the rest, and it had no time to note that.
             Some(turn) if turn.role == Role::Agent && turn.reason == Some(Reason::TakenOver) => {
+                if inherits {
+                    self.hear_less(now, &turn, effects);
+                }
                 self.ask_for_rest(now, effects);
             }
             Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {

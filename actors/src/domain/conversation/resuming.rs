@@ -76,6 +76,16 @@ impl Conversation {
         self.ask_for_rest(now, effects);
     }
 
+    /// A session that took the voice to go on may have been wrong: what of the turn was not heard is no
+    /// part of it.
+    pub(super) fn hear_less(&mut self, now: Timestamp, turn: &Turn, effects: &mut Vec<Effect>) {
+        let heard = self.heard_of(now, turn);
+        self.hear_on(now, turn, &heard);
+        if heard.len() < turn.text.trim_end().len() {
+            self.cut_short(now, turn, heard, effects);
+        }
+    }
+
     /// Behind a word about the break the model says the rest of an answer that was cut off.
     pub(super) fn ask_for_rest(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.turn = self.turn.next();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::{
     escalation::{Grounds, ReasonCode},
-    ids::TurnId,
+    ids::{InstanceId, TurnId},
     transcript::{Role, Turn},
 };
 
@@ -241,4 +241,22 @@ fn a_session_that_somebody_has_spoken_on_since_was_longer_than_twilio_counts() {
     // Twilio has told at once.
     let at_once = Failure { ended: Timestamp(12_000), at: Timestamp(12_900) };
     assert_eq!(told(12_000, 12_900), at_once);
+}
+
+#[test]
+fn what_came_late_to_two_engines_is_kept_once() {
+    let mut record = record(None);
+    let late = |instance: &str, text: &str, at| LateTurn {
+        instance: InstanceId(instance.to_owned()),
+        epoch: Epoch(2),
+        seq: 7,
+        turn: Turn::new(TurnId(3), Role::Customer, text, Timestamp(at)),
+    };
+    assert!(!record.has_heard(&late("a", "Hello?", 5_000)));
+    record.late.push(late("a", "Hello?", 5_000));
+    assert!(record.has_heard(&late("b", "Hello?", 7_300)));
+    assert!(!record.has_heard(&late("b", "Hello!", 7_300)));
+    assert!(!record.has_heard(&late("b", "Hello?", 500_000)));
+    // The caller may say "yes" twice to one.
+    assert!(!record.has_heard(&late("a", "Hello?", 7_300)));
 }

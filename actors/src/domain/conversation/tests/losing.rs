@@ -220,3 +220,31 @@ fn a_line_that_came_with_an_older_address_did_not_go_on_behind_the_failure() {
         assert_eq!(next.heard(), "", "{on_another}");
     }
 }
+
+#[test]
+fn a_session_that_took_the_voice_to_go_on_leaves_what_it_had_not_spoken() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Tell me all.");
+    talk.tokens(turn, "Fourteen letters in a second. And then comes some more of it ");
+    talk.wait(1_000);
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    // Twilio connects the old address before it gives the session up, and only the first that this
+    // engine notes comes to the store.
+    let mut brief = Talk::new(record.clone());
+    brief.now = talk.now + 1_000;
+    brief.attach();
+    let noted = brief.machine.transcript().get(turn, Role::Agent).expect("it is there").clone();
+    assert_eq!(noted.reason, Some(Reason::TakenOver));
+    record.transcript.put(noted);
+    let failed = brief.now + 100;
+    record.apply(&rejoined(failed), failed);
+    let mut next = Talk::new(record);
+    next.now = failed + 100;
+    next.on(Input::FailedBefore(Failure::new(failed)));
+    next.attach();
+    assert!(next.heard().starts_with(BREAK));
+    let heard = next.machine.transcript().get(turn, Role::Agent).expect("it is there");
+    // Two seconds, less what may have been silent.
+    assert_eq!(heard.text, "Fourteen letters in a");
+}
