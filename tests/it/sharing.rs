@@ -154,6 +154,7 @@ async fn words_that_come_to_an_engine_which_the_call_has_left_are_kept_beside_it
     let sid = sid(1);
     let mut left = RawLine::of_call(one, &sid).await;
     asks(&mut left, "One.").await;
+    other.transcript_when(&sid, |call| is_answered(call, "One.")).await;
     let mut present = RawLine::of_call(other, &sid).await;
     asks(&mut present, "Two.").await;
     assert!(left.send(&[prompt("Two."), prompt("A zeppelin.")].concat()).await);
