@@ -6,11 +6,15 @@
 //! between them time is counted at the pace of a voice.
 
 mod pace;
+mod utterance;
 
 use std::collections::VecDeque;
 
 pub(super) use self::pace::spoken_in;
-use self::pace::{backward, chars, duration, forward, unspoken_in};
+use self::{
+    pace::{backward, chars, duration, forward, unspoken_in},
+    utterance::Utterance,
+};
 use super::{
     heard::{floor_word, follows, is_sure, locate, played},
     ids::TurnId,
@@ -52,20 +56,6 @@ struct Pause {
     since: u64,
     /// When the voice would have been done otherwise.
     busy_until: Timestamp,
-}
-
-/// The words of one turn.
-#[derive(Debug, Clone)]
-struct Utterance {
-    turn: TurnId,
-    /// All that was sent for speaking.
-    text: String,
-    /// Bytes of it that are known to have been heard.
-    heard: usize,
-    /// Spoken in a turn and no part of it, such as a filler.
-    aside: bool,
-    /// Bytes of it that by the clock had been spoken before the next words came, and are not again.
-    past: usize,
 }
 
 /// A turn of which less was heard than was sent.
@@ -376,23 +366,6 @@ impl Playback {
             *pause = Pause { unspoken: 0, since: 0, busy_until: now };
         }
         cuts
-    }
-}
-
-impl Utterance {
-    /// Where these words end in what is not known to be heard.
-    fn end_of(&self, words: &str, find: fn(&str, usize, &str) -> Option<usize>) -> Option<usize> {
-        if self.heard < self.text.len() { find(&self.text, self.heard, words) } else { None }
-    }
-
-    /// Whether the voice has a letter or digit of it still to speak.
-    fn is_ahead(&self) -> bool {
-        self.ahead().chars().any(char::is_alphanumeric)
-    }
-
-    /// What the voice has still to speak of it.
-    fn ahead(&self) -> &str {
-        self.text.get(self.heard.max(self.past)..).unwrap_or_default()
     }
 }
 
