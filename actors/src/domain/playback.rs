@@ -5,6 +5,7 @@
 //! Evidence comes in three grades: `tokensPlayed` proves words, `agentSpeaking` proves moments, and
 //! between them time is counted at the pace of a voice.
 
+mod crossing;
 mod pace;
 mod utterance;
 
@@ -12,6 +13,7 @@ use std::collections::VecDeque;
 
 pub(super) use self::pace::spoken_in;
 use self::{
+    crossing::Crossing,
     pace::{backward, chars, duration, forward, unspoken_in},
     utterance::Utterance,
 };
@@ -36,6 +38,8 @@ pub struct Playback {
     utterances: VecDeque<Utterance>,
     /// When all that was sent will have been spoken.
     busy_until: Timestamp,
+    /// What was sent so lately that news of the voice knows nothing of it.
+    crossing: Crossing,
     /// The voice stopped at this moment with so many characters unspoken by our count, and those said
     /// since: an interrupt may explain the stop only afterwards.
     stopped: Option<(Timestamp, u64)>,
@@ -106,10 +110,17 @@ impl Playback {
     }
 
     /// All but the last so many characters had been spoken before the voice starts again.
-    fn leave_behind(&mut self, mut but: u64) {
+    fn leave_behind(&mut self, but: u64) {
+        self.reach(but, |utterance| &mut utterance.past);
+    }
+
+    /// Takes that mark of every utterance up to the last so many characters of all.
+    fn reach(&mut self, mut but: u64, mark: fn(&mut Utterance) -> &mut usize) {
         for utterance in self.utterances.iter_mut().rev() {
-            utterance.past = utterance.past.max(backward(&utterance.text, but));
+            let end = backward(&utterance.text, but);
             but = but.saturating_sub(chars(&utterance.text));
+            let mark = mark(utterance);
+            *mark = end.max(*mark);
         }
     }
 
@@ -119,6 +130,7 @@ impl Playback {
     }
 
     fn take_time(&mut self, now: Timestamp, words: &str) {
+        self.crossing.note(now, chars(words));
         self.busy_until = self.busy_until.max(now) + duration(chars(words));
         self.stopped = self.stopped_just_now(now).map(|(at, before)| (at, before + chars(words)));
         if let Some(pause) = &mut self.paused {
@@ -221,16 +233,14 @@ impl Playback {
     }
 
     /// The voice starts or stops (`agentSpeaking`). Stopped without an interrupt, it has spoken
-    /// all there was.
+    /// all there was, but for what was on its way.
     pub fn voice(&mut self, now: Timestamp, on: bool) {
-        if on {
-            self.busy_until = now + duration(self.ahead());
-            self.stopped = None;
-        } else {
-            self.stopped = Some((now, self.unspoken(now)));
-            self.utterances.iter_mut().for_each(|utterance| utterance.heard = utterance.text.len());
-            self.busy_until = now;
+        self.stopped = (!on).then(|| (now, self.unspoken(now)));
+        if !on {
+            let unheard = self.crossing.sent(now);
+            self.reach(unheard, |utterance| &mut utterance.heard);
         }
+        self.busy_until = now + duration(self.ahead());
     }
 
     /// Words that have been spoken may not have been told of.
@@ -362,6 +372,7 @@ impl Playback {
         }
         self.busy_until = now;
         self.stopped = None;
+        self.crossing = Crossing::default();
         if let Some(pause) = &mut self.paused {
             *pause = Pause { unspoken: 0, since: 0, busy_until: now };
         }

@@ -295,6 +295,9 @@ impl<'a> World<'a> {
             }
             return Ok(true);
         }
+        if self.line.has_ended(self.now) {
+            return Ok(true);
+        }
         if let Some(info) = self.line.tells(self.now) {
             match info {
                 // An engine that slept takes for the beginning what began a while ago.

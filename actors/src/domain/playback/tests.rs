@@ -184,6 +184,28 @@ fn a_voice_that_stops_by_itself_has_spoken_all() {
 }
 
 #[test]
+fn words_that_pass_the_news_of_the_answer_before_them_are_still_to_be_spoken() {
+    let mut playback = queue(&["Fourteen chars"]);
+    playback.speak(T + 950, TurnId(1), "Fourteen more ");
+    playback.voice(T + 1_000, false);
+    playback.voice(T + 1_050, true);
+    playback.speak(T + 1_100, TurnId(1), "and the last.");
+    assert_eq!(playback.ends_at(), T + 1_050 + spoken(14) + spoken(13));
+    assert_eq!(playback.silenced(T + 1_050 + spoken(14)), [cut(1, "Fourteen more", true)]);
+}
+
+#[test]
+fn words_that_follow_in_the_same_turn_pass_such_news_as_well() {
+    let mut playback = queue(&["Fourteen chars"]);
+    playback.speak(T + 950, TurnId(0), " and fourteen.");
+    playback.voice(T + 1_000, false);
+    playback.voice(T + 1_200, true);
+    assert_eq!(playback.ends_at(), T + 2_200);
+    playback.voice(T + 2_100, false);
+    assert_eq!(playback.ends_at(), T + 2_100);
+}
+
+#[test]
 fn a_voice_that_an_interrupt_stopped_has_not() {
     let mut playback = queue(&["Fourteen chars and some more words."]);
     playback.voice(T + spoken(15), false);

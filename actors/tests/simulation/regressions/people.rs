@@ -25,6 +25,15 @@ fn a_voice_that_an_interrupt_stops_does_not_end_the_bridge_sentence() {
 }
 
 #[test]
+fn news_of_the_answer_before_it_does_not_end_the_bridge_sentence() {
+    let mut steps = vec![Step::Attach, Step::Wait(5_000), prompt(), token("Well. ")];
+    steps.extend([Step::Wait(650), escalate()]);
+    steps.extend([Step::Done(Finish::Stop), Step::Wait(4_000)]);
+    let setting = Setting { pace: 19, latency: 300, info: true, ..Setting::default() };
+    keeps(setting, steps);
+}
+
+#[test]
 fn who_is_gone_before_the_bridge_sentence_is_said_leaves_no_question_open() {
     let mut steps = vec![Step::Attach, say("Operator!"), Step::Key('2'), Step::Wait(8_000)];
     steps.extend([Step::Drop { clean: true }, Step::Attach, prompt()]);

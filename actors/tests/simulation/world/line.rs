@@ -47,6 +47,10 @@ pub(super) struct Line {
     pub(super) backlog: Vec<Input>,
     /// Twilio has told that its voice speaks.
     speaking: bool,
+    /// Its voice stopped by itself, and it tells of that at this moment: words may pass the news.
+    stops: Option<Timestamp>,
+    /// News of the voice takes so long, ms.
+    lag: Millis,
     /// What Twilio last told to be played.
     told: String,
     /// That was before another engine took the call.
@@ -72,6 +76,8 @@ impl Line {
             unsent: VecDeque::new(),
             backlog: Vec::new(),
             speaking: false,
+            stops: None,
+            lag: setting.latency / 3,
             told: String::new(),
             told_another: false,
             echoed: false,
@@ -142,7 +148,7 @@ impl Line {
     /// The queue of the voice is gone.
     pub(super) fn end_session(&mut self) {
         self.voice.forget();
-        self.speaking = false;
+        (self.speaking, self.stops) = (false, None);
         self.backlog.clear();
     }
 
@@ -214,6 +220,7 @@ impl Line {
         if !self.up {
             return;
         }
+        self.has_ended(now);
         while let Some(words) = self.unsent.pop_front() {
             if !words.text.is_empty() {
                 self.voice.take(now, words.turn, &words.text, words.from);
@@ -231,22 +238,33 @@ impl Line {
 
     /// Whether Twilio still has to tell that its voice stopped.
     pub(super) fn stops(&mut self) -> bool {
+        self.stops = None;
         std::mem::take(&mut self.speaking)
+    }
+
+    /// Whether the voice has just come to its end, which is told in a moment.
+    pub(super) fn has_ended(&mut self, now: Timestamp) -> bool {
+        self.voice.advance(now);
+        let ends = self.info && self.speaking && self.stops.is_none() && self.voice.is_idle();
+        if ends {
+            self.stops = Some(now + self.lag);
+        }
+        ends
     }
 
     /// When Twilio tells something of its voice.
     pub(super) fn next_event(&self) -> Option<Timestamp> {
         let starts =
             (self.info && !self.speaking && !self.voice.is_idle()).then(|| self.voice.starts_at());
-        let stops = (self.info && self.speaking).then(|| self.voice.ends_at().unwrap_or_default());
+        let ends = (self.info && self.speaking && self.stops.is_none())
+            .then(|| self.voice.ends_at().unwrap_or_default());
         let played = (self.played > 0).then(|| self.voice.reports_at(self.played)).flatten();
-        [starts, stops, played].into_iter().flatten().min()
+        [starts, ends, self.stops, played].into_iter().flatten().min()
     }
 
     /// What Twilio tells of its voice now, one thing after the other.
     pub(super) fn tells(&mut self, now: Timestamp) -> Option<Info> {
         self.voice.advance(now);
-        let idle = self.voice.is_idle();
         if self.info && !self.speaking && self.voice.sounds(now) {
             self.speaking = true;
             return Some(Info::AgentSpeaking(true));
@@ -258,8 +276,8 @@ impl Line {
             self.told_another = self.voice.is_foreign();
             return Some(Info::TokensPlayed(words));
         }
-        if self.info && self.speaking && idle {
-            self.speaking = false;
+        if self.stops.is_some_and(|at| at <= now) {
+            (self.speaking, self.stops) = (false, None);
             return Some(Info::AgentSpeaking(false));
         }
         None

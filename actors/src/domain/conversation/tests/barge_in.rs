@@ -144,6 +144,7 @@ fn a_voice_that_stopped_by_itself_has_said_all() {
     let turn = talk.ask("Tell me all.");
     talk.tokens(turn, "A fast voice says a lot of words in hardly any time at all.");
     talk.done(turn);
+    talk.wait(1_000);
     talk.on(Input::Relay(Inbound::Info(Info::AgentSpeaking(false))));
     talk.wait(2_000);
     talk.on(Input::LineLost { clean: true });
