@@ -29,9 +29,6 @@ const FIRST_FRAME: Millis = 500;
 /// Characters a second of a usual voice.
 const USUAL_PACE: u64 = 14;
 
-/// News of the voice knows nothing of what was sent so lately, ms.
-const CROSSING: Millis = 500;
-
 /// Questions of one turn at most: the first, two repeats, and three rounds with a tool.
 const ASKS_MAX: u32 = 6;
 
@@ -153,9 +150,7 @@ impl Escalations {
             Input::Relay(Inbound::Info(Info::AgentSpeaking(on))) => {
                 let bridge = self.under_way.as_mut().and_then(|it| it.bridge.as_mut());
                 if let Some(bridge) = bridge {
-                    // It may be of what was said before, and have passed the bridge sentence.
-                    let stops = !on && seen.now.since(bridge.at) >= CROSSING;
-                    bridge.stopped_at = stops.then_some(seen.now);
+                    bridge.hear_of_voice(*on, seen.now);
                 }
             }
             Input::Answer(turn, event) if self.plea == Some(*turn) => {

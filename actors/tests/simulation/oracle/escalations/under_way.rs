@@ -19,6 +19,9 @@ const HOLD_MAX: Millis = 6_000;
 /// How long after the voice stopped an interrupt may still say why, ms.
 const OFF_BY_INTERRUPT: Millis = 1_500;
 
+/// News of the voice knows nothing of what was sent so lately, ms.
+const CROSSING: Millis = 500;
+
 /// What a caller has to hear next, before anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sentence {
@@ -51,6 +54,15 @@ pub(super) struct Bridge {
     pub(super) just_now: bool,
     /// Twilio says that its voice stopped.
     pub(super) stopped_at: Option<Timestamp>,
+}
+
+impl Bridge {
+    /// Twilio says that its voice starts or stops: it may be of what was said before, and have passed
+    /// the bridge sentence.
+    pub(super) fn hear_of_voice(&mut self, on: bool, now: Timestamp) {
+        let stops = !on && now.since(self.at) >= CROSSING;
+        self.stopped_at = stops.then_some(now);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
