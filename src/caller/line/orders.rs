@@ -76,12 +76,15 @@ impl Line<'_> {
         if !self.socket.is_open() && !self.relay.application_reconnect() {
             return Err(Lost { reason: "there is no socket".to_owned(), code: None });
         }
+        // A socket that breaks under it takes nothing of what was said.
+        let mut sent = Ok(());
         for switch in ["on", "off"] {
-            self.info("speaker-events", "clientSpeaking", switch).await?;
+            sent = sent.and(self.info("speaker-events", "clientSpeaking", switch).await);
         }
-        let open = self.socket.is_open();
+        let open = self.socket.is_open() && sent.is_ok();
         self.phone.shared.change(|history| history.ask(Instant::now(), text, open));
-        self.prompt(text, true).await
+        let prompt = self.prompt(text, true).await;
+        sent.and(prompt)
     }
 
     async fn prompt(&mut self, text: &str, last: bool) -> Result<Option<Cut>, Lost> {

@@ -127,27 +127,36 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends now, or keeps it for replay when there is no socket and that was agreed.
-    /// Of more than Twilio keeps the last are dropped.
+    /// Sends now, or keeps it for replay, if that was agreed, when there is no socket, or none that
+    /// takes it.
     pub(super) async fn send(&mut self, event: String, replayed: bool) -> Result<(), Lost> {
         if self.is_open() {
-            if self.tail_length == 0 {
-                return self.write(Message::Text(event.into())).await;
+            let sent = self.write(Message::Text(event.clone().into())).await;
+            match &sent {
+                Ok(()) => self.remember(event),
+                Err(_) if replayed => self.keep(event),
+                Err(_) => {}
             }
-            self.write(Message::Text(event.clone().into())).await?;
-            self.remember(event);
-            return Ok(());
+            return sent;
         }
         if !replayed {
             return Err(Lost { reason: "there is no socket".to_owned(), code: None });
         }
-        if self.replay.len() < MAX_REPLAY {
-            self.replay.push_back(event);
-        }
+        self.keep(event);
         Ok(())
     }
 
+    /// Of more than Twilio keeps the last are dropped.
+    fn keep(&mut self, event: String) {
+        if self.replay.len() < MAX_REPLAY {
+            self.replay.push_back(event);
+        }
+    }
+
     fn remember(&mut self, event: String) {
+        if self.tail_length == 0 {
+            return;
+        }
         if self.tail.len() >= self.tail_length {
             self.tail.pop_front();
         }
@@ -171,9 +180,7 @@ impl Socket {
             self.write(Message::Text(event.into())).await?;
         }
         let kept = std::mem::take(&mut self.replay);
-        if self.tail_length > 0 {
-            kept.into_iter().for_each(|event| self.remember(event));
-        }
+        kept.into_iter().for_each(|event| self.remember(event));
         Ok(count)
     }
 
@@ -213,3 +220,6 @@ fn text(bytes: &[u8]) -> Incoming {
         Err(_) => Incoming::Wrong("a text message that is not UTF-8".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;
