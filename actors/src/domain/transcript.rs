@@ -249,6 +249,14 @@ impl Transcript {
         self.turns.iter().any(|said| said.says(turn))
     }
 
+    /// Whether a turn of an engine that the call has left is unknown here: it does not stand, and no
+    /// other engine has heard the same. `its`: all the turns of that engine.
+    #[must_use]
+    pub fn lacks(&self, turn: &Turn, its: &[Turn]) -> bool {
+        let mut of_others = self.turns.iter().filter(|stands| !its.contains(stands));
+        !self.turns.contains(turn) && !of_others.any(|stands| stands.says(turn))
+    }
+
     /// The last exchange that anything is known of.
     #[must_use]
     pub fn last_id(&self) -> TurnId {
@@ -334,6 +342,21 @@ mod tests {
         assert_eq!(transcript.last_id(), TurnId(2));
         let fee = transcript.get(TurnId(2), Role::Agent).map(|turn| turn.text.as_str());
         assert_eq!((fee, transcript.get(TurnId(1), Role::Agent)), (Some("29 dollars."), None));
+    }
+
+    #[test]
+    fn a_transcript_lacks_what_neither_stands_nor_was_heard_by_another_engine() {
+        let said = |id, text| turn(id, Role::Customer, text);
+        let its = [said(1, "One."), said(2, "Yes."), said(3, "Again."), said(4, "Yes.")];
+        let stands: Transcript =
+            [said(1, "One."), said(2, "Yes."), said(3, "Hm?"), said(5, "Again.")]
+                .into_iter()
+                .collect();
+        let lacking: Vec<_> = its.iter().filter(|turn| stands.lacks(turn, &its)).collect();
+        // "Yes" was said twice to it, and one of them is there.
+        assert_eq!(lacking, [&said(4, "Yes.")]);
+        let of_an_hour_later = Turn { at: Timestamp(3_600_000), ..said(3, "Again.") };
+        assert!(stands.lacks(&of_an_hour_later, &its));
     }
 
     #[test]

@@ -304,10 +304,12 @@ impl Held {
         *state = State::new(copy, Where::Erased);
     }
 
-    /// What was written to the journal alone and does not stand in that transcript.
+    /// What was written to the journal alone and that transcript lacks.
     pub(super) fn late(&self, stands: &Transcript) -> Vec<LateTurn> {
         let state = self.state();
-        state.late(|turn| stands.get(turn.id, turn.role) != Some(&state.in_redis(turn)))
+        let known = state.copy.transcript.turns().iter();
+        let its: Vec<_> = known.map(|turn| state.in_redis(turn)).collect();
+        state.late(|turn| stands.lacks(&state.in_redis(turn), &its))
     }
 
     /// What was written to the journal before the call was claimed without Redis, and cannot come

@@ -268,7 +268,7 @@ impl Inner {
             Restored::Newer => {
                 let mut late = self.journal.written(sid).await?;
                 let stands = stands.map(|call| call.transcript).unwrap_or_default();
-                late.retain(|late| !stands.turns().contains(&late.turn));
+                late.retain(|late| stands.lacks(&late.turn, copy.transcript.turns()));
                 self.add_late(sid, late).await?;
             }
         }
