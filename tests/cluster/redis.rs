@@ -172,6 +172,11 @@ impl Redis {
         ask(self.inner, Some((user, password)), words)
     }
 
+    /// An order of somebody who has not said who he is.
+    pub(crate) fn order_as_nobody(&self, words: &[&str]) -> Result<String, String> {
+        ask(self.inner, None, words)
+    }
+
     /// A line of `INFO`.
     pub(crate) fn fact(&self, name: &str) -> Option<String> {
         let info = self.try_order(&["INFO"]).ok()?;

@@ -115,6 +115,8 @@ fn nobody_comes_in_without_a_name_and_a_password() {
             "{login:?}: {answer:?}"
         );
     }
+    let answer = redis.order_as_nobody(&["PING"]);
+    assert!(answer.as_ref().is_err_and(|error| error.contains("NOAUTH")), "{answer:?}");
 }
 
 /// The folder holds `cluster.env`, with the keys of the engines.
@@ -130,13 +132,23 @@ fn the_containers_are_shown_the_files_that_they_read_and_no_other() {
     assert_eq!(shown, wanted.iter().map(String::as_str).collect());
 }
 
+/// A function's writes are one transaction in the file, and a server that replays it asks whether
+/// `default` might give each order of a transaction.
 #[test]
 fn a_server_that_was_killed_comes_back_with_what_it_was_told() {
     let mut redis = Redis::single(&[]);
-    redis.order(&["SET", "sh:probe", "told"]);
+    let functions = include_str!("../../../src/stores/redis/functions.lua");
+    redis.order_as_engine(&["FUNCTION", "LOAD", "REPLACE", functions]).expect("the functions");
+    redis.order_as_engine(&["SET", "sh:probe", "told"]).expect("a write");
+    let whole = ["4", "sh:{CA1}", "sh:{CA1}:t", "sh:{CA1}:l", "sh:{CA1}:x"];
+    let claim = [&["FCALL", "sh1_claim"], &whole[..], &["7", "key", "record", "me"]].concat();
+    redis.order_as_engine(&claim).expect("a claim");
+    let stands = redis.order(&["HGETALL", "sh:{CA1}"]);
+    assert!(stands.contains("active"), "{stands}");
     redis.kill();
     redis.restart();
     assert_eq!(redis.order(&["GET", "sh:probe"]), "told");
+    assert_eq!(redis.order(&["HGETALL", "sh:{CA1}"]), stands, "{}", redis.log());
     assert_eq!(redis.order(&["CONFIG", "GET", "maxmemory-policy"]), "maxmemory-policy\nnoeviction");
 }
 
