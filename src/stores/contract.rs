@@ -56,6 +56,7 @@ macro_rules! contract {
             ownership::words_of_every_script_survive,
             copies::what_was_lost_is_restored_from_a_copy,
             copies::what_a_store_has_lost_of_a_call_is_restored_and_the_rest_is_kept,
+            copies::a_store_that_has_lost_a_claim_takes_from_the_copy_how_the_call_stands,
             copies::a_copy_of_an_older_owner_changes_nothing,
             copies::late_turns_stand_beside_the_transcript_once,
             lookups::the_first_reply_to_a_webhook_stands_until_its_time_is_over,

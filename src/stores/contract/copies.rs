@@ -44,6 +44,24 @@ pub(crate) async fn what_a_store_has_lost_of_a_call_is_restored_and_the_rest_is_
     assert_eq!(home.store.live().await.unwrap()[0].turns, 3);
 }
 
+/// As a server does that comes back without its last second.
+pub(crate) async fn a_store_that_has_lost_a_claim_takes_from_the_copy_how_the_call_stands(home: Home) {
+    home.store.open(ringing(1)).await.unwrap();
+    let mut copy = CallRecord {
+        epoch: Epoch(BEGIN.0 + 7),
+        instance: Some(engine("a")),
+        next_seq: 2,
+        transcript: [caller_says(1, "hi")].into_iter().collect(),
+        ..CallRecord::ringing(ringing(1))
+    };
+    copy.status = Status::Active;
+    copy.apply(&escalated(1, "fraud"), BEGIN + 1);
+    copy.seen_at = BEGIN + 2;
+    assert_eq!(home.store.restore(copy.clone()).await, restored());
+    assert_eq!(home.find(1).await, Some(copy.clone()));
+    assert_eq!(home.store.live().await, Ok(vec![copy.summary(1)]));
+}
+
 pub(crate) async fn a_copy_of_an_older_owner_changes_nothing(home: Home) {
     let old = home.claim(1, "a").await;
     let new = home.claim(1, "b").await;

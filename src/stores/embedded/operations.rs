@@ -177,8 +177,13 @@ impl<'a> Round<'a> {
             self.write().put_key(copy.sid)?;
         }
         let mut record = known.unwrap_or_else(|| copy.clone());
-        record.epoch = copy.epoch;
+        if record.epoch < copy.epoch {
+            // This store has lost the claim, and with it what came behind.
+            let CallRecord { transcript, late, next_seq, .. } = record;
+            record = CallRecord { transcript, late, next_seq, ..copy.clone() };
+        }
         record.instance.clone_from(&copy.instance);
+        record.seen_at = record.seen_at.max(copy.seen_at);
         copy.transcript.turns().iter().for_each(|turn| record.transcript.put(turn.clone()));
         let stored = record.transcript.turns().len() as u64;
         record.next_seq = record.next_seq.max(copy.next_seq).max(stored + 1);

@@ -130,8 +130,13 @@ redis.register_function('sh1_restore', function(keys, args)
         if known[3] ~= args[8] then
             return {-4, 0}
         end
+        if theirs < ours and tonumber(args[10]) >= ours then
+            -- This store had the claim and has lost it, and with it what came behind.
+            redis.call('HSET', keys[1], 'st', args[4], 'end', args[6], 'r', args[9])
+        end
         redis.call('HSET', keys[1], 'e', args[1], 'o', args[2])
         raise(keys[1], 's', args[3])
+        raise(keys[1], 'seen', args[7])
         redis.call('HINCRBY', keys[1], 'rev', 1)
     else
         redis.call('HSET', keys[1], 'v', 1, 'e', args[1], 'o', args[2], 's', args[3], 'st', args[4],
