@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{cluster::Cut, house::House};
+use crate::{
+    cluster::{Cut, Redis},
+    findings::{Finding, Findings},
+    house::House,
+};
 
 /// How long a new master may take to be elected: Sentinels that were kept waiting for the machine do
 /// nothing for half a minute.
@@ -35,6 +39,8 @@ pub(crate) enum Fault {
     Drain,
     /// All of Redis stands still for a while.
     Outage,
+    /// `kill -9` of every Redis server and Sentinel at once, and all are started again later.
+    Crash,
     /// Somebody empties Redis.
     Flush,
     /// Redis answers late, and its replicas as well.
@@ -69,6 +75,7 @@ pub(crate) struct Counts {
     pub(crate) partitions: usize,
     pub(crate) drains: usize,
     pub(crate) outages: usize,
+    pub(crate) crashes: usize,
     pub(crate) flushes: usize,
     pub(crate) slows: usize,
     pub(crate) stampedes: usize,
@@ -77,9 +84,8 @@ pub(crate) struct Counts {
 impl Counts {
     /// Whether nothing happens but that engines drain.
     pub(crate) fn are_drains_alone(&self) -> bool {
-        let Self { kills, zombies, failovers, partitions, drains, outages, flushes, .. } = *self;
-        let others = kills + zombies + failovers + partitions + outages + flushes;
-        drains > 0 && others + self.slows + self.stampedes == 0
+        let drains = self.drains;
+        drains > 0 && self.plan(0).len() == drains
     }
 
     /// All of them, in an order that the seed gives. Partitions of both kinds take turns.
@@ -97,6 +103,7 @@ impl Counts {
             (Fault::Flush, self.flushes),
             (Fault::Slow, self.slows),
             (Fault::Stampede, self.stampedes),
+            (Fault::Crash, self.crashes),
         ];
         let mut plan: Vec<_> =
             all.into_iter().flat_map(|(fault, count)| std::iter::repeat_n(fault, count)).collect();
@@ -112,15 +119,17 @@ const APART: Duration = Duration::from_secs(3);
 /// The same of what a store had that was emptied.
 const FLUSH_APART: Duration = Duration::from_secs(5);
 
-/// Does them all, spread until that moment; says each as it happens, and tells what has.
+/// Does them all, spread until that moment; says each as it happens, and tells what has, and what
+/// was seen meanwhile that must not be.
 pub(crate) fn perform(
     house: &mut House,
     plan: &[Fault],
     seed: u64,
     outage: Duration,
     until: Instant,
-) -> Vec<Happened> {
+) -> (Vec<Happened>, Findings) {
     let mut dice = fastrand::Rng::with_seed(seed ^ 0x5eed);
+    let mut findings = Findings::default();
     let mut breaker = Breaker { house, dice: &mut dice, outage, drained: 0, mended_ms: None };
     let began = Instant::now();
     let step =
@@ -133,6 +142,9 @@ pub(crate) fn perform(
         let flushes = [Some(fault), before].contains(&Some(&Fault::Flush));
         let apart = if flushes { FLUSH_APART } else { APART };
         pause((mended + apart).saturating_duration_since(Instant::now()));
+        for call in breaker.house.misplaced() {
+            findings.add(Finding::Misplaced, format!("{call} before {fault} {}", nth + 1));
+        }
         let (from, since) = (Instant::now(), unix_ms());
         let (what, engine) = breaker.one(*fault);
         println!(
@@ -144,7 +156,7 @@ pub(crate) fn perform(
         let until_ms = breaker.mended_ms.take().unwrap_or_else(unix_ms);
         Happened { fault: *fault, engine, from_ms: since, until_ms }
     });
-    happened.collect()
+    (happened.collect(), findings)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the thread has nothing else to do")]
@@ -205,6 +217,7 @@ impl Breaker<'_> {
                 let now = self.house.whole_again();
                 (format!("all of Redis, {now} is the master now"), None)
             }
+            Fault::Crash => (self.crash(), None),
             Fault::Flush => {
                 let master = self.house.master();
                 self.house.redis.at(master).order(&["FLUSHALL"]);
@@ -216,6 +229,18 @@ impl Breaker<'_> {
                 ("the balancer".to_owned(), None)
             }
         }
+    }
+
+    fn crash(&mut self) -> String {
+        let House { redis, sentinels, .. } = &mut *self.house;
+        redis.servers.iter_mut().for_each(Redis::kill);
+        sentinels.sentinels.iter_mut().for_each(|each| each.kill());
+        pause(self.outage);
+        redis.servers.iter_mut().for_each(Redis::restart);
+        sentinels.sentinels.iter_mut().for_each(|each| each.restart());
+        self.mended_ms = Some(unix_ms());
+        let now = self.house.whole_again();
+        format!("all of Redis and its Sentinels, {now} is the master now")
     }
 
     fn rest(&mut self, millis: std::ops::Range<u64>) {
@@ -286,6 +311,7 @@ mod tests {
         partitions: 0,
         drains: 0,
         outages: 0,
+        crashes: 0,
         flushes: 0,
         slows: 0,
         stampedes: 0,
@@ -309,6 +335,7 @@ mod tests {
             NONE,
             Counts { drains: 1, kills: 1, ..NONE },
             Counts { drains: 1, slows: 1, ..NONE },
+            Counts { drains: 1, crashes: 1, ..NONE },
             Counts { drains: 1, stampedes: 1, ..NONE },
         ] {
             assert!(!counts.are_drains_alone(), "{counts:?}");

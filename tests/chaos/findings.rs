@@ -26,6 +26,7 @@ pub(crate) enum Finding {
     Silent,
     Dropped,
     Restless,
+    Misplaced,
     Journaled,
     Protocol,
     Beside,
@@ -38,7 +39,7 @@ pub(crate) enum Finding {
 
 impl Finding {
     /// All kinds, those that must not be first.
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Empty,
         Self::Acknowledged,
         Self::Lost,
@@ -60,6 +61,7 @@ impl Finding {
         Self::Silent,
         Self::Dropped,
         Self::Restless,
+        Self::Misplaced,
         Self::Journaled,
         Self::Protocol,
         Self::Beside,
@@ -104,6 +106,7 @@ impl Finding {
             Self::Silent => "gaps in which the word that was due never came",
             Self::Dropped => "calls dropped",
             Self::Restless => "engines that did not come to rest",
+            Self::Misplaced => "calls that are talked with and said to ring",
             Self::Journaled => "turns in a journal and not in Redis",
             Self::Protocol => "frames that Twilio would refuse",
             Self::Beside => "turns kept in the transcript and beside it",
@@ -124,6 +127,13 @@ impl Findings {
     /// One more; where it is, first of all the call.
     pub(crate) fn add(&mut self, what: Finding, place: impl Into<String>) {
         self.0.entry(what).or_default().push(place.into());
+    }
+
+    /// All that others have found besides.
+    pub(crate) fn extend(&mut self, others: Self) {
+        for (what, places) in others.0 {
+            self.0.entry(what).or_default().extend(places);
+        }
     }
 
     /// All of that kind.

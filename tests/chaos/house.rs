@@ -13,7 +13,7 @@ use crate::{
     fence::Lying,
     findings::{Finding, Findings},
     journals::KEYS,
-    rest::unrest,
+    rest::{get, ringing, unrest},
     trace::print,
     witness::Witness,
 };
@@ -75,6 +75,12 @@ impl House {
         let master = self.redis.wait_for_replicas_of(2, || self.sentinels.master());
         self.sentinels.wait_until_complete();
         master
+    }
+
+    /// The calls that an engine says are ringing though its caller has been answered.
+    pub(crate) fn misplaced(&self) -> Vec<String> {
+        let lists = self.engines.iter().filter_map(|engine| get(engine.port, "/monitor"));
+        lists.flat_map(|list| ringing(&list)).collect()
     }
 
     /// Waits until every engine is well and has its calls in Redis; those that do not come to rest.

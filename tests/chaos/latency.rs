@@ -70,7 +70,8 @@ impl Latencies {
         let taking = Taking { call, all, phrases };
         for turn in &call.account.turns {
             let Some((wait, said)) = taking.first_word_of(turn) else { continue };
-            let is_during = all.is_during(Fault::Outage, rang_ms(call.story) + said);
+            let at = rang_ms(call.story) + said;
+            let is_during = all.is_during(Fault::Outage, at) || all.is_during(Fault::Crash, at);
             let kind = if is_during { &mut self.during_outages } else { &mut self.first_words };
             kind.push(wait);
         }

@@ -45,6 +45,7 @@ use self::{
     checker::Verdict,
     circumstances::Circumstances,
     faults::{Counts, Happened},
+    findings::Findings,
     house::House,
     model::{Asked, Model},
     phrases::Phrases,
@@ -88,7 +89,10 @@ struct Options {
     /// All of Redis silent.
     #[arg(long, default_value_t = 1)]
     outages: usize,
-    /// For how long it is silent, seconds.
+    /// kill -9 of every Redis server and Sentinel at once.
+    #[arg(long, default_value_t = 1)]
+    crashes: usize,
+    /// For how long all of Redis is silent or dead, seconds.
     #[arg(long, default_value_t = 10)]
     outage_seconds: u64,
     /// FLUSHALL.
@@ -136,10 +140,11 @@ async fn run(options: Options, program: PathBuf) -> ExitCode {
     })
     .await
     .expect("a calm house");
-    let Heard { stories, never, happened, client } = heard;
+    let Heard { stories, never, happened, seen, client } = heard;
     let faults = happened.len();
     let mut verdict = Verdict::new(phrases);
     verdict.findings = restless;
+    verdict.findings.extend(seen);
     let kept = check(&house, &stories, (happened, model.asked()), &client, &mut verdict).await;
     for journal in house.close() {
         journals::compare(&journal, &kept, &mut verdict.findings).await;
@@ -163,6 +168,7 @@ impl Options {
             partitions: self.partitions,
             drains: self.drains,
             outages: self.outages,
+            crashes: self.crashes,
             flushes: self.flushes,
             slows: self.slows,
             stampedes: self.stampedes,
@@ -176,6 +182,8 @@ struct Heard {
     /// Why calls never began.
     never: Vec<String>,
     happened: Vec<Happened>,
+    /// What was seen between the faults that must not be.
+    seen: Findings,
     client: awc::Client,
 }
 
@@ -207,7 +215,7 @@ async fn talk(options: &Options, mut house: House) -> (House, Heard) {
         let done = faults::perform(&mut house, &plan, seed, outage, until - CALM);
         (house, done)
     });
-    let (house, happened) = broken.await.expect("the faults");
+    let (house, (happened, seen)) = broken.await.expect("the faults");
     let (mut stories, mut never) = (Vec::new(), Vec::new());
     for caller in callers {
         match caller.await.expect("a caller") {
@@ -215,7 +223,7 @@ async fn talk(options: &Options, mut house: House) -> (House, Heard) {
             Err(error) => never.push(error),
         }
     }
-    (house, Heard { stories, never, happened, client: crowd.client })
+    (house, Heard { stories, never, happened, seen, client: crowd.client })
 }
 
 /// Compares every call with what is kept of it, and tells that.

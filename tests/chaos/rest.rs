@@ -37,8 +37,17 @@ fn judge(ready: &str, metrics: &str) -> Option<String> {
     }
 }
 
+/// The calls of a `/monitor` that ring and have been talked with.
+pub(crate) fn ringing(list: &str) -> Vec<String> {
+    let calls: Vec<Value> = serde_json::from_str(list).unwrap_or_default();
+    let wrong = |call: &&Value| {
+        call["status"] == "ringing" && call["turns"].as_u64().is_some_and(|turns| turns > 1)
+    };
+    calls.iter().filter(wrong).filter_map(|call| Some(call["callSid"].as_str()?.into())).collect()
+}
+
 /// The body of an answer, whatever its status.
-fn get(port: u16, path: &str) -> Option<String> {
+pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     socket.set_read_timeout(Some(ANSWERS_WITHIN)).ok()?;
     // HTTP/1.0: no chunks.
@@ -51,6 +60,15 @@ fn get(port: u16, path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_that_rings_has_been_answered_by_nobody() {
+        let list = r#"[{"callSid": "CA1", "status": "ringing", "turns": 1},
+            {"callSid": "CA2", "status": "active", "turns": 9},
+            {"callSid": "CA3", "status": "ringing", "turns": 3}]"#;
+        assert_eq!(ringing(list), ["CA3"]);
+        assert!(ringing("nonsense").is_empty());
+    }
 
     #[test]
     fn an_engine_is_at_rest_when_it_is_ready_and_its_journal_is_empty() {

@@ -45,7 +45,9 @@ pub(crate) async fn what_a_store_has_lost_of_a_call_is_restored_and_the_rest_is_
 }
 
 /// As a server does that comes back without its last second.
-pub(crate) async fn a_store_that_has_lost_a_claim_takes_from_the_copy_how_the_call_stands(home: Home) {
+pub(crate) async fn a_store_that_has_lost_a_claim_takes_from_the_copy_how_the_call_stands(
+    home: Home,
+) {
     home.store.open(ringing(1)).await.unwrap();
     let mut copy = CallRecord {
         epoch: Epoch(BEGIN.0 + 7),
