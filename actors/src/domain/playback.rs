@@ -7,14 +7,14 @@
 
 mod crossing;
 mod pace;
+mod queue;
 mod utterance;
-
-use std::collections::VecDeque;
 
 pub(super) use self::pace::spoken_in;
 use self::{
     crossing::Crossing,
     pace::{backward, chars, duration, forward, unspoken_in},
+    queue::Queue,
     utterance::Utterance,
 };
 use super::{
@@ -24,18 +24,14 @@ use super::{
     time::{Millis, Timestamp},
 };
 
-/// How many utterances are remembered: an interrupt speaks of the latest, or of one that was still
-/// in Twilio's queue behind them.
-const UTTERANCES_KEPT: usize = 12;
-
 /// `agentSpeaking off` this shortly before an `interrupt` is the interrupt's own doing, ms.
 const OFF_BY_INTERRUPT: Millis = 1_500;
 
 /// The voice's queue.
 #[derive(Debug, Clone, Default)]
 pub struct Playback {
-    /// Oldest first. Also what has been heard in full, for a while: an interrupt may speak of it.
-    utterances: VecDeque<Utterance>,
+    /// What was given to it.
+    queue: Queue,
     /// When all that was sent will have been spoken.
     busy_until: Timestamp,
     /// What was sent so lately that news of the voice knows nothing of it.
@@ -76,19 +72,24 @@ pub struct Cut {
 impl Playback {
     /// Words were sent to the voice.
     pub fn speak(&mut self, now: Timestamp, turn: TurnId, words: &str) {
+        self.put(now, turn, words);
+        self.note(now, words);
+    }
+
+    fn put(&mut self, now: Timestamp, turn: TurnId, words: &str) {
         self.settle(now);
-        match self.utterances.back_mut() {
+        match self.queue.last_mut() {
             Some(last) if last.turn == turn && !last.aside => {
                 last.text.push_str(words);
             }
-            _ => self.begin(turn, words, false),
+            _ => self.queue.begin(turn, words, false),
         }
         self.take_time(now, words);
     }
 
     /// Twilio says these words first, of itself: they need no line.
     pub fn greeted(&mut self, now: Timestamp, turn: TurnId, words: &str) {
-        self.speak(now, turn, words);
+        self.put(now, turn, words);
         if let Some(pause) = &mut self.paused {
             pause.since = 0;
             pause.busy_until = self.busy_until;
@@ -98,39 +99,26 @@ impl Playback {
     /// Words that belong to no turn's text were sent to the voice, while that turn is awaited.
     pub fn aside(&mut self, now: Timestamp, turn: TurnId, words: &str) {
         self.settle(now);
-        self.begin(turn, words, true);
+        self.queue.begin(turn, words, true);
         self.take_time(now, words);
+        self.note(now, words);
+    }
+
+    /// Without a line they are sent later.
+    fn note(&mut self, now: Timestamp, words: &str) {
+        if self.paused.is_none() {
+            self.crossing.note(now, chars(words));
+        }
     }
 
     /// A voice that is silent by the clock has left behind what was sent.
     fn settle(&mut self, now: Timestamp) {
         if self.busy_until <= now && self.paused.is_none() {
-            self.leave_behind(0);
+            self.queue.leave_behind(0);
         }
-    }
-
-    /// All but the last so many characters had been spoken before the voice starts again.
-    fn leave_behind(&mut self, but: u64) {
-        self.reach(but, |utterance| &mut utterance.past);
-    }
-
-    /// Takes that mark of every utterance up to the last so many characters of all.
-    fn reach(&mut self, mut but: u64, mark: fn(&mut Utterance) -> &mut usize) {
-        for utterance in self.utterances.iter_mut().rev() {
-            let end = backward(&utterance.text, but);
-            but = but.saturating_sub(chars(&utterance.text));
-            let mark = mark(utterance);
-            *mark = end.max(*mark);
-        }
-    }
-
-    /// Characters that the voice has before it, by what it has proven.
-    fn ahead(&self) -> u64 {
-        self.utterances.iter().map(|utterance| chars(utterance.ahead())).sum()
     }
 
     fn take_time(&mut self, now: Timestamp, words: &str) {
-        self.crossing.note(now, chars(words));
         self.busy_until = self.busy_until.max(now) + duration(chars(words));
         self.stopped = self.stopped_just_now(now).map(|(at, before)| (at, before + chars(words)));
         if let Some(pause) = &mut self.paused {
@@ -155,7 +143,8 @@ impl Playback {
     /// There is a line again: what was said meanwhile is spoken now.
     pub fn go_on(&mut self, now: Timestamp) {
         let Some(pause) = self.paused.take() else { return };
-        self.leave_behind(spoken_in(pause.busy_until.since(now)) + pause.since);
+        self.queue.leave_behind(spoken_in(pause.busy_until.since(now)) + pause.since);
+        self.crossing.note(now, pause.since);
         self.busy_until = match pause.since {
             0 => pause.busy_until,
             since => pause.busy_until.max(now) + duration(since),
@@ -164,31 +153,30 @@ impl Playback {
 
     /// Words of that turn were heard before this playback began (a call taken over).
     pub fn resume(&mut self, turn: TurnId, heard: &str) {
-        self.begin(turn, heard, false);
-        if let Some(utterance) = self.utterances.back_mut() {
+        self.queue.begin(turn, heard, false);
+        if let Some(utterance) = self.queue.last_mut() {
             utterance.heard = heard.len();
         }
     }
 
-    fn begin(&mut self, turn: TurnId, text: &str, aside: bool) {
-        if self.utterances.len() >= UTTERANCES_KEPT {
-            self.utterances.pop_front();
-        }
-        let text = text.to_owned();
-        self.utterances.push_back(Utterance { turn, text, heard: 0, aside, past: 0 });
+    /// The voice has these words of that turn from a playback before this one, behind those that were
+    /// heard.
+    pub fn resume_speaking(&mut self, now: Timestamp, turn: TurnId, heard: &str, words: &str) {
+        self.resume(turn, heard);
+        self.put(now, turn, words);
     }
 
     /// Whose words were sent last, unless they belong to no turn's text.
     #[must_use]
     pub fn last_turn(&self) -> Option<TurnId> {
-        self.utterances.back().filter(|last| !last.aside).map(|last| last.turn)
+        self.queue.last().filter(|last| !last.aside).map(|last| last.turn)
     }
 
     /// What was sent for that turn.
     #[must_use]
     pub fn sent(&self, turn: TurnId) -> &str {
         let said = |utterance: &&Utterance| utterance.turn == turn && !utterance.aside;
-        let of_turn = self.utterances.iter().rev().find(said);
+        let of_turn = self.queue.iter().rev().find(said);
         of_turn.map_or("", |utterance| &utterance.text)
     }
 
@@ -196,7 +184,7 @@ impl Playback {
     #[must_use]
     pub fn unspoken_of(&self, now: Timestamp, turn: TurnId) -> u64 {
         let mut unspoken = self.unspoken(now);
-        for utterance in self.utterances.iter().rev() {
+        for utterance in self.queue.iter().rev() {
             let all = chars(&utterance.text);
             if utterance.turn == turn && !utterance.aside {
                 return unspoken.min(all);
@@ -210,7 +198,7 @@ impl Playback {
     #[must_use]
     pub fn takes_until(&self, now: Timestamp, turn: TurnId) -> Millis {
         let of_turn = |utterance: &&Utterance| utterance.turn == turn && !utterance.aside;
-        let from = self.utterances.iter().rev().take_while(|utterance| !of_turn(utterance));
+        let from = self.queue.iter().rev().take_while(|utterance| !of_turn(utterance));
         let behind: u64 = from.map(|utterance| chars(&utterance.text)).sum();
         let of_it = chars(self.sent(turn));
         duration(self.unspoken(now).saturating_sub(behind + of_it))
@@ -235,12 +223,16 @@ impl Playback {
     /// The voice starts or stops (`agentSpeaking`). Stopped without an interrupt, it has spoken
     /// all there was, but for what was on its way.
     pub fn voice(&mut self, now: Timestamp, on: bool) {
+        let stopped = self.stopped;
         self.stopped = (!on).then(|| (now, self.unspoken(now)));
         if !on {
             let unheard = self.crossing.sent(now);
-            self.reach(unheard, |utterance| &mut utterance.heard);
+            self.queue.hear(unheard);
+        } else if let Some((_, unspoken)) = stopped.filter(|_| self.queue.ahead() == 0) {
+            // The stop was that of an answer before what was thought to be spoken by it.
+            self.queue.take_back(unspoken);
         }
-        self.busy_until = now + duration(self.ahead());
+        self.busy_until = now + duration(self.queue.ahead());
     }
 
     /// Words that have been spoken may not have been told of.
@@ -255,25 +247,26 @@ impl Playback {
         words.clone_into(&mut self.reported);
         let Some((at, end)) = found else { return };
         self.out_of_step = false;
-        for (index, utterance) in self.utterances.iter_mut().enumerate().take(at + 1) {
+        for (index, utterance) in self.queue.iter_mut().enumerate().take(at + 1) {
             utterance.heard = if index == at { end } else { utterance.text.len() };
         }
-        self.busy_until = now + duration(self.ahead());
+        self.busy_until = now + duration(self.queue.ahead());
     }
 
     /// In which utterance these words end, and where: a few letters, or words that were reported
     /// before, only at the beginning of what comes next, or of what is over by the clock alone.
     fn find_played(&self, words: &str) -> Option<(usize, usize)> {
+        let all = 0..self.queue.iter().len();
         if is_sure(words) && self.reported != words {
-            let end = |at: usize| Some((at, self.utterances.get(at)?.end_of(words, played)?));
-            return (0..self.utterances.len()).find_map(end);
+            let end = |at: usize| Some((at, self.queue.get(at)?.end_of(words, played)?));
+            return all.into_iter().find_map(end);
         }
         if self.out_of_step {
             return None;
         }
-        let end = |at: usize| Some((at, self.utterances.get(at)?.end_of(words, follows)?));
-        let next = self.utterances.iter().position(Utterance::is_ahead);
-        let over = 0..next.unwrap_or(self.utterances.len());
+        let end = |at: usize| Some((at, self.queue.get(at)?.end_of(words, follows)?));
+        let next = self.queue.iter().position(Utterance::is_ahead);
+        let over = 0..next.unwrap_or(all.end);
         next.into_iter().chain(over).find_map(end)
     }
 
@@ -282,7 +275,7 @@ impl Playback {
     /// Returns the turns of which less was heard than was sent, and whether Twilio's words were
     /// found among ours.
     pub fn interrupted(&mut self, now: Timestamp, cut: &Interrupted) -> (Vec<Cut>, bool) {
-        let all = self.joined();
+        let all = self.queue.joined();
         let near = self.position(now, &all, cut.after);
         let found = cut.utterance.as_deref().and_then(|words| locate(&all, words, near));
         (self.cut_at(found.unwrap_or(near), found.is_none(), now), found.is_some())
@@ -290,21 +283,9 @@ impl Playback {
 
     /// The voice fell silent for good: the caller hung up, or the line is gone.
     pub fn silenced(&mut self, now: Timestamp) -> Vec<Cut> {
-        let all = self.joined();
+        let all = self.queue.joined();
         let near = self.position(now, &all, None);
         self.cut_at(near, true, now)
-    }
-
-    /// All utterances in one text, a space between two, as a voice would speak them.
-    fn joined(&self) -> String {
-        let mut all = String::new();
-        for utterance in &self.utterances {
-            all.push_str(&utterance.text);
-            all.push(' ');
-        }
-        // What the voice has still to speak is counted from the last word's end.
-        all.pop();
-        all
     }
 
     /// Where the voice is in `all`, counted by time and never before what is known to be heard.
@@ -316,19 +297,10 @@ impl Playback {
             return by_clock;
         }
         let by_twilio = after.and_then(|after| {
-            let places = self.starts().map(|start| forward(all, start, spoken_in(after)));
+            let places = self.queue.starts().map(|start| forward(all, start, spoken_in(after)));
             places.min_by_key(|place| place.abs_diff(by_clock))
         });
         floor_word(all, by_twilio.unwrap_or(by_clock)).max(self.proven(now))
-    }
-
-    /// Where every utterance begins in the joined text.
-    fn starts(&self) -> impl Iterator<Item = usize> {
-        self.utterances.iter().scan(0, |next, utterance| {
-            let start = *next;
-            *next += utterance.text.len() + 1;
-            Some(start)
-        })
     }
 
     /// End of the last words that are known to be heard, in the joined text. What `agentSpeaking
@@ -338,7 +310,7 @@ impl Playback {
             return 0;
         }
         let heard =
-            self.starts().zip(&self.utterances).filter(|(_, utterance)| utterance.heard > 0);
+            self.queue.starts().zip(self.queue.iter()).filter(|(_, utterance)| utterance.heard > 0);
         heard.last().map_or(0, |(start, utterance)| start + utterance.heard)
     }
 
@@ -361,7 +333,7 @@ impl Playback {
     fn cut_at(&mut self, end: usize, estimated: bool, now: Timestamp) -> Vec<Cut> {
         let mut cuts = Vec::new();
         let mut start = 0;
-        for utterance in self.utterances.drain(..) {
+        for utterance in self.queue.drain() {
             let heard = end.saturating_sub(start).min(utterance.text.len());
             start += utterance.text.len() + 1;
             let unheard = utterance.text.get(heard..).unwrap_or_default();

@@ -147,8 +147,7 @@ impl Conversation {
         let spoken = place(&turn.text, turn.spoken_by(now - DOUBT));
         let (spoken, speaking) = given.split_at(spoken.min(given.len()));
         if has_word(speaking) {
-            self.playback.resume(turn.id, spoken);
-            self.playback.speak(now, turn.id, speaking);
+            self.playback.resume_speaking(now, turn.id, spoken, speaking);
         }
     }
 

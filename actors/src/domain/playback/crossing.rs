@@ -8,7 +8,7 @@ use crate::domain::time::{Millis, Timestamp};
 /// back, and what speech takes to begin.
 const CROSSING: Millis = 500;
 
-/// Words sent within so long count as sent at once, ms.
+/// Words sent within so long count as sent at once, and all of them as long as the last, ms.
 const TOGETHER: Millis = 50;
 
 /// Characters that were sent of late, and when.
@@ -17,7 +17,7 @@ pub(super) struct Crossing(VecDeque<(Timestamp, u64)>);
 
 impl Crossing {
     pub(super) fn note(&mut self, now: Timestamp, chars: u64) {
-        while self.0.front().is_some_and(|(at, _)| now.since(*at) >= CROSSING) {
+        while self.0.front().is_some_and(|(at, _)| !is_under_way(now, *at)) {
             self.0.pop_front();
         }
         match self.0.back_mut() {
@@ -28,7 +28,11 @@ impl Crossing {
 
     /// Characters of which news that comes now knows nothing.
     pub(super) fn sent(&self, now: Timestamp) -> u64 {
-        let late = self.0.iter().filter(|(at, _)| now.since(*at) < CROSSING);
+        let late = self.0.iter().filter(|(at, _)| is_under_way(now, *at));
         late.map(|(_, chars)| chars).sum()
     }
+}
+
+fn is_under_way(now: Timestamp, sent: Timestamp) -> bool {
+    now.since(sent) < CROSSING + TOGETHER
 }

@@ -178,8 +178,8 @@ fn a_voice_that_starts_late_is_counted_from_then() {
 #[test]
 fn a_voice_that_stops_by_itself_has_spoken_all() {
     let mut playback = queue(&["A long answer, spoken by a very fast voice indeed."]);
-    playback.voice(T + 500, false);
-    assert_eq!(playback.ends_at(), T + 500);
+    playback.voice(T + 550, false);
+    assert_eq!(playback.ends_at(), T + 550);
     assert_eq!(playback.silenced(T + 5_000), []);
 }
 
@@ -203,6 +203,51 @@ fn words_that_follow_in_the_same_turn_pass_such_news_as_well() {
     assert_eq!(playback.ends_at(), T + 2_200);
     playback.voice(T + 2_100, false);
     assert_eq!(playback.ends_at(), T + 2_100);
+}
+
+#[test]
+fn words_that_leave_in_one_go_pass_the_news_as_long_as_the_last_of_them() {
+    let mut playback = queue(&["Fourteen chars"]);
+    playback.speak(T + 1_000, TurnId(1), "One ");
+    playback.speak(T + 1_040, TurnId(1), "and two.");
+    playback.voice(T + 1_530, false);
+    playback.voice(T + 1_600, true);
+    assert_eq!(playback.ends_at(), T + 1_600 + spoken(12));
+}
+
+#[test]
+fn words_that_waited_for_a_line_pass_the_news_from_then_on() {
+    let mut playback = queue(&["Fourteen chars"]);
+    playback.pause(T + 400);
+    playback.speak(T + 500, TurnId(1), "Fourteen more.");
+    playback.go_on(T + 1_200);
+    playback.voice(T + 1_300, false);
+    assert_eq!(playback.ends_at(), T + 1_300 + spoken(14));
+}
+
+#[test]
+fn news_of_words_that_were_sent_before_they_were_known_is_believed_at_once() {
+    let mut playback = Playback::default();
+    playback.greeted(T, TurnId(0), "Hello, how can I help?");
+    playback.voice(T + 100, false);
+    assert_eq!(playback.ends_at(), T + 100);
+    playback.resume_speaking(T + 200, TurnId(1), "It was", " said before.");
+    playback.voice(T + 300, false);
+    assert_eq!((playback.ends_at(), playback.silenced(T + 5_000)), (T + 300, vec![]));
+}
+
+/// As where a worker stood still between the words and the news.
+#[test]
+fn a_voice_that_starts_with_nothing_before_it_had_not_spoken_what_its_stop_seemed_to_prove() {
+    let mut playback = queue(&["Fourteen chars"]);
+    playback.voice(T + 50, true);
+    playback.played(T + 600, "Fourteen");
+    playback.speak(T + 700, TurnId(1), "Fourteen more.");
+    playback.voice(T + 1_300, false);
+    assert_eq!(playback.ends_at(), T + 1_300);
+    playback.voice(T + 1_350, true);
+    assert_eq!(playback.ends_at(), T + 2_135);
+    assert_eq!(playback.silenced(T + 2_135 - spoken(5)), [cut(1, "Fourteen", true)]);
 }
 
 #[test]

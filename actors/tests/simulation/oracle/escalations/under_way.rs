@@ -20,7 +20,7 @@ const HOLD_MAX: Millis = 6_000;
 const OFF_BY_INTERRUPT: Millis = 1_500;
 
 /// News of the voice knows nothing of what was sent so lately, ms.
-const CROSSING: Millis = 500;
+const CROSSING: Millis = 550;
 
 /// What a caller has to hear next, before anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
