@@ -284,7 +284,7 @@ impl Handler<SessionFailed> for CallSession {
 
     fn handle(&mut self, failed: SessionFailed, ctx: &mut Self::Context) {
         let _in = self.span.clone().entered();
-        if self.talk.is_none() && self.mouth.came_behind(failed.failure) {
+        if self.talk.is_none() && self.mouth.came_behind(failed.failure, self.clock.now()) {
             // What is told so late is about the session before this line.
             self.early.extend([Input::FailedBefore(failed.failure), Input::Attached]);
             return;

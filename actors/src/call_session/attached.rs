@@ -127,9 +127,10 @@ impl Mouth {
     }
 
     /// Whether there is a line that came behind that failure.
-    pub(super) fn came_behind(&self, failure: Failure) -> bool {
+    pub(super) fn came_behind(&self, failure: Failure, now: Timestamp) -> bool {
         let is_known = self.failed_before.is_some_and(|known| failure.ended <= known.ended);
-        self.has_line() && (is_known || self.came_at > Some(failure.at))
+        let is_later = self.came_at.is_some_and(|came| !failure.may_be_of(came, now));
+        self.has_line() && (is_known || is_later)
     }
 
     /// When Twilio last said something on the line there is.

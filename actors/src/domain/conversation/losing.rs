@@ -10,10 +10,10 @@ use crate::domain::{
     playback::Cut,
     record::{
         CallRecord,
-        losses::{CONNECTING, Failure, TOLD_LATE},
+        losses::{CONNECTING, Failure},
     },
     time::{Millis, Timestamp},
-    transcript::Reason,
+    transcript::{Reason, Role},
 };
 
 /// A line that broke is noticed a moment after its voice fell silent, ms: the word at whose very end that
@@ -23,8 +23,11 @@ const NOTICING: Millis = 50;
 /// What a session knows of those that Twilio gave up.
 #[derive(Debug)]
 pub(super) struct Losses {
-    /// Before this one, without another that has gone on since: a voice fell silent.
+    /// Before this one: a voice fell silent. Those without another that has gone on since, and what the
+    /// address of this session's line tells.
     pub(super) unresumed: Vec<Failure>,
+    /// Words said from then on no voice has had: the line they went to was of a session that had failed.
+    pub(super) voiceless: Option<Timestamp>,
     /// The last of all: this one, or another before it.
     pub(super) last: Option<Failure>,
     /// The end of the last one that the address of a line told of, here or where the call was before: a line
@@ -38,6 +41,7 @@ impl Losses {
     pub(super) fn of(record: &CallRecord) -> Self {
         Self {
             unresumed: record.unresumed().copied().collect(),
+            voiceless: None,
             last: record.failures.last().copied(),
             addressed: record.addressed,
             failed: false,
@@ -96,9 +100,20 @@ impl Conversation {
         } else {
             is_first && !self.losses.failed
         };
+        if self.inherits && is_first {
+            self.losses.voiceless = self.voiceless_since(failure.at.min(now) + CONNECTING);
+        }
         if !self.is_known(failure) || is_unheeded {
             self.lose_voice(now, failure, effects);
         }
+    }
+
+    /// No address has told of a failure before, so none of a session's that came behind it: what was said
+    /// from that moment on went to the line that had failed, unless the caller said something there.
+    fn voiceless_since(&self, failed: Timestamp) -> Option<Timestamp> {
+        let turns = self.transcript.turns().iter();
+        let mut since = turns.filter(|turn| turn.at >= failed);
+        since.all(|turn| turn.role == Role::Agent).then_some(failed)
     }
 
     /// The record tells of a failure: the next line may be of a new session, though its address is old, or
@@ -109,18 +124,10 @@ impl Conversation {
         failure: Failure,
         effects: &mut Vec<Effect>,
     ) {
-        if !self.is_known(failure) && self.is_of_last_line(now, failure.at) {
+        let is_of_last_line = self.attached_at.is_none_or(|came| failure.may_be_of(came, now));
+        if !self.is_known(failure) && is_of_last_line {
             self.lose_voice(now, failure, effects);
         }
-    }
-
-    /// Whether a session that failed then may have been that of the last line.
-    fn is_of_last_line(&self, now: Timestamp, failed: Timestamp) -> bool {
-        // By whole seconds it may have failed just before its line came; what is told long after that is
-        // of the session before it.
-        let is_rounded = now.since(failed) < TOLD_LATE;
-        let since = if is_rounded { failed + CONNECTING } else { failed };
-        self.attached_at.is_none_or(|came| came <= since)
     }
 
     /// Whether this session knows that that one failed, or a later one.

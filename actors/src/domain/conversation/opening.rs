@@ -186,14 +186,10 @@ impl Conversation {
                 if !inherits {
                     self.forget_voice(now, &turn, effects);
                 }
-                self.go_on_with(now, &turn, effects);
+                self.go_on_with(now, &turn, told, effects);
             }
-            // A session before this one was about to say the rest, and it had no time to note that.
             Some(turn) if turn.role == Role::Agent && turn.reason == Some(Reason::TakenOver) => {
-                if inherits {
-                    self.hear_less(now, &turn, effects);
-                }
-                self.ask_for_rest(now, effects);
+                self.go_on_behind(now, &turn, (inherits, told), effects);
             }
             Some(turn) if turn.role == Role::Customer && turn.reason.is_none() => {
                 self.heed(now, &turn.text, true, effects);

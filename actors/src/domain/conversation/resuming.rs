@@ -61,36 +61,62 @@ impl Conversation {
     /// Goes on with an answer that was being written: what the caller heard of it stays, a turn that
     /// was cut off; behind a word about the break the model says the rest. One of which nothing was
     /// heard is given anew.
-    pub(super) fn go_on_with(&mut self, now: Timestamp, turn: &Turn, effects: &mut Vec<Effect>) {
+    pub(super) fn go_on_with(
+        &mut self,
+        now: Timestamp,
+        turn: &Turn,
+        told: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         let heard = self.heard_of(now, turn);
         if !has_word(&heard) {
-            let goes_on = turn.id == self.turn;
-            self.amend(turn.id, Role::Agent, effects, |turn| {
-                turn.text.clear();
-                (turn.played, turn.open) = (None, goes_on);
-            });
-            return self.ask(now, true, effects);
+            return self.give_anew(now, turn, effects);
         }
         self.hear_on(now, turn, &heard);
         self.cut_short(now, turn, heard, effects);
-        self.ask_for_rest(now, effects);
+        self.ask_for_rest(now, told, effects);
     }
 
-    /// A session that took the voice to go on may have been wrong: what of the turn was not heard is no
-    /// part of it.
-    pub(super) fn hear_less(&mut self, now: Timestamp, turn: &Turn, effects: &mut Vec<Effect>) {
-        let heard = self.heard_of(now, turn);
-        self.hear_on(now, turn, &heard);
-        if heard.len() < turn.text.trim_end().len() {
-            self.cut_short(now, turn, heard, effects);
+    fn give_anew(&mut self, now: Timestamp, turn: &Turn, effects: &mut Vec<Effect>) {
+        let goes_on = turn.id == self.turn;
+        self.amend(turn.id, Role::Agent, effects, |turn| {
+            turn.text.clear();
+            (turn.played, turn.open) = (None, goes_on);
+            (turn.interrupted, turn.estimated, turn.reason) = (false, false, None);
+        });
+        self.ask(now, true, effects);
+    }
+
+    /// A session took the voice to go on, was about to have the rest said, and had no time to note that.
+    /// It may have been wrong: what of the turn was not heard is no part of it.
+    pub(super) fn go_on_behind(
+        &mut self,
+        now: Timestamp,
+        turn: &Turn,
+        (inherits, told): (bool, bool),
+        effects: &mut Vec<Effect>,
+    ) {
+        if inherits {
+            let heard = self.heard_of(now, turn);
+            if !has_word(&heard) {
+                return self.give_anew(now, turn, effects);
+            }
+            self.hear_on(now, turn, &heard);
+            if heard.len() < turn.text.trim_end().len() {
+                self.cut_short(now, turn, heard, effects);
+            }
         }
+        self.ask_for_rest(now, told, effects);
     }
 
-    /// Behind a word about the break the model says the rest of an answer that was cut off.
-    pub(super) fn ask_for_rest(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        self.turn = self.turn.next();
-        let phrase = self.persona.resume.clone();
-        self.say_of_break(now, phrase, true, effects);
+    /// Behind a word about the break, which may have been `told`, the model says the rest of an answer
+    /// that was cut off.
+    fn ask_for_rest(&mut self, now: Timestamp, told: bool, effects: &mut Vec<Effect>) {
+        if !told {
+            self.turn = self.turn.next();
+            let phrase = self.persona.resume.clone();
+            self.say_of_break(now, phrase, true, effects);
+        }
         self.ask(now, true, effects);
     }
 
@@ -161,6 +187,9 @@ impl Conversation {
 
     /// What the caller heard of a turn, or will when our words begin.
     fn heard_of(&self, now: Timestamp, turn: &Turn) -> String {
+        if self.losses.voiceless.is_some_and(|since| since <= turn.at) {
+            return String::new();
+        }
         // Where several failed one after another, the first took the voice along.
         let since =
             self.losses.unresumed.iter().map(|failure| failure.at).filter(|at| *at >= turn.at);
@@ -185,8 +214,7 @@ impl Conversation {
         }
         let mut phrase = self.persona.resume.clone();
         let last = self.transcript.turns().last().cloned();
-        let unbegun = |turn: &Turn| turn.open && !has_word(&self.heard_of(now, turn));
-        let awaited = last.is_some_and(|last| unbegun(&last));
+        let awaited = last.is_some_and(|last| last.open || last.reason == Some(Reason::TakenOver));
         self.turn = self.turn.next();
         for (turn, rest) in owed {
             phrase.push(' ');

@@ -9,7 +9,7 @@ use crate::domain::time::{Millis, Timestamp};
 pub(in crate::domain) const CONNECTING: Millis = 1_300;
 
 /// How late Twilio tells of the end of a session at most, ms: `tt` of the action URL, and connecting.
-pub(in crate::domain) const TOLD_LATE: Millis = 16_000;
+const TOLD_LATE: Millis = 16_000;
 
 /// A session that Twilio gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,15 @@ impl Failure {
     #[must_use]
     pub fn is(self, other: Self) -> bool {
         self.ended == other.ended
+    }
+
+    /// Whether that may have been the session of a line that came then, as is told now.
+    #[must_use]
+    pub fn may_be_of(self, came: Timestamp, now: Timestamp) -> bool {
+        // By whole seconds it may have failed just before its line came; what is told long after that is
+        // of the session before it.
+        let is_rounded = now.since(self.at) < TOLD_LATE;
+        came <= if is_rounded { self.at + CONNECTING } else { self.at }
     }
 
     /// The same, should somebody have said something on it until that moment.

@@ -4,6 +4,7 @@ use super::{
     resuming::{BREAK, half_said, rejoined},
     *,
 };
+use crate::domain::transcript::Played;
 
 #[test]
 fn a_failure_that_no_record_tells_of_is_learned_from_the_next_address() {
@@ -218,6 +219,99 @@ fn a_line_that_came_with_an_older_address_did_not_go_on_behind_the_failure() {
         next.on(Input::FailedBefore(failure));
         next.attach();
         assert_eq!(next.heard(), "", "{on_another}");
+    }
+}
+
+/// Twilio was told so late that much was said on a line that nobody heard.
+#[test]
+fn what_was_said_on_an_older_address_long_after_the_failure_was_said_to_nobody() {
+    let (mut talk, turn) = half_said();
+    talk.done(turn);
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    let failure = Failure::new(talk.now);
+    record.apply(&rejoined(failure.at), failure.at);
+    let mut deaf = Talk::new(record.clone());
+    deaf.now = failure.at + 1_400;
+    deaf.attach();
+    let said = deaf.heard();
+    assert!(said.ends_with("letters in a second. And then comes some more of it"), "{said}");
+    // All that it has said and noted came to the store.
+    let resumed = Change::Resumed { after: Some(failure), addressed: None };
+    record.apply(&resumed, deaf.now);
+    record.transcript = deaf.machine.transcript().clone();
+    let mut next = Talk::new(record.clone());
+    next.now = deaf.now + 1_000;
+    next.on(Input::FailedBefore(failure));
+    next.attach();
+    assert_eq!(next.heard(), said);
+    // Where the caller has said something there, the session lived.
+    record.transcript.put(Turn::new(TurnId(9), Role::Customer, "And then?", deaf.now + 500));
+    record.transcript.put(Turn::new(TurnId(9), Role::Agent, "Then nothing.", deaf.now + 600));
+    let mut next = Talk::new(record);
+    next.now = deaf.now + 3_000;
+    next.on(Input::FailedBefore(failure));
+    next.attach();
+    assert_eq!(next.heard(), BREAK);
+}
+
+/// The first of two engines says the rest of what its voice had not spoken, the other knows better.
+#[test]
+fn an_answer_of_which_nothing_was_heard_is_given_anew_though_a_session_took_it_for_heard() {
+    let mut talk = Talk::greeted();
+    let turn = talk.ask("Tell me all.");
+    talk.tokens(turn, "Fourteen letters in a second. And then comes some more of it ");
+    let failed = talk.now + 50;
+    talk.wait(200);
+    let mut record = record(Some("Hello, this is Owl."));
+    record.transcript = talk.machine.transcript().clone();
+    let mut brief = Talk::new(record.clone());
+    brief.now = talk.now;
+    brief.attach();
+    let noted = brief.machine.transcript().get(turn, Role::Agent).expect("it is there").clone();
+    assert_eq!(noted.reason, Some(Reason::TakenOver));
+    record.transcript.put(noted);
+    record.apply(&rejoined(failed), failed);
+    let mut next = Talk::new(record);
+    next.now = talk.now + 500;
+    next.on(Input::FailedBefore(Failure::new(failed)));
+    next.attach();
+    assert_eq!(next.heard(), "");
+    assert!(next.effects.iter().any(|effect| matches!(effect, Effect::Ask { .. })));
+    let noted = next.machine.transcript().get(turn, Role::Agent).expect("it is there");
+    assert_eq!(
+        (&*noted.text, noted.open, noted.interrupted, noted.reason),
+        ("", true, false, None)
+    );
+}
+
+/// As where several engines died within seconds: each was still saying what the one before had left.
+#[test]
+fn the_break_is_spoken_of_once_where_more_than_one_answer_was_cut_off() {
+    for reason in [None, Some(Reason::TakenOver)] {
+        let mut record = record(Some("Hello, this is Owl."));
+        let at = Timestamp(1_010_000);
+        let given = |id, words: &str, from| Turn {
+            played: Some(Played { chars: 0, at: Some(from) }),
+            ..Turn::new(TurnId(id), Role::Agent, words, from)
+        };
+        let last =
+            Turn { open: reason.is_none(), reason, ..given(3, "And then some more", at + 50) };
+        let asked = Turn::new(TurnId(1), Role::Customer, "Tell me all.", at - 100);
+        record.transcript = [asked, given(2, "One thing after the other, in its order.", at), last]
+            .into_iter()
+            .collect();
+        record.apply(&rejoined(at + 1_300), at + 1_300);
+        let mut next = Talk::new(record);
+        next.now = at + 1_500;
+        next.on(Input::FailedBefore(Failure::new(at + 1_300)));
+        next.attach();
+        let said = next.heard();
+        assert_eq!(said.matches(BREAK).count(), 1, "{said}");
+        let asks = |effect: &&Effect| matches!(effect, Effect::Ask { .. });
+        assert_eq!(next.effects.iter().filter(asks).count(), 1, "{reason:?}");
+        let goes_on = next.machine.transcript().turns().last().expect("it is there");
+        assert!(goes_on.open && goes_on.text.starts_with(BREAK), "{goes_on:?}");
     }
 }
 
