@@ -72,11 +72,17 @@ impl Line<'_> {
         }
     }
 
-    async fn say(&mut self, text: &str) -> Result<Option<Cut>, Lost> {
-        if !self.socket.is_open() && !self.relay.application_reconnect() {
-            return Err(Lost { reason: "there is no socket".to_owned(), code: None });
+    /// Whether what the person does goes anywhere, now or later.
+    fn may_be_heard(&self) -> Result<(), Lost> {
+        if self.socket.is_open() || self.relay.application_reconnect() {
+            return Ok(());
         }
-        // A socket that breaks under it takes nothing of what was said.
+        Err(Lost { reason: "there is no socket".to_owned(), code: None })
+    }
+
+    /// A socket that breaks under it takes nothing of what was said.
+    async fn say(&mut self, text: &str) -> Result<Option<Cut>, Lost> {
+        self.may_be_heard()?;
         let mut sent = Ok(());
         for switch in ["on", "off"] {
             sent = sent.and(self.info("speaker-events", "clientSpeaking", switch).await);
@@ -102,14 +108,16 @@ impl Line<'_> {
     }
 
     async fn press(&mut self, keys: &str) -> Result<Option<Cut>, Lost> {
-        let cut = self.interrupt(true).await?;
+        self.may_be_heard()?;
+        let mut sent = self.interrupt(true).await;
         for key in keys.chars() {
             // The answer belongs to the last of them; until then each may be it.
-            let (open, key) = (self.socket.is_open(), key.to_string());
+            let (open, key) = (self.socket.is_open() && sent.is_ok(), key.to_string());
             self.phone.shared.change(|history| history.ask(Instant::now(), &key, open));
-            self.send(&json!({"type": "dtmf", "digit": key})).await?;
+            let pressed = self.send(&json!({"type": "dtmf", "digit": key})).await;
+            sent = sent.and_then(|cut| pressed.map(|()| cut));
         }
-        Ok(cut)
+        sent
     }
 
     /// Cuts the voice, if it speaks and may be cut.

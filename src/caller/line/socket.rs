@@ -33,6 +33,8 @@ pub(super) enum Incoming {
 #[derive(Default)]
 pub(super) struct Socket {
     frames: Option<Box<dyn Frames>>,
+    /// It has not taken a frame: it takes none any more, though nobody has left it yet.
+    is_broken: bool,
     /// A message in pieces, as far as it has come.
     pieces: BytesMut,
     /// What is sent as soon as there is a socket again.
@@ -53,7 +55,7 @@ impl Socket {
 
     pub(super) fn put(&mut self, frames: Box<dyn Frames>) {
         self.pieces.clear();
-        self.frames = Some(frames);
+        (self.frames, self.is_broken) = (Some(frames), false);
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -190,10 +192,15 @@ impl Socket {
         let Some(frames) = &mut self.frames else {
             return Err(lost("there is no socket".to_owned()));
         };
-        match tokio::time::timeout(SEND_DEADLINE, frames.send(message)).await {
+        if self.is_broken {
+            return Err(lost("the socket is broken".to_owned()));
+        }
+        let sent = match tokio::time::timeout(SEND_DEADLINE, frames.send(message)).await {
             Ok(sent) => sent.map_err(|error| lost(format!("a frame could not be sent: {error}"))),
             Err(_) => Err(lost("the engine takes no frames".to_owned())),
-        }
+        };
+        self.is_broken = sent.is_err();
+        sent
     }
 
     /// Closes as the protocol wants it: says so, and waits for the answer.

@@ -49,12 +49,15 @@ impl Sink<Message> for Pipe {
 
 #[actix_web::test]
 async fn what_a_broken_socket_does_not_take_waits_for_the_next_one() {
-    for (agreed, waits) in [(true, 1), (false, 0)] {
+    for (agreed, waits) in [(true, 2), (false, 0)] {
         let sent = Rc::new(RefCell::new(Vec::new()));
         let pipe = |broken| Box::new(Pipe { broken, sent: Rc::clone(&sent) });
         let mut socket = Socket::default();
         socket.put(pipe(true));
-        assert!(socket.send("words".to_owned(), agreed).await.is_err());
+        for event in ["words", "more"] {
+            assert!(socket.send(event.to_owned(), agreed).await.is_err());
+        }
+        assert_eq!(sent.borrow().len(), 1, "it is not tried again");
         sent.borrow_mut().clear();
         socket.put(pipe(false));
         assert_eq!(socket.replay(Replay::Once).await.map_err(|lost| lost.reason), Ok(waits));
