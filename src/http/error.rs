@@ -18,7 +18,7 @@ pub(crate) enum HttpError {
     #[error("{0}")]
     BadRequest(String),
     /// 401: no access token, or an unknown one.
-    #[error("an access token is required: Authorization: Bearer <token>")]
+    #[error("a known access token is required: Authorization: Bearer <token>")]
     Unauthorized,
     /// 403: a known token that may not do this.
     #[error("the {0} role is required")]

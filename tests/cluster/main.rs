@@ -14,10 +14,18 @@ mod cluster;
 use std::{path::PathBuf, process::Command};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use clap::Parser;
 use cluster::{Engine, Haproxy, Replicated, Sentinels, free_port, need};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// A whole cluster on this machine: Redis with two replicas and three Sentinels, three engines and
+/// HAProxy on free ports of loopback, and what to try with it. Ctrl-C removes everything.
+#[derive(Parser)]
+#[command(name = "cluster")]
+struct Options {}
+
 fn main() -> std::io::Result<()> {
+    let Options {} = Options::parse();
     // Before any of them is started: what is missing, and how to stop.
     for (program, package) in [("redis-server", "redis-server"), ("redis-cli", "redis-tools")] {
         need(program, package);
