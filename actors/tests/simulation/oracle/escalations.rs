@@ -150,7 +150,7 @@ impl Escalations {
             Input::Relay(Inbound::Info(Info::AgentSpeaking(on))) => {
                 let bridge = self.under_way.as_mut().and_then(|it| it.bridge.as_mut());
                 if let Some(bridge) = bridge {
-                    bridge.hear_of_voice(*on, seen.now);
+                    bridge.hear_of_voice(*on, self.line_since, seen.now);
                 }
             }
             Input::Answer(turn, event) if self.plea == Some(*turn) => {

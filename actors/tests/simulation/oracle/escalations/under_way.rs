@@ -58,9 +58,9 @@ pub(super) struct Bridge {
 
 impl Bridge {
     /// Twilio says that its voice starts or stops: it may be of what was said before, and have passed
-    /// the bridge sentence.
-    pub(super) fn hear_of_voice(&mut self, on: bool, now: Timestamp) {
-        let stops = !on && now.since(self.at) >= CROSSING;
+    /// the bridge sentence, which was sent when there was a line.
+    pub(super) fn hear_of_voice(&mut self, on: bool, line: Option<Timestamp>, now: Timestamp) {
+        let stops = !on && now.since(self.at.max(line.unwrap_or_default())) >= CROSSING;
         self.stopped_at = stops.then_some(now);
     }
 }
