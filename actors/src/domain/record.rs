@@ -191,7 +191,6 @@ impl CallRecord {
                 self.ended_at = Some(at);
             }
             Change::Ended { .. } => {}
-            Change::Seen => {}
         }
     }
 
@@ -309,8 +308,6 @@ pub enum Change {
         /// What.
         step: Step,
     },
-    /// A sign of life, and nothing else.
-    Seen,
     /// An engine let the caller go at a pause in the talk, and the call was connected again.
     Moved {
         /// The last exchange that the agent had spoken in.

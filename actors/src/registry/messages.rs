@@ -184,11 +184,6 @@ impl fmt::Debug for EraseCaller {
     }
 }
 
-/// Resolves when everything accepted before is durable.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
-pub struct Flush;
-
 impl Operation for Open {
     type Answer = Opened;
     const NAME: &'static str = "open";
@@ -353,14 +348,5 @@ impl Operation for EraseCaller {
 
     fn ask(self, store: &dyn CallStore) -> Stored<usize> {
         store.erase_caller(self.number)
-    }
-}
-
-impl Operation for Flush {
-    type Answer = ();
-    const NAME: &'static str = "flush";
-
-    fn ask(self, store: &dyn CallStore) -> Stored<()> {
-        store.flush()
     }
 }

@@ -4,7 +4,7 @@ use futures_util::{FutureExt, future};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    messages::{Append, Find, Flush},
+    messages::{Append, Find, Live},
     store::{Appended, Claimed, Feed, Key, Opened, Restored, Settled, Stored},
     *,
 };
@@ -163,6 +163,6 @@ async fn operations_reach_the_store_in_the_order_in_which_they_were_sent() {
 #[actix::test]
 async fn an_asker_is_told_that_the_store_is_gone() {
     let (registry, _asked) = registry(TIDY_EVERY);
-    let answer = registry.start().send(Flush).await.unwrap();
+    let answer = registry.start().send(Live).await.unwrap();
     assert_eq!(answer, Err(StoreError::Unavailable("gone".into())));
 }

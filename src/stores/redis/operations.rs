@@ -364,7 +364,6 @@ fn lasts(change: &Change) -> bool {
         Change::Identified { .. }
         | Change::Rejoined { .. }
         | Change::Resumed { .. }
-        | Change::Seen
         | Change::Moved { .. } => false,
     }
 }
