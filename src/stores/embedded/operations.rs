@@ -177,11 +177,13 @@ impl<'a> Round<'a> {
             self.write().put_key(copy.sid)?;
         }
         let mut record = known.unwrap_or_else(|| copy.clone());
-        if record.epoch < copy.epoch {
-            // This store has lost the claim, and with it what came behind.
+        if record.epoch < copy.epoch && record.seen_at <= copy.seen_at {
+            // This store has lost the claim, and with it what came behind; and nobody has written to
+            // it since.
             let CallRecord { transcript, late, next_seq, .. } = record;
             record = CallRecord { transcript, late, next_seq, ..copy.clone() };
         }
+        record.epoch = copy.epoch;
         record.instance.clone_from(&copy.instance);
         record.seen_at = record.seen_at.max(copy.seen_at);
         copy.transcript.turns().iter().for_each(|turn| record.transcript.put(turn.clone()));

@@ -120,7 +120,7 @@ redis.register_function('sh1_restore', function(keys, args)
     if tonumber(args[1]) <= floor(keys[3]) then
         return {-5, 0}
     end
-    local known = redis.call('HMGET', keys[1], 'e', 'o', 'k')
+    local known = redis.call('HMGET', keys[1], 'e', 'o', 'k', 'seen')
     if known[1] then
         local theirs, ours = tonumber(known[1]), tonumber(args[1])
         local same = theirs == ours and known[2] == args[2]
@@ -130,8 +130,10 @@ redis.register_function('sh1_restore', function(keys, args)
         if known[3] ~= args[8] then
             return {-4, 0}
         end
-        if theirs < ours and tonumber(args[10]) >= ours then
-            -- This store had the claim and has lost it, and with it what came behind.
+        local lost = theirs < ours and tonumber(args[10]) >= ours
+        if lost and tonumber(known[4]) <= tonumber(args[7]) then
+            -- This store had the claim and has lost it, and with it what came behind; and nobody has
+            -- written to it since.
             redis.call('HSET', keys[1], 'st', args[4], 'end', args[6], 'r', args[9])
         end
         redis.call('HSET', keys[1], 'e', args[1], 'o', args[2])
