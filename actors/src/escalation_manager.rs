@@ -11,6 +11,7 @@ pub mod desk;
 mod handing_over;
 pub mod messages;
 mod outlook;
+mod owing;
 mod recording;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use self::{
     messages::{
         Advance, BookCallBack, Booked, Escalate, EscalationError, HandOver, HandedOver, Progress,
     },
+    owing::Owing,
     recording::Records,
 };
 use crate::{
@@ -69,6 +71,7 @@ pub struct EscalationManager {
     now: Now,
     outlook: Arc<Outlook>,
     lanes: Rc<[Mutex<()>; LANES]>,
+    owing: Rc<Owing>,
 }
 
 impl EscalationManager {
@@ -82,7 +85,8 @@ impl EscalationManager {
         outlook: Arc<Outlook>,
     ) -> Self {
         let lanes = Rc::new(std::array::from_fn(|_| Mutex::new(())));
-        Self { records: Records::new(registry, Rc::clone(&now)), desk, now, outlook, lanes }
+        let records = Records::new(registry);
+        Self { records, desk, now, outlook, lanes, owing: Rc::default() }
     }
 
     /// What happens to a call happens one after the other: a withdrawal never overtakes the wish.
@@ -121,7 +125,7 @@ impl EscalationManager {
     async fn advance(self, order: Advance) -> Result<(), EscalationError> {
         let message = matches!(order.step, Step::MessageLeft { .. });
         let lane = self.lane(order.sid).await;
-        let found = self.records.step(order.sid, order.id, order.step).await?;
+        let found = self.step(order.sid, Some(order.id), order.step).await?;
         // Whatever a desk takes to answer, the call's next step does not wait for it.
         drop(lane);
         if message && found.is_some() && !self.pass_on(order.sid).await {
@@ -216,15 +220,19 @@ impl Handler<Progress> for EscalationManager {
     fn handle(&mut self, told: Progress, _: &mut Self::Context) -> Self::Result {
         let this = self.clone();
         Box::pin(async move {
-            let Some(record) = this.records.find(told.key.clone()).await? else { return Ok(None) };
+            let found = match (this.records.find(told.key.clone()).await, &told) {
+                (Err(_), Progress { key: Key::Sid(sid), step: Some(step), .. }) => {
+                    return this.step(*sid, None, step.clone()).await;
+                }
+                (found, _) => found?,
+            };
+            let Some(record) = found else { return Ok(None) };
             let _lane = this.lane(record.sid).await;
             for alias in told.aliases {
                 this.records.link(alias, record.sid).await?;
             }
-            let (Some(escalation), Some(step)) = (&record.escalation, told.step) else {
-                return Ok(Some(record));
-            };
-            this.records.step(record.sid, escalation.id, step).await
+            let Some(step) = told.step else { return Ok(Some(record)) };
+            this.step(record.sid, record.escalation.map(|escalation| escalation.id), step).await
         })
     }
 }

@@ -38,6 +38,10 @@ pub fn extract(transcript: &Transcript, grounds: &Grounds) -> String {
     let mut sentences = Vec::new();
     match first {
         Some(first) => sentences.push(format!("The caller first asked: {}", quote(first))),
+        // Even a greeting is a turn.
+        None if transcript.turns().is_empty() => {
+            sentences.push("What was said before is not known.".to_owned());
+        }
         None => sentences.push("The caller has not said anything yet.".to_owned()),
     }
     if let Some(last) = last.filter(|last| Some(last.id) != first.map(|first| first.id)) {
@@ -101,7 +105,8 @@ mod tests {
         use Role::{Agent, Customer};
         let reason = "Handed over: the caller asked for a person.";
         for (turns, expected) in [
-            (&[][..], format!("The caller has not said anything yet. {reason}")),
+            (&[][..], format!("What was said before is not known. {reason}")),
+            (&[(Agent, "")], format!("The caller has not said anything yet. {reason}")),
             (
                 &[(Customer, "What is the late fee?")],
                 format!("The caller first asked: “What is the late fee?” {reason}"),

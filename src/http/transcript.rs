@@ -122,7 +122,7 @@ struct Line<'a> {
     interrupted: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     estimated: bool,
-    /// The agent is saying it.
+    /// The agent is saying it, or its engine died over it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unfinished: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

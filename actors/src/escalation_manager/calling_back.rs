@@ -52,21 +52,23 @@ impl EscalationManager {
             Some(webhook) => self.failures_before(sid, id, webhook, failures(&escalation)).await?,
             None => failures(&escalation),
         };
-        self.records.step(sid, id, Step::CallBackAsked).await?;
+        self.records.step(sid, id, Step::CallBackAsked, (self.now)()).await?;
         // One claim a try: after one that failed anybody may try again.
         let mine = format!("{:016x}", RandomState::new().hash_one(sid));
         let key = format!("call-back:{id}:{failures}");
         let case = Case { record, escalation, now: (self.now)() };
-        let created = if self.records.first(sid, key, mine.clone(), CLAIM_TTL).await? == mine {
-            self.create(case, asked_before).await
-        } else {
-            match self.booked_elsewhere(sid, failures).await? {
-                Elsewhere::Booked => return Ok(Booked::Booked),
-                Elsewhere::Failed => return Err(not_elsewhere()),
-                // It died: what it asked for may be there all the same.
-                Elsewhere::Silent => self.find(case).await,
-            }
-        };
+        let created =
+            if self.records.first(sid, key, mine.clone(), ((self.now)(), CLAIM_TTL)).await? == mine
+            {
+                self.create(case, asked_before).await
+            } else {
+                match self.booked_elsewhere(sid, failures).await? {
+                    Elsewhere::Booked => return Ok(Booked::Booked),
+                    Elsewhere::Failed => return Err(not_elsewhere()),
+                    // It died: what it asked for may be there all the same.
+                    Elsewhere::Silent => self.find(case).await,
+                }
+            };
         match created {
             Ok(task) => {
                 self.note_booked(sid, id, task).await?;
@@ -74,7 +76,7 @@ impl EscalationManager {
             }
             Err(DeskError::NoCallBacks) => Ok(Booked::Impossible),
             Err(error) => {
-                self.records.step(sid, id, Step::CallBackFailed).await?;
+                self.records.step(sid, id, Step::CallBackFailed, (self.now)()).await?;
                 Err(EscalationError::Desk(error.to_string()))
             }
         }
@@ -91,7 +93,8 @@ impl EscalationManager {
         now: u32,
     ) -> Result<u32, EscalationError> {
         let key = format!("call-back-asked:{id}:{webhook}");
-        let before = self.records.first(sid, key, now.to_string(), CLAIM_TTL).await?;
+        let before =
+            self.records.first(sid, key, now.to_string(), ((self.now)(), CLAIM_TTL)).await?;
         Ok(before.parse().unwrap_or(now))
     }
 
@@ -123,7 +126,7 @@ impl EscalationManager {
             self.records.link(alias, sid).await?;
         }
         tracing::info!(call.sid = %sid, task, "a call-back is booked");
-        self.records.step(sid, id, Step::CallBackBooked { task }).await?;
+        self.records.step(sid, id, Step::CallBackBooked { task }, (self.now)()).await?;
         Ok(())
     }
 

@@ -72,14 +72,14 @@ impl EscalationManager {
         id: EscalationId,
         step: Step,
     ) {
-        let records = self.records.clone();
+        let this = self.clone();
         let noting = actix::spawn(async move {
             let begun = match begun {
-                Some(escalation) => records.begin(sid, None, escalation).await,
+                Some(escalation) => this.begin(sid, escalation).await,
                 None => Ok(()),
             };
-            if let Err(error) = begun.and(records.step(sid, id, step).await.map(drop)) {
-                tracing::error!(call.sid = %sid, %error, "a hand-off is not recorded");
+            if let Err(error) = begun.and(this.step(sid, Some(id), step).await.map(drop)) {
+                tracing::error!(call.sid = %sid, %error, "a hand-off is not recorded now");
             }
         });
         if tokio::time::timeout(NOTE_PATIENCE, noting).await.is_err() {

@@ -3,15 +3,15 @@
 //! Webhooks speak for Twilio, which is evidence enough: they write in the name of the newest epoch,
 //! and once more when a claim came in between. A session writes in the name of its own.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use super::{Now, messages::EscalationError, unanswered};
+use super::{messages::EscalationError, unanswered};
 use crate::{
     domain::{
         escalation::{Escalation, Step},
         ids::{Alias, CallSid, Epoch, EscalationId},
         record::{CallRecord, Change, NewCall},
-        time::Timestamp,
+        time::{Millis, Timestamp},
     },
     keeper::Keeper,
     registry::{
@@ -35,12 +35,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct Records {
     registry: Arc<Keeper<Registry>>,
-    now: Now,
 }
 
 impl Records {
-    pub(super) fn new(registry: Arc<Keeper<Registry>>, now: Now) -> Self {
-        Self { registry, now: Rc::clone(&now) }
+    pub(super) fn new(registry: Arc<Keeper<Registry>>) -> Self {
+        Self { registry }
     }
 
     /// The call with its words.
@@ -66,9 +65,9 @@ impl Records {
         sid: CallSid,
         key: String,
         mine: String,
-        ttl: u64,
+        (now, ttl): (Timestamp, Millis),
     ) -> Result<String, EscalationError> {
-        let order = Remember { sid, key, reply: mine, now: (self.now)(), ttl };
+        let order = Remember { sid, key, reply: mine, now, ttl };
         let asked = self.registry.send(order).timeout(PATIENCE).await;
         Ok(asked.map_err(|error| unanswered(&error))??)
     }
@@ -88,14 +87,14 @@ impl Records {
         Ok(())
     }
 
-    /// Records a step; the call as it stands then.
+    /// Records a step that was told at that moment; the call as it stands then.
     pub(super) async fn step(
         &self,
         sid: CallSid,
         id: EscalationId,
         step: Step,
+        at: Timestamp,
     ) -> Result<Option<CallRecord>, EscalationError> {
-        let at = (self.now)();
         let label = step.label();
         let record = match self.settle(sid, None, Change::Escalation { id, step }, at).await {
             Err(EscalationError::Unknown) => return Ok(None),

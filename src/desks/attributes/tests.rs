@@ -116,7 +116,7 @@ fn a_caller_of_whom_nothing_is_known_goes_to_a_person_too() {
     assert_eq!((&value["language"], &value["skill"]), (&"".into(), &"".into()));
     assert_eq!(value["last_turns"], serde_json::json!([]));
     assert_eq!(value.get("transcript_url"), None);
-    assert!(value["summary"].as_str().unwrap().starts_with("The caller has not said anything"));
+    assert!(value["summary"].as_str().unwrap().starts_with("What was said before is not known."));
 }
 
 #[test]

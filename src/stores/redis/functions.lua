@@ -120,7 +120,7 @@ redis.register_function('sh1_restore', function(keys, args)
     if tonumber(args[1]) <= floor(keys[3]) then
         return {-5, 0}
     end
-    local known = redis.call('HMGET', keys[1], 'e', 'o', 'k', 'seen')
+    local known = redis.call('HMGET', keys[1], 'e', 'o', 'k', 'seen', 'st')
     if known[1] then
         local theirs, ours = tonumber(known[1]), tonumber(args[1])
         local same = theirs == ours and known[2] == args[2]
@@ -135,6 +135,9 @@ redis.register_function('sh1_restore', function(keys, args)
             -- This store had the claim and has lost it, and with it what came behind; and nobody has
             -- written to it since.
             redis.call('HSET', keys[1], 'st', args[4], 'end', args[6], 'r', args[9])
+        elseif known[5] == 'ringing' and args[4] ~= 'ringing' then
+            -- Another engine has answered its webhook; what has become of it since is told next.
+            redis.call('HSET', keys[1], 'st', 'active')
         end
         redis.call('HSET', keys[1], 'e', args[1], 'o', args[2])
         raise(keys[1], 's', args[3])

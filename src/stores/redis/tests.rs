@@ -116,6 +116,24 @@ mod rules {
     super::contract! { super::home }
 }
 
+/// In an outage one engine answers the webhook and another one the socket, and the first is back first.
+#[tokio::test]
+async fn a_call_that_was_claimed_elsewhere_does_not_ring_any_more() {
+    let server = Server::start();
+    let store = Redis::start(address(server.port), Vault::new(&[]), engine("me"), BEGIN).unwrap();
+    store.ready().await.unwrap();
+    let sid: CallSid = format!("CA{:032x}", 1).parse().unwrap();
+    let (caller, called) = ("+15550001111".to_owned(), String::new());
+    let call = NewCall { sid, caller, called, greeting: None, at: BEGIN };
+    let opened = store.open(call).await.unwrap().record;
+    let instance = Some(InstanceId("other".into()));
+    let (epoch, status) = (Epoch(BEGIN.0 + 7), Status::Active);
+    let copy = CallRecord { epoch, instance, status, caller: String::new(), ..opened };
+    assert_eq!(store.restore_over(copy, Epoch(0)).await, Ok(Restored::Restored));
+    let found = store.find(Key::Sid(sid)).await.unwrap().unwrap();
+    assert_eq!((found.status, found.epoch, &*found.caller), (status, epoch, "+15550001111"));
+}
+
 /// Twenty questions and answers as they are said on the telephone.
 #[tokio::test]
 async fn forty_turns_take_less_than_fifteen_kilobytes() {
