@@ -8,7 +8,7 @@ mod once;
 mod queue;
 mod session_over;
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, iter::repeat_n, time::Duration};
 
 use actix_web::{HttpResponse, web};
 use switchhook_actors::{
@@ -49,6 +49,11 @@ const ESCALATION_PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// How soon after a ring it is asked again as the same, ms.
 const AT_ONCE: Millis = 1_000;
+
+/// Pauses before a change is tried again that could not be stored: for ten seconds, and the end of a call
+/// for a quarter of an hour.
+const NOTE_SOON: Duration = Duration::from_millis(200);
+const NOTE_AGAIN: Duration = Duration::from_secs(2);
 
 /// How long a session may take to hear that its call is over.
 const CONCLUDE_PATIENCE: Duration = Duration::from_secs(1);
@@ -116,8 +121,9 @@ pub(super) async fn status(signed: Signed, web: web::Data<Web>) -> Result<HttpRe
 }
 
 /// Brings a call to its end: through its session if that is here, which notes what was heard, else
-/// in the record.
-async fn conclude(web: &Web, sid: CallSid, record: Option<CallRecord>, status: Status) {
+/// in the record, which may not be found now.
+async fn conclude(web: &web::Data<Web>, sid: CallSid, record: Option<CallRecord>, status: Status) {
+    let at = clock::now();
     web.admission.arrived(sid);
     if let Some(session) = web.directory.find(sid) {
         let told = session.send(Conclude { status }).timeout(CONCLUDE_PATIENCE).await;
@@ -129,28 +135,71 @@ async fn conclude(web: &Web, sid: CallSid, record: Option<CallRecord>, status: S
             return;
         }
     }
-    if let Some(record) = record {
-        settle(web, record, Change::Ended { status }, clock::now()).await;
+    let change = Change::Ended { status };
+    match record {
+        Some(record) => settle(web, record, change, at).await,
+        None => note_later(web, sid, change, at),
     }
 }
 
 /// Changes a record that no session of ours holds, in the name of its newest epoch: a webhook of
 /// Twilio's is evidence enough. A claim that comes in between is met once more.
-async fn settle(web: &Web, record: CallRecord, change: Change, at: Timestamp) {
+async fn settle(web: &web::Data<Web>, record: CallRecord, change: Change, at: Timestamp) {
+    let sid = record.sid;
+    if let Err(cause) = settle_now(web, record, &change, at).await {
+        tracing::warn!(call.sid = %sid, "a webhook's change is not stored now: {cause}");
+        note_later(web, sid, change, at);
+    }
+}
+
+/// As an error: why it may help to try again.
+async fn settle_now(
+    web: &Web,
+    record: CallRecord,
+    change: &Change,
+    at: Timestamp,
+) -> Result<(), String> {
     let mut epoch = record.epoch;
     for _ in 0..2 {
         let order = Settle { sid: record.sid, epoch, change: change.clone(), at };
         match web.registry.send(order).timeout(REGISTRY_PATIENCE).await {
-            Ok(Ok(Settled::Fenced)) => match look_up(web, record.sid).await {
-                Some(newer) => epoch = newer.epoch,
-                None => return,
+            Ok(Ok(Settled::Fenced)) => match ask(web, record.sid).await {
+                Ok(Ok(Some(newer))) => epoch = newer.epoch,
+                Ok(Ok(None)) => return Ok(()),
+                failed => return Err(cause(&failed)),
             },
-            Ok(Ok(_)) => return,
-            failed => {
-                return tracing::error!(call.sid = %record.sid, "a webhook's change is lost: {}", cause(&failed));
-            }
+            Ok(Ok(_)) => return Ok(()),
+            failed => return Err(cause(&failed)),
         }
     }
+    Err("others keep claiming the call".to_owned())
+}
+
+/// Changes a record when the store can be reached again: no webhook tells it once more.
+fn note_later(web: &web::Data<Web>, sid: CallSid, change: Change, at: Timestamp) {
+    let web = web.clone();
+    actix_web::rt::spawn(async move {
+        for pause in note_pauses(&change) {
+            actix_web::rt::time::sleep(pause).await;
+            let Ok(Ok(found)) = ask(&web, sid).await else { continue };
+            let knows = |record: &CallRecord| matches!(change, Change::Rejoined { failure } if record.knows(failure));
+            let Some(record) = found.filter(|record| !knows(record)) else { return };
+            if settle_now(&web, record, &change, at).await.is_ok() {
+                return;
+            }
+        }
+        tracing::error!(call.sid = %sid, ?change, "a webhook's change is lost");
+    });
+}
+
+/// Of a session that failed or moved the next one has to know at once, or need not.
+fn note_pauses(change: &Change) -> impl Iterator<Item = Duration> {
+    let (soon, long_after) = match change {
+        Change::Ended { .. } => (50, 450),
+        Change::Rejoined { .. } => (50, 0),
+        _ => (0, 0),
+    };
+    repeat_n(NOTE_SOON, soon).chain(repeat_n(NOTE_AGAIN, long_after))
 }
 
 /// Has it recorded what happened to a call's escalation; the call as it stands then, if that is

@@ -3,6 +3,7 @@
 mod draining;
 mod finding;
 mod orders;
+mod outages;
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,8 @@ impl Shared {
         let redis = Redis::single(&[("min-replicas-to-write", "0")]);
         let model = ScriptedModel::echoing();
         let url = redis.url();
-        let engines = [0, 1].map(|_| Engine::with_model(&model, &[("REDIS_URL", &url)]));
+        let workflow = ("TWILIO_WORKFLOW_SID", "WW0000000000000000000000000000000a");
+        let engines = [0, 1].map(|_| Engine::with_model(&model, &[("REDIS_URL", &url), workflow]));
         for engine in &engines {
             stands(engine, "ready").await;
         }

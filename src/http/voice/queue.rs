@@ -73,7 +73,7 @@ pub(in crate::http) async fn wait(
     Ok(once(&web, "wait", waiting.sid, key.clone(), WAIT_TTL, hold(&web, &waiting, &key)).await)
 }
 
-async fn hold(web: &Web, waiting: &Waiting, asking: &str) -> Response {
+async fn hold(web: &web::Data<Web>, waiting: &Waiting, asking: &str) -> Response {
     let sid = waiting.sid;
     if waiting.call_status.is_over() {
         let record = look_up(web, sid).await;
@@ -187,14 +187,16 @@ async fn escalation(web: &Web, sid: CallSid) -> u32 {
     record.and_then(|record| record.escalation).map_or(0, |escalation| escalation.id.number)
 }
 
-async fn after_queue(web: &Web, end: &QueueEnd) -> Response {
+async fn after_queue(web: &web::Data<Web>, end: &QueueEnd) -> Response {
     let sid = end.sid;
     tracing::info!(call.sid = %sid, left = ?end.left, "a caller has left the queue");
     match end.left {
         Left::Talked => {
             let record = progress(web, sid, Step::Finished).await;
-            // Where the step did not end it (another escalation, an erased call), its end does.
-            conclude(web, sid, unfinished(record), Status::Completed).await;
+            if record.as_ref().is_none_or(|record| !record.status.is_final()) {
+                // Where the step did not end it (another escalation, an erased call), its end does.
+                conclude(web, sid, record, Status::Completed).await;
+            }
             Response::new().then(Verb::Hangup)
         }
         Left::HungUp => {
@@ -233,10 +235,6 @@ fn back_to_agent(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Respons
         return farewell(web);
     }
     connect(web, sid, false)
-}
-
-fn unfinished(record: Option<CallRecord>) -> Option<CallRecord> {
-    record.filter(|record| !record.status.is_final())
 }
 
 #[cfg(test)]

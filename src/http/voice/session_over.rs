@@ -1,7 +1,5 @@
 //! `POST /voice/handoff`: every end of a ConversationRelay session, and what becomes of the caller.
 
-use std::time::Duration;
-
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use switchhook_actors::{
@@ -19,8 +17,8 @@ use switchhook_actors::{
 };
 
 use super::{
-    Before, CONCLUDE_PATIENCE, ESCALATION_PATIENCE, REPLY_TTL, Web, ask, bad, conclude, connect,
-    connect_after, farewell, look_up, once, reply_key, settle,
+    Before, CONCLUDE_PATIENCE, ESCALATION_PATIENCE, REPLY_TTL, Web, bad, conclude, connect,
+    connect_after, farewell, look_up, note_later, once, reply_key, settle,
 };
 use crate::{
     clock,
@@ -30,11 +28,6 @@ use crate::{
         twiml::{Dial, Enqueue, Response, Task, Verb, action_url},
     },
 };
-
-/// How often the store is tried for a failure that it could not be told of, and the pause before: until
-/// the caller is back on a line, or long after.
-const NOTE_TRIES: usize = 50;
-const NOTE_AGAIN: Duration = Duration::from_millis(200);
 
 /// What the action URL of a session says of it and of those before it.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -105,7 +98,7 @@ async fn after_session(
     }
 }
 
-async fn give_up(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Response {
+async fn give_up(web: &web::Data<Web>, sid: CallSid, record: Option<CallRecord>) -> Response {
     tracing::error!(call.sid = %sid, "a call is given up: its sessions keep failing");
     conclude(web, sid, record, Status::Failed).await;
     farewell(web)
@@ -113,7 +106,7 @@ async fn give_up(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Respons
 
 /// Another engine goes on, without a word about it: the balancer sends the next socket to one that
 /// takes calls, wherever this webhook is answered.
-async fn move_on(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Response {
+async fn move_on(web: &web::Data<Web>, sid: CallSid, record: Option<CallRecord>) -> Response {
     if let Some(session) = web.directory.find(sid) {
         let _ = session.send(Part).timeout(CONCLUDE_PATIENCE).await;
     }
@@ -123,20 +116,6 @@ async fn move_on(web: &Web, sid: CallSid, record: Option<CallRecord>) -> Respons
     }
     metrics::counter!("switchhook_lines_total", "event" => "moved").increment(1);
     connect(web, sid, false)
-}
-
-/// Notes that a session failed when the store can be reached again: the next one may be on an engine
-/// that was not told.
-async fn note_later(web: web::Data<Web>, sid: CallSid, failure: Failure) {
-    for _ in 0..NOTE_TRIES {
-        actix_web::rt::time::sleep(NOTE_AGAIN).await;
-        if let Ok(Ok(known)) = ask(&web, sid).await {
-            if let Some(record) = known.filter(|record| !record.knows(failure)) {
-                settle(&web, record, Change::Rejoined { failure }, failure.at).await;
-            }
-            return;
-        }
-    }
 }
 
 /// How the session failed: not before somebody said something last on it.
@@ -157,7 +136,7 @@ async fn rejoin(
 ) -> Response {
     match record {
         Some(record) => settle(web, record, Change::Rejoined { failure }, failure.at).await,
-        None => drop(actix_web::rt::spawn(note_later(web.clone(), sid, failure))),
+        None => note_later(web, sid, Change::Rejoined { failure }, failure.at),
     }
     let session = web.directory.find(sid);
     if let Some(session) = &session {
