@@ -55,6 +55,10 @@ const AT_ONCE: Millis = 1_000;
 const NOTE_SOON: Duration = Duration::from_millis(200);
 const NOTE_AGAIN: Duration = Duration::from_secs(2);
 
+/// How long the end of a call then lets pass what comes before it: what its owner brings back, and the
+/// steps of an escalation that are owed.
+const NOTE_LAST: Duration = Duration::from_secs(6);
+
 /// How long a session may take to hear that its call is over.
 const CONCLUDE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -179,9 +183,14 @@ async fn settle_now(
 fn note_later(web: &web::Data<Web>, sid: CallSid, change: Change, at: Timestamp) {
     let web = web.clone();
     actix_web::rt::spawn(async move {
+        let mut has_waited = false;
         for pause in note_pauses(&change) {
             actix_web::rt::time::sleep(pause).await;
             let Ok(Ok(found)) = ask(&web, sid).await else { continue };
+            if matches!(change, Change::Ended { .. }) && !std::mem::replace(&mut has_waited, true) {
+                actix_web::rt::time::sleep(NOTE_LAST).await;
+                continue;
+            }
             let knows = |record: &CallRecord| matches!(change, Change::Rejoined { failure } if record.knows(failure));
             let Some(record) = found.filter(|record| !knows(record)) else { return };
             if settle_now(&web, record, &change, at).await.is_ok() {

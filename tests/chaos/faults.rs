@@ -156,7 +156,12 @@ pub(crate) fn perform(
         let until_ms = breaker.mended_ms.take().unwrap_or_else(unix_ms);
         Happened { fault: *fault, engine, from_ms: since, until_ms }
     });
-    (happened.collect(), findings)
+    let happened = happened.collect();
+    pause(APART);
+    for call in breaker.house.misplaced() {
+        findings.add(Finding::Misplaced, format!("{call} after the last fault"));
+    }
+    (happened, findings)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the thread has nothing else to do")]

@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(findings.wrong(1), Finding::ALL.len() - 6 - 1);
         assert_eq!(findings.wrong(100), Finding::ALL.len() - 6 - by_the_clock, "and no other kind");
         assert_eq!(findings.about("CA1 "), Some(true));
-        assert_eq!(findings.about("CA29"), Some(false));
-        assert_eq!(findings.about("CA30"), None);
+        assert_eq!(findings.about("CA30"), Some(false));
+        assert_eq!(findings.about("CA31"), None);
     }
 }

@@ -77,7 +77,8 @@ impl House {
         master
     }
 
-    /// The calls that an engine says are ringing though its caller has been answered.
+    /// The calls that an engine says are ringing though its caller has been answered. Engines that do
+    /// not answer are passed over.
     pub(crate) fn misplaced(&self) -> Vec<String> {
         let lists = self.engines.iter().filter_map(|engine| get(engine.port, "/monitor"));
         lists.flat_map(|list| ringing(&list)).collect()

@@ -39,7 +39,9 @@ fn judge(ready: &str, metrics: &str) -> Option<String> {
 
 /// The calls of a `/monitor` that ring and have been talked with.
 pub(crate) fn ringing(list: &str) -> Vec<String> {
-    let calls: Vec<Value> = serde_json::from_str(list).unwrap_or_default();
+    let Ok(calls) = serde_json::from_str::<Vec<Value>>(list) else {
+        return vec![format!("no list of calls: {list:.80}")];
+    };
     let wrong = |call: &&Value| {
         call["status"] == "ringing" && call["turns"].as_u64().is_some_and(|turns| turns > 1)
     };
@@ -67,7 +69,7 @@ mod tests {
             {"callSid": "CA2", "status": "active", "turns": 9},
             {"callSid": "CA3", "status": "ringing", "turns": 3}]"#;
         assert_eq!(ringing(list), ["CA3"]);
-        assert!(ringing("nonsense").is_empty());
+        assert_eq!(ringing("nonsense"), ["no list of calls: nonsense"]);
     }
 
     #[test]

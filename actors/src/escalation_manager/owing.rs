@@ -46,19 +46,38 @@ struct Owed {
     at: Timestamp,
 }
 
-/// What is owed, by call, oldest first. No call has an empty list.
+/// What is owed of one call.
 #[derive(Debug, Default)]
-pub(super) struct Owing(RefCell<HashMap<CallSid, VecDeque<Owed>>>);
+struct List {
+    /// Oldest first; never empty.
+    owed: VecDeque<Owed>,
+    /// The store was away, and not late just once: the owner has kept something as well.
+    is_long: bool,
+}
+
+/// What is owed, by call.
+#[derive(Debug, Default)]
+pub(super) struct Owing(RefCell<HashMap<CallSid, List>>);
 
 impl Owing {
     fn has(&self, sid: CallSid) -> bool {
         self.0.borrow().contains_key(&sid)
     }
 
+    fn is_long(&self, sid: CallSid) -> bool {
+        self.0.borrow().get(&sid).is_some_and(|list| list.is_long)
+    }
+
+    fn lasts(&self, sid: CallSid) {
+        if let Some(list) = self.0.borrow_mut().get_mut(&sid) {
+            list.is_long = true;
+        }
+    }
+
     /// Whether it is the first of its call.
     fn put(&self, sid: CallSid, owed: Owed) -> bool {
         let mut all = self.0.borrow_mut();
-        let of_call = all.entry(sid).or_default();
+        let of_call = &mut all.entry(sid).or_default().owed;
         // A caller who waits is told of every few seconds.
         let is_news = of_call.back().is_none_or(|last| last.deed != owed.deed);
         if is_news && of_call.len() < OWED_MAX {
@@ -68,21 +87,21 @@ impl Owing {
     }
 
     fn first(&self, sid: CallSid) -> Option<Owed> {
-        self.0.borrow().get(&sid)?.front().cloned()
+        self.0.borrow().get(&sid)?.owed.front().cloned()
     }
 
     fn strike_first(&self, sid: CallSid) {
         let mut all = self.0.borrow_mut();
-        if let Some(of_call) = all.get_mut(&sid) {
-            of_call.pop_front();
-            if of_call.is_empty() {
+        if let Some(list) = all.get_mut(&sid) {
+            list.owed.pop_front();
+            if list.owed.is_empty() {
                 all.remove(&sid);
             }
         }
     }
 
     fn strike(&self, sid: CallSid) -> usize {
-        self.0.borrow_mut().remove(&sid).map_or(0, |of_call| of_call.len())
+        self.0.borrow_mut().remove(&sid).map_or(0, |list| list.owed.len())
     }
 }
 
@@ -103,7 +122,7 @@ impl EscalationManager {
         escalation: Box<Escalation>,
     ) -> Result<(), EscalationError> {
         let at = escalation.at;
-        if !self.owing.has(sid) {
+        if self.owes_nothing(sid).await {
             let done = self.records.begin(sid, None, escalation.clone()).await;
             if !is_away(&done) {
                 return done;
@@ -121,13 +140,18 @@ impl EscalationManager {
         step: Step,
     ) -> Result<Option<CallRecord>, EscalationError> {
         let at = (self.now)();
-        if !self.owing.has(sid) {
+        if self.owes_nothing(sid).await {
             let done = self.step_at(sid, id, step.clone(), at).await;
             if !is_away(&done) {
                 return done;
             }
         }
         self.owe(sid, Owed { deed: Deed::Step(id, step), at })
+    }
+
+    /// Whether there is nothing to be recorded before what is told now.
+    async fn owes_nothing(&self, sid: CallSid) -> bool {
+        !self.owing.has(sid) || (!self.owing.is_long(sid) && self.pay_all(sid).await)
     }
 
     async fn step_at(
@@ -141,7 +165,8 @@ impl EscalationManager {
             Some(id) => id,
             None => {
                 let record = self.records.find(Key::Sid(sid)).await?;
-                match record.as_ref().and_then(|record| record.escalation.as_ref()) {
+                let last = record.as_ref().and_then(|record| record.escalation.as_ref());
+                match last.filter(|last| last.at <= at) {
                     Some(escalation) => escalation.id,
                     None => return Ok(record),
                 }
@@ -163,9 +188,12 @@ impl EscalationManager {
             tokio::time::sleep(AGAIN).await;
             let found = self.records.find(Key::Sid(sid)).await;
             if is_away(&found) {
+                self.owing.lasts(sid);
                 continue;
             }
-            tokio::time::sleep(OWNER_FIRST).await;
+            if self.owing.is_long(sid) {
+                tokio::time::sleep(OWNER_FIRST).await;
+            }
             let _lane = self.lane(sid).await;
             if self.pay_all(sid).await {
                 return;

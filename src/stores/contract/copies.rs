@@ -62,13 +62,18 @@ pub(crate) async fn a_store_that_has_lost_a_claim_takes_from_the_copy_how_the_ca
     assert_eq!(home.store.restore(copy.clone()).await, restored());
     assert_eq!(home.find(1).await, Some(copy.clone()));
     assert_eq!(home.store.live().await, Ok(vec![copy.summary(1)]));
-    // What somebody has noted there since is newer than the copy.
-    let there = home.claim(2, "a").await;
-    let ended = Change::Ended { status: Status::Completed };
-    home.settle(2, there.epoch, ended, BEGIN + 20).await;
-    let copy = CallRecord { epoch: Epoch(there.epoch.0 + 5), seen_at: BEGIN + 10, ..there };
-    assert_eq!(home.store.restore(copy).await, restored());
-    assert_eq!(home.find(2).await.unwrap().status, Status::Completed);
+    // What somebody has noted there since the claim stays, whenever the owner was heard last.
+    for (n, change, status) in [
+        (2, ended(Status::Completed), Status::Completed),
+        (3, escalated(3, "x"), Status::Escalating),
+    ] {
+        let there = home.claim(n, "a").await;
+        let epoch = Epoch(there.epoch.0 + 5);
+        home.settle(n, there.epoch, change, Timestamp(epoch.0 + 5)).await;
+        let copy = CallRecord { epoch, seen_at: Timestamp(epoch.0 + 10), ..there };
+        assert_eq!(home.store.restore(copy).await, restored());
+        assert_eq!(home.find(n).await.unwrap().status, status);
+    }
 }
 
 pub(crate) async fn a_copy_of_an_older_owner_changes_nothing(home: Home) {

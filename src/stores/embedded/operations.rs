@@ -177,9 +177,10 @@ impl<'a> Round<'a> {
             self.write().put_key(copy.sid)?;
         }
         let mut record = known.unwrap_or_else(|| copy.clone());
-        if record.epoch < copy.epoch && record.seen_at <= copy.seen_at {
-            // This store has lost the claim, and with it what came behind; and nobody has written to
-            // it since.
+        let is_older = record.seen_at.0 <= copy.epoch.0 && !record.status.is_final();
+        if record.epoch < copy.epoch && is_older {
+            // This store has lost the claim, and with it what came behind. A claim is the time when it
+            // was made: nobody has written to the call since.
             let CallRecord { transcript, late, next_seq, .. } = record;
             record = CallRecord { transcript, late, next_seq, ..copy.clone() };
         }

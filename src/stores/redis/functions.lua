@@ -131,9 +131,10 @@ redis.register_function('sh1_restore', function(keys, args)
             return {-4, 0}
         end
         local lost = theirs < ours and tonumber(args[10]) >= ours
-        if lost and tonumber(known[4]) <= tonumber(args[7]) then
-            -- This store had the claim and has lost it, and with it what came behind; and nobody has
-            -- written to it since.
+        local over = known[5] == 'completed' or known[5] == 'failed'
+        if lost and not over and tonumber(known[4]) <= ours then
+            -- This store had the claim and has lost it, and with it what came behind. A claim is the
+            -- time when it was made: nobody has written to the call since.
             redis.call('HSET', keys[1], 'st', args[4], 'end', args[6], 'r', args[9])
         elseif known[5] == 'ringing' and args[4] ~= 'ringing' then
             -- Another engine has answered its webhook; what has become of it since is told next.

@@ -148,7 +148,10 @@ impl Conversation {
         match taken_over {
             // What the caller pressed before has become a question meanwhile.
             true if self.answer.is_some() => {}
-            true => self.go_on(now, effects),
+            true => {
+                self.go_on(now, effects);
+                self.losses.voiceless = None;
+            }
             false => self.greet(now, effects),
         }
     }

@@ -72,7 +72,9 @@ impl Conversation {
         if !has_word(&heard) {
             return self.give_anew(now, turn, effects);
         }
-        self.hear_on(now, turn, &heard);
+        if !told {
+            self.hear_on(now, turn, &heard);
+        }
         self.cut_short(now, turn, heard, effects);
         self.ask_for_rest(now, told, effects);
     }
@@ -101,7 +103,9 @@ impl Conversation {
             if !has_word(&heard) {
                 return self.give_anew(now, turn, effects);
             }
-            self.hear_on(now, turn, &heard);
+            if !told {
+                self.hear_on(now, turn, &heard);
+            }
             if heard.len() < turn.text.trim_end().len() {
                 self.cut_short(now, turn, heard, effects);
             }
@@ -110,7 +114,7 @@ impl Conversation {
     }
 
     /// Behind a word about the break, which may have been `told`, the model says the rest of an answer
-    /// that was cut off.
+    /// that was cut off. Where it was, with what was owed, the voice before is gone.
     fn ask_for_rest(&mut self, now: Timestamp, told: bool, effects: &mut Vec<Effect>) {
         if !told {
             self.turn = self.turn.next();

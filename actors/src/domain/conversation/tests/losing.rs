@@ -247,7 +247,10 @@ fn what_was_said_on_an_older_address_long_after_the_failure_was_said_to_nobody()
     assert_eq!(next.heard(), said);
     // Where the caller has said something there, the session lived.
     record.transcript.put(Turn::new(TurnId(9), Role::Customer, "And then?", deaf.now + 500));
-    record.transcript.put(Turn::new(TurnId(9), Role::Agent, "Then nothing.", deaf.now + 600));
+    record.transcript.put(Turn {
+        played: Some(Played { chars: 0, at: Some(deaf.now + 600) }),
+        ..Turn::new(TurnId(9), Role::Agent, "Then nothing.", deaf.now + 600)
+    });
     let mut next = Talk::new(record);
     next.now = deaf.now + 3_000;
     next.on(Input::FailedBefore(failure));
