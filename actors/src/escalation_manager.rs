@@ -222,6 +222,7 @@ impl Handler<Progress> for EscalationManager {
         Box::pin(async move {
             let found = match (this.records.find(told.key.clone()).await, &told) {
                 (Err(_), Progress { key: Key::Sid(sid), step: Some(step), .. }) => {
+                    let _lane = this.lane(*sid).await;
                     return this.step(*sid, None, step.clone()).await;
                 }
                 (found, _) => found?,

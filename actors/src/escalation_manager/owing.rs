@@ -40,7 +40,7 @@ enum Deed {
     Step(Option<EscalationId>, Step),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Owed {
     deed: Deed,
     at: Timestamp,
@@ -90,9 +90,10 @@ impl Owing {
         self.0.borrow().get(&sid)?.owed.front().cloned()
     }
 
-    fn strike_first(&self, sid: CallSid) {
+    /// It is recorded, maybe by two at once.
+    fn strike_first(&self, sid: CallSid, paid: &Owed) {
         let mut all = self.0.borrow_mut();
-        if let Some(list) = all.get_mut(&sid) {
+        if let Some(list) = all.get_mut(&sid).filter(|list| list.owed.front() == Some(paid)) {
             list.owed.pop_front();
             if list.owed.is_empty() {
                 all.remove(&sid);
@@ -205,7 +206,8 @@ impl EscalationManager {
 
     /// False when the store is away again.
     async fn pay_all(&self, sid: CallSid) -> bool {
-        while let Some(Owed { deed, at }) = self.owing.first(sid) {
+        while let Some(owed) = self.owing.first(sid) {
+            let Owed { deed, at } = owed.clone();
             let message = matches!(deed, Deed::Step(_, Step::MessageLeft { .. }));
             let paid = match deed {
                 Deed::Begun(escalation) => {
@@ -216,7 +218,7 @@ impl EscalationManager {
             if is_away(&paid) {
                 return false;
             }
-            self.owing.strike_first(sid);
+            self.owing.strike_first(sid, &owed);
             match paid {
                 Ok(Some(_)) if message => drop(actix::spawn(self.clone().insist(sid))),
                 Ok(_) => {}

@@ -29,6 +29,8 @@ use crate::{
     },
 };
 
+mod owing;
+
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 /// Calls in memory; the first write takes its time, or all fail.
@@ -270,38 +272,6 @@ async fn a_call_that_nobody_knows_and_a_store_that_is_gone_keep_nobody_from_a_pe
     let house =
         House::new(Memory { gone: Arc::new(true.into()), ..Memory::default() }, Planned::default());
     assert_eq!(house.hand_over().await, to(&first));
-}
-
-/// The caller is handed over, waits, and goes back to the agent in an outage of the store.
-#[actix::test]
-async fn what_happens_while_the_store_is_away_is_recorded_in_its_order_when_it_is_back() {
-    tokio::time::pause();
-    let gone = Arc::new(AtomicBool::new(true));
-    let memory = Memory { gone: Arc::clone(&gone), ..Memory::default() };
-    let house = House::ringing(memory, Planned::default());
-    assert_eq!(house.hand_over().await, to(&format!("{}.e1", sid())));
-    let told = |step| {
-        let told = Progress { key: Key::Sid(sid()), step: Some(step), aliases: Vec::new() };
-        house.manager.send(told)
-    };
-    for _ in 0..3 {
-        let waits = told(Step::Queued { task: None }).await.unwrap();
-        assert!(matches!(waits, Err(EscalationError::Store(_))), "{waits:?}");
-    }
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    gone.store(false, Ordering::Relaxed);
-    // One that is told when the store has just come back does not overtake them.
-    assert!(told(Step::Withdrawn).await.unwrap().is_err());
-    assert_eq!(house.calls.lock().unwrap().get(&sid()).unwrap().escalation, None);
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    let known = house.known();
-    assert_eq!(
-        (known.state, &*known.grounds.reason),
-        (EscalationState::Withdrawn, "as the note says")
-    );
-    assert_eq!(known.since, NOW + 1);
-    // And nothing is owed any more.
-    assert!(told(Step::Queued { task: None }).await.unwrap().is_ok());
 }
 
 #[actix::test]
