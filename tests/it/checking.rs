@@ -4,7 +4,7 @@ use std::process::Output;
 
 use crate::harness::{
     engine::{Engine, command},
-    model::{ScriptedModel, Step},
+    model::{ScriptedModel, Step, model_of_nobody},
 };
 
 /// Runs it in a directory with these variables.
@@ -44,7 +44,7 @@ async fn a_running_engine_is_asked_rather_than_its_store_opened() {
 fn a_model_that_is_not_there_or_refuses_the_key_would_not_serve() {
     crate::harness::provider();
     let home = tempfile::tempdir().expect("a directory");
-    let gone = ScriptedModel::saying("").url();
+    let gone = model_of_nobody();
     let (code, report) = check(home.path(), &[("PORT", "0"), ("OPENAI_BASE_URL", &gone)]);
     assert_eq!(code, Some(1), "{report}");
     assert!(line(&report, "model").starts_with("BAD"), "{report}");

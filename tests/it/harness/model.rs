@@ -18,6 +18,8 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::cluster::parts::free_port;
+
 /// Characters of a fragment of arguments: about a token.
 const FRAGMENT: usize = 5;
 
@@ -247,6 +249,11 @@ impl Shared {
         self.news.send_modify(|count| *count += 1);
         result
     }
+}
+
+/// The base URL of a model that is not there, nor will be.
+pub(crate) fn model_of_nobody() -> String {
+    format!("http://127.0.0.1:{}/v1", free_port())
 }
 
 /// The server. Dropping it closes the port and all connections.

@@ -7,7 +7,7 @@ use switchhook::caller::{Answer, Caller, Ending};
 
 use crate::harness::{
     engine::{Engine, SOON, turns},
-    model::{Gate, ScriptedModel, Step},
+    model::{Gate, ScriptedModel, Step, model_of_nobody},
 };
 
 const SORRY: &str = "I am sorry, something went wrong on my side. Could you say that once more?";
@@ -164,7 +164,7 @@ async fn an_answer_that_was_begun_never_starts_again_and_each_bad_end_has_its_wo
 
 #[actix_web::test]
 async fn a_model_that_is_not_there_is_apologised_for() {
-    let gone = ScriptedModel::saying("Never.").url();
+    let gone = model_of_nobody();
     let engine = Engine::start(&[("OPENAI_BASE_URL", gone.as_str())]);
     let caller = engine.ring().await;
     assert_eq!(ask(&caller).await.text, SORRY);
